@@ -28,7 +28,7 @@ export function createInlineWorkerPool<Tasks extends TaskTable>(tasks: Tasks): W
       name: Name,
       input: Parameters<Tasks[Name]>[0],
       options?: { readonly signal?: AbortSignal },
-    ) {
+    ): Promise<Awaited<ReturnType<Tasks[Name]>>> {
       options?.signal?.throwIfAborted();
       const task = tasks[name];
       if (task === undefined) throw new Error(`no task is called ${name}`);

@@ -1,0 +1,95 @@
+import { bytesToHex, equalBytes } from "./bytes.ts";
+import { hashPair } from "./hash.ts";
+import { BlockBodySsz, decodeOr, HeaderCoreSsz, type Header, type HeaderCore, HeaderSsz, LeavesSsz } from "./ssz.ts";
+import { decodeTransaction, type SealedTransaction } from "./transaction.ts";
+
+/** Lowercase hex of a block id. */
+export type BlockId = string;
+
+/** A header with its bytes and id. Immutable, made once. */
+export interface SealedHeader {
+  readonly header: Header;
+  readonly bytes: Uint8Array;
+  readonly id: BlockId;
+  /** The proof-of-work hash: read big-endian, it must be below the target. */
+  readonly idBytes: Uint8Array;
+  /** Hex of `core.parent`. */
+  readonly parent: BlockId;
+}
+
+/** A header with a body that was decoded, but not necessarily checked. */
+export interface Block {
+  readonly header: SealedHeader;
+  readonly transactions: readonly SealedTransaction[];
+  readonly engineData: Uint8Array;
+  /** The serialized body; its length is what the size limit counts. */
+  readonly bodyBytes: Uint8Array;
+}
+
+export interface BlockBody {
+  readonly transactions: readonly SealedTransaction[];
+  readonly engineData: Uint8Array;
+  readonly bodyBytes: Uint8Array;
+}
+
+/** Bytes of one serialized header; every header has the same length. */
+export const HEADER_BYTES: number = HeaderSsz.fixedSize as number;
+
+export function headerCoreRoot(core: HeaderCore): Uint8Array {
+  return HeaderCoreSsz.hashTreeRoot(core);
+}
+
+/** The SSZ chunk of a nonce: 8 bytes little-endian, zero-padded to 32. */
+export function nonceChunk(nonce: number): Uint8Array {
+  const chunk = new Uint8Array(32);
+  const view = new DataView(chunk.buffer);
+  view.setUint32(0, nonce >>> 0, true);
+  view.setUint32(4, Math.floor(nonce / 2 ** 32), true);
+  return chunk;
+}
+
+function seal(header: Header, bytes: Uint8Array): SealedHeader {
+  const idBytes = hashPair(headerCoreRoot(header.core), nonceChunk(header.nonce));
+  return { header, bytes, id: bytesToHex(idBytes), idBytes, parent: bytesToHex(header.core.parent) };
+}
+
+export function sealHeader(header: Header): SealedHeader {
+  return seal(header, HeaderSsz.serialize(header));
+}
+
+/** Decodes one serialized header, which it keeps; `undefined` unless the bytes are its canonical encoding. */
+export function decodeHeader(bytes: Uint8Array): SealedHeader | undefined {
+  const header = decodeOr(() => HeaderSsz.deserialize(bytes));
+  return header === undefined ? undefined : seal(header, bytes);
+}
+
+export function transactionsRoot(transactions: readonly { readonly leafBytes: Uint8Array }[]): Uint8Array {
+  return LeavesSsz.hashTreeRoot(transactions.map((transaction) => transaction.leafBytes));
+}
+
+/** The root over leaves as a compact block lists them. */
+export function leavesRoot(leaves: readonly Uint8Array[]): Uint8Array {
+  return LeavesSsz.hashTreeRoot([...leaves]);
+}
+
+export function encodeBody(transactions: readonly SealedTransaction[], engineData: Uint8Array): BlockBody {
+  const bodyBytes = BlockBodySsz.serialize({ transactions: transactions.map(({ bytes }) => bytes), engineData });
+  return { transactions, engineData, bodyBytes };
+}
+
+/** Decodes a serialized body, which it keeps; `undefined` unless it is the canonical encoding of valid transactions. */
+export function decodeBody(bytes: Uint8Array): BlockBody | undefined {
+  const body = decodeOr(() => BlockBodySsz.deserialize(bytes));
+  if (body === undefined || !equalBytes(BlockBodySsz.serialize(body), bytes)) return undefined;
+  const transactions: SealedTransaction[] = [];
+  for (const transactionBytes of body.transactions) {
+    const transaction = decodeTransaction(transactionBytes);
+    if (transaction === undefined) return undefined;
+    transactions.push(transaction);
+  }
+  return { transactions, engineData: body.engineData, bodyBytes: bytes };
+}
+
+export function assembleBlock(header: SealedHeader, body: BlockBody): Block {
+  return { header, ...body };
+}
