@@ -7,6 +7,7 @@
 export * from "./clock.ts";
 export * from "./key-value-store.ts";
 export * from "./logger.ts";
+export * from "./memory-network.ts";
 export * from "./memory-store.ts";
 export * from "./network.ts";
 export * from "./random.ts";

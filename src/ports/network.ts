@@ -4,10 +4,14 @@ export type PeerName = string;
 /** How a validator judges a gossip message; see docs/protocol.md, "Gossip". */
 export type GossipVerdict = "accept" | "ignore" | "reject";
 
-/** Judges one message before it is forwarded. A throw counts as "ignore" and is logged: it is our bug, not the peer's. */
+/**
+ * Judges one message before it is forwarded. A throw counts as "ignore" and is logged: it is our bug, not the peer's. So
+ * does an answer that takes longer than the network keeps messages for forwarding. `data` is still to be forwarded: read
+ * it, copy what you keep, change nothing.
+ */
 export type GossipValidator = (from: PeerName, data: Uint8Array) => Promise<GossipVerdict>;
 
-/** Answers one request with one response. A throw closes the stream; the requester sees `NETWORK_REFUSED`. */
+/** Answers one request with one response. A throw ends the exchange; the requester sees `NETWORK_REFUSED`. */
 export type RequestHandler = (from: PeerName, request: Uint8Array) => Promise<Uint8Array>;
 
 export interface RequestLimits {
@@ -15,12 +19,24 @@ export interface RequestLimits {
   readonly maxRequestBytes: number;
   /** Longest response accepted, in bytes. */
   readonly maxResponseBytes: number;
-  /** Deadline for the first byte of the response. */
+  /** Deadline for the first byte of the response, from the moment the request is made. At the server: of the request. */
   readonly firstByteTimeoutMs: number;
-  /** Deadline for the whole exchange. */
+  /** Deadline for the whole exchange, at either side. */
   readonly totalTimeoutMs: number;
 }
 
+/**
+ * - `NETWORK_CLOSED`: not started, or stopped.
+ * - `NETWORK_DIAL_FAILED`: nobody answered at the address, or not the peer that the address names.
+ * - `NETWORK_NOT_CONNECTED`: there is no connection to the peer, or it was lost on the way.
+ * - `NETWORK_REFUSED`: the peer lives and declined (unknown protocol, too much at once, its handler failed), or it is on
+ *   this side's refuse list.
+ * - `NETWORK_TIMEOUT`: a deadline passed.
+ * - `NETWORK_OVERSIZE`: longer than its limit: what we were about to send, or what the peer sent (then it is disconnected).
+ * - `NETWORK_MALFORMED`: the peer's bytes are no frame; it is disconnected.
+ * - `NETWORK_ADDRESS_INVALID`: not an address that this network can dial.
+ * - `NETWORK_PORT_BUSY`: the address to listen on is taken.
+ */
 export type NetworkErrorCode =
   | "NETWORK_CLOSED"
   | "NETWORK_DIAL_FAILED"
@@ -28,6 +44,7 @@ export type NetworkErrorCode =
   | "NETWORK_REFUSED"
   | "NETWORK_TIMEOUT"
   | "NETWORK_OVERSIZE"
+  | "NETWORK_MALFORMED"
   | "NETWORK_ADDRESS_INVALID"
   | "NETWORK_PORT_BUSY";
 
@@ -70,9 +87,13 @@ export interface Network {
   /** Multiaddrs that others can dial, each ending in /p2p/<self>. */
   addresses(): readonly string[];
   connections(): readonly PeerConnection[];
-  on<Name extends keyof NetworkEvents>(name: Name, listener: NetworkEvents[Name]): void;
+  /** Calls `listener` until the function it returns is called. A listener that throws is logged and harms nobody else. */
+  on<Name extends keyof NetworkEvents>(name: Name, listener: NetworkEvents[Name]): () => void;
 
-  /** Connects to a multiaddr; settles with the name of the peer that answered. */
+  /**
+   * Connects to a multiaddr; settles with the name of the peer that answered, after its "connect" event. A peer that is
+   * connected already is simply named.
+   */
   dial(address: string, options?: { readonly signal?: AbortSignal }): Promise<PeerName>;
   /** Closes every connection to the peer; it may come back. */
   disconnect(peer: PeerName, reason: string): Promise<void>;
@@ -84,12 +105,18 @@ export interface Network {
   allow(peer: PeerName): void;
   refused(): readonly PeerName[];
 
-  /** Joins a topic; only topics that were joined are ever tracked for peers. `maxBytes` bounds one message. */
+  /**
+   * Joins a topic, before `start`; only topics that were joined are ever tracked for peers. `maxBytes` bounds one message;
+   * a longer one costs its sender the connection.
+   */
   subscribe(topic: string, maxBytes: number, validate: GossipValidator): void;
-  /** Hands a message to the topic's peers; with no peers it reaches nobody and does not fail. */
+  /**
+   * Hands a message to the topic's peers; with no peers it reaches nobody and does not fail, and the same bytes published
+   * again within two minutes go nowhere. Fails with `NETWORK_OVERSIZE` above the topic's `maxBytes`.
+   */
   publish(topic: string, data: Uint8Array): Promise<void>;
 
-  /** Serves a request protocol. */
+  /** Serves a request protocol, declared before `start`. */
   handle(protocol: string, limits: RequestLimits, handler: RequestHandler): void;
   /** Asks one connected peer. Fails with a `NetworkError`, or the signal's reason. */
   request(
