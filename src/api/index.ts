@@ -7,3 +7,5 @@
  */
 export * from "./schemas/index.ts";
 export * from "./service.ts";
+export * from "./server.ts";
+export { transactionFromJson, transactionToJson, type ParsedTransaction } from "./transaction-json.ts";
