@@ -1,5 +1,5 @@
 import swagger from "@fastify/swagger";
-import Fastify, { type FastifyInstance } from "fastify";
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import type { Clock, Logger, Timers } from "../ports/index.ts";
 import { type AccessOptions, createAccessCheck } from "./access.ts";
 import { answerMalformed, createErrorHandler, installNotFound } from "./errors.ts";
@@ -48,7 +48,8 @@ const REQUEST_ARRIVAL_MS = 10_000;
 /** JSON bodies other than transactions are small. */
 const BODY_BYTES = 64 * 1024;
 
-function createApp(): FastifyInstance {
+function createApp(logger: Logger): FastifyInstance {
+  const answerError = createErrorHandler(logger);
   const app = Fastify({
     logger: false,
     bodyLimit: BODY_BYTES,
@@ -57,7 +58,10 @@ function createApp(): FastifyInstance {
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 400 },
     clientErrorHandler: answerMalformed,
+    // What the router itself refuses, before hooks and handlers.
+    frameworkErrors: (error, request, reply) => answerError(error, request as FastifyRequest, reply as FastifyReply),
   });
+  app.setErrorHandler(answerError);
   app.removeContentTypeParser("text/plain");
   app.setValidatorCompiler(compileValidator);
   // Our answers are typed by their schemas; a second, dropping serializer would only hide a mistake.
@@ -68,14 +72,13 @@ function createApp(): FastifyInstance {
 /** The HTTP API of one node. */
 export function createApiServer(deps: ApiServerDeps, options: ApiServerOptions): ApiServer {
   const logger = deps.logger.child({ module: "api" });
-  const app = createApp();
+  const app = createApp(logger);
   const streams = createEventStreams(deps, { epoch: deps.clock.nowMs().toString(36) });
   const metrics = createApiMetrics(deps.node);
   const closing = new AbortController();
   const checkAccess = createAccessCheck(options);
   const unsubscribe = deps.node.subscribe((event) => streams.publish(event));
 
-  app.setErrorHandler(createErrorHandler(logger));
   app.addHook("onRequest", async (request) => checkAccess(request));
   app.addHook("onResponse", async (request, reply) => {
     const route = request.routeOptions.url ?? "unknown";

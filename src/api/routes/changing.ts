@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply } from "fastify";
 import Type from "typebox";
 import { delay, type Timers } from "../../ports/index.ts";
-import { type BlockId, decodeTransaction, MAX_TRANSACTION_BYTES, type SealedTransaction } from "../../primitives/index.ts";
+import { type BlockId, decodeTransaction, type SealedTransaction } from "../../primitives/index.ts";
 import {
   AddedPeer,
   AddPeer,
@@ -71,7 +71,7 @@ async function submitOne(node: NodeService, transaction: SealedTransaction): Pro
 function addTransactions(app: FastifyInstance, node: NodeService): void {
   app.addContentTypeParser(
     "application/octet-stream",
-    { parseAs: "buffer", bodyLimit: MAX_TRANSACTION_BYTES },
+    { parseAs: "buffer" },
     (_request, body, done) => done(null, body),
   );
   const summary = 'Submits one transaction (JSON, or SSZ as application/octet-stream) or a batch ({ "transactions": [...] })';
