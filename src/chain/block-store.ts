@@ -1,4 +1,5 @@
 import { decodeUndo, type Undo } from "../ledger/index.ts";
+import type { KeyValueStore } from "../ports/index.ts";
 import {
   assembleBlock,
   type Block,
@@ -8,7 +9,6 @@ import {
   type SealedHeader,
   type TxId,
 } from "../primitives/index.ts";
-import type { KeyValueStore } from "../ports/index.ts";
 import { ChainError } from "./errors.ts";
 import { decodePlace, decodeStoredBlock, keys, type StoredBlock, type TransactionPlace } from "./schema.ts";
 

@@ -1,7 +1,14 @@
-import { type ForkTree, PASSED, type Refusal, refuse, type TreeBlock, type Verdict } from "../consensus/index.ts";
+import {
+  type ForkTree,
+  PASSED,
+  type Refusal,
+  refuse,
+  type TreeBlock,
+  type Verdict,
+} from "../consensus/index.ts";
 import { applyBlock, encodeUndo, touchedKeys } from "../ledger/index.ts";
-import { type Block, type BlockId, bytesToHex, type ChainSpec, equalBytes } from "../primitives/index.ts";
 import type { Write } from "../ports/index.ts";
+import { type Block, type BlockId, bytesToHex, type ChainSpec, equalBytes } from "../primitives/index.ts";
 import type { BlockStore } from "./block-store.ts";
 import { ChainError } from "./errors.ts";
 import type { Journal } from "./journal.ts";
@@ -102,7 +109,10 @@ export function createConnector(deps: ConnectorDeps, start: TreeBlock): Connecto
     const { change } = execution;
     const pending = state.tree.prepare(change);
     if (!equalBytes(pending.root, core.stateRoot)) {
-      return refuse("STA-01", `state root ${bytesToHex(core.stateRoot)}, computed ${bytesToHex(pending.root)}`);
+      return refuse(
+        "STA-01",
+        `state root ${bytesToHex(core.stateRoot)}, computed ${bytesToHex(pending.root)}`,
+      );
     }
     pending.commit();
     state.apply(change);
@@ -136,7 +146,8 @@ export function createConnector(deps: ConnectorDeps, start: TreeBlock): Connecto
     const block = await load(position.id);
     state.revert(await blocks.undo(position.id));
     write({ key: keys.undo(position.id), value: undefined });
-    for (const { txidBytes } of block.transactions) write({ key: keys.transaction(txidBytes), value: undefined });
+    for (const { txidBytes } of block.transactions)
+      write({ key: keys.transaction(txidBytes), value: undefined });
     const parent = tree.get(position.parent);
     if (parent === undefined) throw new Error("the state cannot go below genesis");
     position = parent;

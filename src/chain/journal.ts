@@ -1,6 +1,13 @@
-import { type BlockId, bytesToHex, equalBytes, hexToBytes, sha256, ZERO_32 } from "../primitives/index.ts";
 import type { KeyValueStore, Write } from "../ports/index.ts";
-import { type BatchLink, decodeBatchLink, encodeBatchLink, keys, numberFromKey, tableRange } from "./schema.ts";
+import { type BlockId, bytesToHex, equalBytes, hexToBytes, sha256, ZERO_32 } from "../primitives/index.ts";
+import {
+  type BatchLink,
+  decodeBatchLink,
+  encodeBatchLink,
+  keys,
+  numberFromKey,
+  tableRange,
+} from "./schema.ts";
 
 /**
  * Every batch carries a sequence number and a link to the batch before. LevelDB may reopen with a hole in its log and
@@ -89,7 +96,10 @@ export function createJournal(store: KeyValueStore, check: JournalCheck): Journa
         droppedBytes += old.sizeBytes;
         dropped += 1;
       }
-      batch.push({ key: keys.batch(nextSequence), value: encodeBatchLink({ link: next, head: headBytes, sizeBytes }) });
+      batch.push({
+        key: keys.batch(nextSequence),
+        value: encodeBatchLink({ link: next, head: headBytes, sizeBytes }),
+      });
       batch.push({ key: keys.meta("head"), value: headBytes });
       await store.write(batch, { sync: true });
       kept.splice(0, dropped);

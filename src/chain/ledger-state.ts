@@ -8,8 +8,8 @@ import {
   type StateTree,
   type Undo,
 } from "../ledger/index.ts";
-import { bytesToHex } from "../primitives/index.ts";
 import type { KeyValueStore, Write } from "../ports/index.ts";
+import { bytesToHex } from "../primitives/index.ts";
 import { decodeAccountRow, encodeAccountRow, encodeTotals, keys, tableRange } from "./schema.ts";
 
 /** Accounts kept in memory once read or written; about 200 bytes each. */

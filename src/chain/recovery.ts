@@ -1,7 +1,14 @@
 import { createForkTree, type ForkTree, type TreeBlock } from "../consensus/index.ts";
-import { type AccountRecord, type Genesis, type LedgerTotals, applyBlock, encodeUndo, touchedKeys } from "../ledger/index.ts";
-import { type BlockId, bytesToHex, equalBytes, HeaderSsz, hexToBytes, ZERO_32 } from "../primitives/index.ts";
+import {
+  type AccountRecord,
+  applyBlock,
+  encodeUndo,
+  type Genesis,
+  type LedgerTotals,
+  touchedKeys,
+} from "../ledger/index.ts";
 import type { KeyValueStore, Logger, Write } from "../ports/index.ts";
+import { type BlockId, bytesToHex, equalBytes, HeaderSsz, hexToBytes, ZERO_32 } from "../primitives/index.ts";
 import { createBlockStore } from "./block-store.ts";
 import { ChainError } from "./errors.ts";
 import { checkJournal, createJournal, headOf, type JournalCheck } from "./journal.ts";
@@ -41,16 +48,28 @@ function numberBytes(value: number): Uint8Array {
 }
 
 /** Opens or creates the chain data in a store. Idempotent: a crash at any point is mended by the next call. */
-export async function recover(store: KeyValueStore, genesis: Genesis, logger: Logger): Promise<RecoveredChain> {
+export async function recover(
+  store: KeyValueStore,
+  genesis: Genesis,
+  logger: Logger,
+): Promise<RecoveredChain> {
   await checkIdentity(store, genesis);
   let journal = await checkJournal(store);
   const mark = await store.get(keys.meta("rebuild"));
   let rebuilt: RecoveredChain["rebuilt"];
   if (mark !== undefined || journal.stranded.length > 0 || journal.last === undefined) {
     const isNew = mark === undefined && journal.last === undefined && journal.stranded.length === 0;
-    const target = mark === undefined ? (journal.last === undefined ? undefined : headOf(journal.last.link)) : bytesToHex(mark);
+    const target =
+      mark === undefined
+        ? journal.last === undefined
+          ? undefined
+          : headOf(journal.last.link)
+        : bytesToHex(mark);
     if (!isNew) {
-      const fields = { lostAfterBatch: journal.last?.sequence ?? 0, strandedBatches: journal.stranded.length };
+      const fields = {
+        lostAfterBatch: journal.last?.sequence ?? 0,
+        strandedBatches: journal.stranded.length,
+      };
       logger.warn(fields, "the database lost writes; rebuilding the state by replay");
     }
     await markRebuild(store, genesis, target ?? genesis.block.header.id, journal);
@@ -66,7 +85,15 @@ export async function recover(store: KeyValueStore, genesis: Genesis, logger: Lo
   if (head === undefined || totals === undefined) {
     throw new ChainError("CHAIN_CORRUPT", "the database names a head that it does not hold");
   }
-  return { tree, head, accounts: await readAccounts(store), totals: decodeTotals(totals), journal, nextArrival, rebuilt };
+  return {
+    tree,
+    head,
+    accounts: await readAccounts(store),
+    totals: decodeTotals(totals),
+    journal,
+    nextArrival,
+    rebuilt,
+  };
 }
 
 async function checkIdentity(store: KeyValueStore, genesis: Genesis): Promise<void> {
@@ -87,7 +114,12 @@ async function checkIdentity(store: KeyValueStore, genesis: Genesis): Promise<vo
 }
 
 /** One synced batch that makes the rebuild restartable, and ends the old chain of batches at its last whole one. */
-async function markRebuild(store: KeyValueStore, genesis: Genesis, target: BlockId, journal: JournalCheck): Promise<void> {
+async function markRebuild(
+  store: KeyValueStore,
+  genesis: Genesis,
+  target: BlockId,
+  journal: JournalCheck,
+): Promise<void> {
   const writes: Write[] = [
     { key: keys.meta("schema"), value: numberBytes(SCHEMA_VERSION) },
     { key: keys.meta("chain"), value: genesis.chainId },
@@ -174,7 +206,10 @@ async function rebuild(
     }
   }
   const totals = { key: keys.meta("totals"), value: encodeTotals(state.totals) };
-  await journal.commit([...writes, ...state.drain(), totals, { key: keys.meta("rebuild"), value: undefined }], head);
+  await journal.commit(
+    [...writes, ...state.drain(), totals, { key: keys.meta("rebuild"), value: undefined }],
+    head,
+  );
   return path.length;
 }
 
@@ -217,7 +252,15 @@ async function loadTree(
     if (header.height === 0) continue;
     const { height, timestampMs, difficulty } = header;
     const id = bytesToHex(key.subarray(1));
-    rows.push({ id, parent: bytesToHex(header.parent), height, timestampMs, difficulty, arrival: stored.arrival, status: stored.status });
+    rows.push({
+      id,
+      parent: bytesToHex(header.parent),
+      height,
+      timestampMs,
+      difficulty,
+      arrival: stored.arrival,
+      status: stored.status,
+    });
   }
   rows.sort((a, b) => a.height - b.height || a.arrival - b.arrival);
   const lost = new Set<BlockId>();
@@ -230,7 +273,10 @@ async function loadTree(
     nextArrival = Math.max(nextArrival, row.arrival + 1);
     if (tree.get(row.parent) === undefined || lost.has(row.id)) {
       // It, or its parent, was lost with a hole in the log; it comes back from peers.
-      orphaned.push({ key: keys.block(row.id), value: undefined }, { key: keys.body(row.id), value: undefined });
+      orphaned.push(
+        { key: keys.block(row.id), value: undefined },
+        { key: keys.body(row.id), value: undefined },
+      );
       continue;
     }
     tree.insert(row, status === "valid" ? "valid" : "stored");

@@ -24,7 +24,12 @@ export type TransactionFate =
   | { readonly txid: TxId; readonly fate: "returned" }
   | { readonly txid: TxId; readonly fate: "mined"; readonly block: BlockId }
   | { readonly txid: TxId; readonly fate: "conflicted"; readonly by: TxId }
-  | { readonly txid: TxId; readonly fate: "dropped"; readonly rule: RuleCode | string; readonly detail: string };
+  | {
+      readonly txid: TxId;
+      readonly fate: "dropped";
+      readonly rule: RuleCode | string;
+      readonly detail: string;
+    };
 
 /** One change of branch, explained. Kept in the database. */
 export interface ReorgRecord {
@@ -39,7 +44,11 @@ export interface ReorgRecord {
   readonly disconnected: readonly BlockId[];
   readonly connected: readonly BlockId[];
   readonly connectedCount: number;
-  readonly cause: { readonly peer: string; readonly message: BlockSource["message"]; readonly block: BlockId };
+  readonly cause: {
+    readonly peer: string;
+    readonly message: BlockSource["message"];
+    readonly block: BlockId;
+  };
   readonly receivedMs: number;
   readonly startedMs: number;
   readonly durationMs: number;

@@ -1,8 +1,18 @@
 import { ByteListType, ByteVectorType, ContainerType } from "@chainsafe/ssz";
 import type { BlockStatus } from "../consensus/index.ts";
 import type { AccountKey, AccountRecord, LedgerTotals } from "../ledger/index.ts";
-import { type BlockId, Bytes32, bytesToHex, HEADER_BYTES, hexToBytes, type TxId, Uint8, Uint32, Uint64 } from "../primitives/index.ts";
 import type { KeyRange } from "../ports/index.ts";
+import {
+  type BlockId,
+  Bytes32,
+  bytesToHex,
+  HEADER_BYTES,
+  hexToBytes,
+  type TxId,
+  Uint8,
+  Uint32,
+  Uint64,
+} from "../primitives/index.ts";
 
 /**
  * The tables of the database: one letter, then the key. The only place that knows them; docs/protocol.md, "Database",

@@ -47,7 +47,8 @@ export function createSignatureVerifier(pool: WorkerPool<VerifyTasks>): Signatur
       const share = Math.ceil(unknown.length / pool.size);
       const size = Math.min(Math.max(share, MIN_RECORDS_PER_TASK), MAX_RECORDS_PER_TASK);
       const parts: Promise<SealedTransaction | undefined>[] = [];
-      for (let from = 0; from < unknown.length; from += size) parts.push(verify(unknown.slice(from, from + size)));
+      for (let from = 0; from < unknown.length; from += size)
+        parts.push(verify(unknown.slice(from, from + size)));
       const invalid = (await Promise.all(parts)).find((transaction) => transaction !== undefined);
       if (invalid === undefined) for (const { leaf } of unknown) remember(leaf);
       return invalid;

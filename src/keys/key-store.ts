@@ -4,7 +4,12 @@ import { join } from "node:path";
 import { decodeAddress, hexToBytes } from "../primitives/index.ts";
 import { generateKey, type Key, keyFromSeed } from "./signature.ts";
 
-export type KeyErrorCode = "KEY_NAME_INVALID" | "KEY_EXISTS" | "KEY_NOT_FOUND" | "KEY_FILE_INVALID" | "KEY_FILE_IO";
+export type KeyErrorCode =
+  | "KEY_NAME_INVALID"
+  | "KEY_EXISTS"
+  | "KEY_NOT_FOUND"
+  | "KEY_FILE_INVALID"
+  | "KEY_FILE_IO";
 
 /** A key could not be made, found or read; the message says which and what to do. Never contains a secret. */
 export class KeyError extends Error {
@@ -85,7 +90,10 @@ async function createExclusive(directory: string, file: string, text: string): P
 
 function parseKeyFile(text: string, file: string, name: string): NamedKey {
   const invalid = (problem: string): KeyError =>
-    new KeyError("KEY_FILE_INVALID", `${file} is not a key file: ${problem}; restore it from a backup or move it away`);
+    new KeyError(
+      "KEY_FILE_INVALID",
+      `${file} is not a key file: ${problem}; restore it from a backup or move it away`,
+    );
   let json: Record<string, unknown>;
   try {
     json = JSON.parse(text) as Record<string, unknown>;
@@ -95,7 +103,8 @@ function parseKeyFile(text: string, file: string, name: string): NamedKey {
   if (typeof json !== "object" || json === null) throw invalid("it is not a JSON object");
   if (json["version"] !== 1) throw invalid("its version is not 1");
   const { secret, address } = json;
-  if (typeof secret !== "string" || !/^[0-9a-f]{64}$/.test(secret)) throw invalid("its secret is not 64 hex digits");
+  if (typeof secret !== "string" || !/^[0-9a-f]{64}$/.test(secret))
+    throw invalid("its secret is not 64 hex digits");
   const key = keyFromSeed(hexToBytes(secret));
   if (address !== key.address) throw invalid("its address does not belong to its secret");
   return { ...key, name };
@@ -126,10 +135,17 @@ export function createKeyStore(directory: string): KeyStore {
       files = await readdir(directory);
     } catch (error) {
       if (codeOf(error) === "ENOENT") return [];
-      throw new KeyError("KEY_FILE_IO", `cannot list ${directory}: ${(error as Error).message}`, { cause: error });
+      throw new KeyError("KEY_FILE_IO", `cannot list ${directory}: ${(error as Error).message}`, {
+        cause: error,
+      });
     }
-    const found = files.filter((file) => file.endsWith(EXTENSION)).map((file) => file.slice(0, -EXTENSION.length));
-    return found.filter((name) => NAME.test(name)).sort().slice(0, MAX_KEYS);
+    const found = files
+      .filter((file) => file.endsWith(EXTENSION))
+      .map((file) => file.slice(0, -EXTENSION.length));
+    return found
+      .filter((name) => NAME.test(name))
+      .sort()
+      .slice(0, MAX_KEYS);
   }
 
   return {
@@ -142,9 +158,14 @@ export function createKeyStore(directory: string): KeyStore {
         await createExclusive(directory, file, `${JSON.stringify(content, undefined, 2)}\n`);
       } catch (error) {
         if (codeOf(error) === "EEXIST") {
-          throw new KeyError("KEY_EXISTS", `a key called ${name} exists already (${file}); choose another name`);
+          throw new KeyError(
+            "KEY_EXISTS",
+            `a key called ${name} exists already (${file}); choose another name`,
+          );
         }
-        throw new KeyError("KEY_FILE_IO", `cannot write ${file}: ${(error as Error).message}`, { cause: error });
+        throw new KeyError("KEY_FILE_IO", `cannot write ${file}: ${(error as Error).message}`, {
+          cause: error,
+        });
       }
       return { ...key, name };
     },

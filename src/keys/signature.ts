@@ -54,5 +54,9 @@ export function generateKey(random?: Random): Key {
  */
 export function verifySignature(signature: Uint8Array, message: Uint8Array, publicKey: Uint8Array): boolean {
   if (signature.length !== SIGNATURE_BYTES || publicKey.length !== PUBLIC_KEY_BYTES) return false;
-  return sodium.crypto_sign_verify_detached(Buffer.from(signature), Buffer.from(message), Buffer.from(publicKey));
+  return sodium.crypto_sign_verify_detached(
+    Buffer.from(signature),
+    Buffer.from(message),
+    Buffer.from(publicKey),
+  );
 }

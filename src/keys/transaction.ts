@@ -1,4 +1,10 @@
-import { type SealedTransaction, sealTransaction, signingMessage, type TransactionBody, transactionId } from "../primitives/index.ts";
+import {
+  type SealedTransaction,
+  sealTransaction,
+  signingMessage,
+  type TransactionBody,
+  transactionId,
+} from "../primitives/index.ts";
 import { type Key, verifySignature } from "./signature.ts";
 import { RECORD_BYTES } from "./verify-tasks.ts";
 

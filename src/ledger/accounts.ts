@@ -32,7 +32,11 @@ export interface AccountView {
 }
 
 /** The SSZ value of a record. */
-export function accountValue({ key, balance, nonce }: AccountRecord): ReturnType<typeof AccountSsz.defaultValue> {
+export function accountValue({
+  key,
+  balance,
+  nonce,
+}: AccountRecord): ReturnType<typeof AccountSsz.defaultValue> {
   return { key: hexToBytes(key), balance, nonce };
 }
 

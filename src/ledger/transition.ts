@@ -1,5 +1,12 @@
 import { PASSED, type Refusal, refuse, refuseForNow, type Verdict } from "../consensus/index.ts";
-import { type Block, bytesToHex, type ChainSpec, MAX_ACCOUNTS, rewardAt, type SealedTransaction } from "../primitives/index.ts";
+import {
+  type Block,
+  bytesToHex,
+  type ChainSpec,
+  MAX_ACCOUNTS,
+  rewardAt,
+  type SealedTransaction,
+} from "../primitives/index.ts";
 import type { AccountKey, AccountRecord, AccountView, LedgerTotals } from "./accounts.ts";
 import { minimumFee } from "./transaction-rules.ts";
 import type { Undo } from "./undo.ts";
@@ -41,7 +48,12 @@ interface Touched {
 }
 
 /** Starts executing a block of `height` on the state shown by `view` and `totals`. */
-export function createTransition(spec: ChainSpec, view: AccountView, totals: LedgerTotals, height: number): Transition {
+export function createTransition(
+  spec: ChainSpec,
+  view: AccountView,
+  totals: LedgerTotals,
+  height: number,
+): Transition {
   const touched = new Map<AccountKey, Touched>();
   let accounts = totals.accounts;
   let burned = totals.burned;
@@ -77,13 +89,19 @@ export function createTransition(spec: ChainSpec, view: AccountView, totals: Led
       }
       const cost = amount + fee;
       if (sender === undefined || sender.balance < cost) {
-        return refuseForNow("TX-09", `transaction ${sealed.txid} costs ${cost}; the sender has ${sender?.balance ?? 0}`);
+        return refuseForNow(
+          "TX-09",
+          `transaction ${sealed.txid} costs ${cost}; the sender has ${sender?.balance ?? 0}`,
+        );
       }
       let recipient = load(sealed.recipient);
       const creationFee = recipient === undefined ? spec.accountCreationFee : 0;
       const least = minimumFee(spec, sealed.bytes.length) + creationFee;
       if (fee < least) {
-        return refuseForNow("TX-10", `transaction ${sealed.txid} creates an account; its fee ${fee} is below ${least}`);
+        return refuseForNow(
+          "TX-10",
+          `transaction ${sealed.txid} creates an account; its fee ${fee} is below ${least}`,
+        );
       }
       recipient ??= create(sealed.recipient);
       sender.balance -= cost;
@@ -108,7 +126,11 @@ export function createTransition(spec: ChainSpec, view: AccountView, totals: Led
   };
 }
 
-function toChange(touched: Map<AccountKey, Touched>, before: LedgerTotals, totals: LedgerTotals): StateChange {
+function toChange(
+  touched: Map<AccountKey, Touched>,
+  before: LedgerTotals,
+  totals: LedgerTotals,
+): StateChange {
   const accounts: AccountRecord[] = [];
   const restored: AccountRecord[] = [];
   const created: AccountKey[] = [];
@@ -132,14 +154,21 @@ function assertSupplyKept({ accounts, totals, undo }: StateChange): void {
   const issued = totals.issued - undo.before.issued;
   const burned = totals.burned - undo.before.burned;
   if (balances + burned !== issued) {
-    throw new Error(`supply broken: balances changed by ${balances}, burned by ${burned}, issued by ${issued}`);
+    throw new Error(
+      `supply broken: balances changed by ${balances}, burned by ${burned}, issued by ${issued}`,
+    );
   }
 }
 
 export type Execution = { readonly ok: true; readonly change: StateChange } | Refusal;
 
 /** Executes a whole block (already sane). Any refusal refuses the block, for good: its parent state is fixed. */
-export function applyBlock(spec: ChainSpec, view: AccountView, totals: LedgerTotals, block: Block): Execution {
+export function applyBlock(
+  spec: ChainSpec,
+  view: AccountView,
+  totals: LedgerTotals,
+  block: Block,
+): Execution {
   const { height, proposer } = block.header.header.core;
   const transition = createTransition(spec, view, totals, height);
   for (const transaction of block.transactions) {

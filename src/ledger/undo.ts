@@ -1,5 +1,12 @@
 import { ContainerType, ListCompositeType } from "@chainsafe/ssz";
-import { Bytes32, bytesToHex, hexToBytes, MAX_BLOCK_TRANSACTIONS, Uint32, Uint64 } from "../primitives/index.ts";
+import {
+  Bytes32,
+  bytesToHex,
+  hexToBytes,
+  MAX_BLOCK_TRANSACTIONS,
+  Uint32,
+  Uint64,
+} from "../primitives/index.ts";
 import type { AccountKey, AccountRecord, LedgerTotals } from "./accounts.ts";
 
 /** What a block overwrote: enough to put the state back exactly as it was before. */

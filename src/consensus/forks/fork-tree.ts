@@ -95,7 +95,12 @@ export function createForkTree(genesisBlock: Omit<TreeBlock, "work" | "status">)
       if (nodes.has(block.id)) throw new Error(`block ${block.id} is already in the tree`);
       const parent = need(block.parent);
       const work = parent.work + block.difficulty;
-      const node: Node = { ...block, work, status: parent.status === "invalid" ? "invalid" : status, children: NO_CHILDREN };
+      const node: Node = {
+        ...block,
+        work,
+        status: parent.status === "invalid" ? "invalid" : status,
+        children: NO_CHILDREN,
+      };
       nodes.set(node.id, node);
       // Most blocks have one child or none: the array is made only when needed.
       if (parent.children === NO_CHILDREN) parent.children = [node.id];
@@ -140,7 +145,13 @@ export function createForkTree(genesisBlock: Omit<TreeBlock, "work" | "status">)
         if (node.children.length > 0) continue;
         tips.push({ block: node, branchLength: node.height - forkPoint(node.id, head).height });
       }
-      return tips.sort((a, b) => (a.block.work === b.block.work ? a.block.arrival - b.block.arrival : a.block.work > b.block.work ? -1 : 1));
+      return tips.sort((a, b) =>
+        a.block.work === b.block.work
+          ? a.block.arrival - b.block.arrival
+          : a.block.work > b.block.work
+            ? -1
+            : 1,
+      );
     },
     forkPoint,
     path(ancestor, descendant) {
@@ -156,7 +167,8 @@ export function createForkTree(genesisBlock: Omit<TreeBlock, "work" | "status">)
     },
     ancestorAt(id, height) {
       let node = need(id);
-      if (height < 0 || height > node.height) throw new RangeError(`block ${id} has no ancestor at height ${height}`);
+      if (height < 0 || height > node.height)
+        throw new RangeError(`block ${id} has no ancestor at height ${height}`);
       while (node.height > height) node = need(node.parent);
       return node;
     },

@@ -1,4 +1,9 @@
-import { type ChainSpec, genesisDifficulty, type HeaderCore, MAX_DIFFICULTY } from "../../primitives/index.ts";
+import {
+  type ChainSpec,
+  genesisDifficulty,
+  type HeaderCore,
+  MAX_DIFFICULTY,
+} from "../../primitives/index.ts";
 
 /** What the rule looks at of a block; a `HeaderCore` is one. */
 export type DifficultyAncestor = Pick<HeaderCore, "height" | "timestampMs" | "difficulty">;
@@ -22,7 +27,10 @@ export function nextDifficulty(
 ): bigint {
   const minimum = genesisDifficulty(spec);
   if (spec.difficultyMode === "fixed" || grandparent === undefined) return minimum;
-  const tookMs = Math.min(Math.max(parent.timestampMs - grandparent.timestampMs, 1), MAX_INTERVALS * spec.intervalMs);
+  const tookMs = Math.min(
+    Math.max(parent.timestampMs - grandparent.timestampMs, 1),
+    MAX_INTERVALS * spec.intervalMs,
+  );
   const interval = BigInt(spec.intervalMs);
   const span = BigInt(spec.smoothing) * interval;
   const next = (parent.difficulty * span) / (span + BigInt(tookMs) - interval);

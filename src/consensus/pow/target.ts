@@ -27,4 +27,3 @@ export function workOf(difficulty: bigint, height: number): bigint {
 export function formatWork(work: bigint): string {
   return work.toString(16);
 }
-

@@ -24,11 +24,15 @@ export function checkHeaderSanity(rules: HeaderRules, sealed: SealedHeader): Ver
   if (core.height < 1) return refuse("HDR-07", "only genesis has height 0");
   const version = rulesVersionAt(rules.spec, core.height);
   if (core.rulesVersion !== version) {
-    return refuse("HDR-02", `rules version ${core.rulesVersion} at height ${core.height}, expected ${version}`);
+    return refuse(
+      "HDR-02",
+      `rules version ${core.rulesVersion} at height ${core.height}, expected ${version}`,
+    );
   }
   const minimum = genesisDifficulty(rules.spec);
   if (core.difficulty < minimum) return refuse("HDR-05", `difficulty ${core.difficulty} is below ${minimum}`);
-  if (rules.spec.engine === "pow" && !isZero(core.engineRoot)) return refuse("HDR-06", "engine root is not zero");
+  if (rules.spec.engine === "pow" && !isZero(core.engineRoot))
+    return refuse("HDR-06", "engine root is not zero");
   if (!meetsTarget(sealed.idBytes, core.difficulty)) {
     return refuse("HDR-03", `id ${sealed.id} does not meet difficulty ${core.difficulty} (nonce ${nonce})`);
   }
@@ -59,7 +63,10 @@ export function checkHeaderContext(
   }
   if (core.timestampMs > nowMs + spec.driftMs) {
     const aheadMs = core.timestampMs - nowMs;
-    return refuseForNow("HDR-09", `timestamp is ${aheadMs} ms ahead of this clock; ${spec.driftMs} ms are allowed`);
+    return refuseForNow(
+      "HDR-09",
+      `timestamp is ${aheadMs} ms ahead of this clock; ${spec.driftMs} ms are allowed`,
+    );
   }
   return PASSED;
 }

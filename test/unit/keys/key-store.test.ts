@@ -39,7 +39,8 @@ describe("key store", () => {
     const results = await Promise.allSettled(Array.from({ length: 8 }, () => store.create("one")));
     const won = results.filter((result) => result.status === "fulfilled");
     assert.equal(won.length, 1);
-    for (const result of results) if (result.status === "rejected") assert.equal(result.reason.code, "KEY_EXISTS");
+    for (const result of results)
+      if (result.status === "rejected") assert.equal(result.reason.code, "KEY_EXISTS");
     assert.equal((await store.load("one")).address, won[0]?.value.address);
   });
 

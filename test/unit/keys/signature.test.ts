@@ -11,15 +11,18 @@ import {
   verifySignature,
   verifyTransaction,
 } from "../../../src/keys/index.ts";
+import { tasks } from "../../../src/keys/verify-tasks.ts";
 import { createInlineWorkerPool, createSeededRandom } from "../../../src/ports/index.ts";
 import { hexToBytes, signingMessage, type TransactionBody, ZERO_32 } from "../../../src/primitives/index.ts";
-import { tasks } from "../../../src/keys/verify-tasks.ts";
 
 const vectors = new URL("../../vectors/", import.meta.url);
 const read = (name: string): unknown => JSON.parse(readFileSync(new URL(name, vectors), "utf8"));
 
 interface Wycheproof {
-  testGroups: { publicKey: { pk: string }; tests: { tcId: number; msg: string; sig: string; result: string }[] }[];
+  testGroups: {
+    publicKey: { pk: string };
+    tests: { tcId: number; msg: string; sig: string; result: string }[];
+  }[];
 }
 
 const body = (sender: Uint8Array, nonce: number): TransactionBody => ({
@@ -67,7 +70,10 @@ describe("signatures", () => {
 
   it("RFC 8032's first key signs the empty message as the RFC says", () => {
     const key = keyFromSeed(hexToBytes("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60"));
-    assert.deepEqual(key.publicKey, hexToBytes("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"));
+    assert.deepEqual(
+      key.publicKey,
+      hexToBytes("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"),
+    );
     const expected =
       "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e06522490155" +
       "5fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b";
