@@ -57,7 +57,8 @@ export function createMemoryNetworkHub(deps: MemoryNetworkDeps): MemoryNetworkHu
   const nodes = new Map<PeerName, MemoryNetwork>();
   return {
     join(name) {
-      if (name === "" || name.includes("/")) throw new RangeError("a node's name is not empty and has no slash");
+      if (name === "" || name.includes("/"))
+        throw new RangeError("a node's name is not empty and has no slash");
       if (nodes.has(name)) throw new Error(`a node called ${name} joined already`);
       const network = new MemoryNetwork(deps, name, nodes);
       nodes.set(name, network);
@@ -179,7 +180,10 @@ class MemoryNetwork implements Network {
     const joined = this.#topics.get(topic);
     if (joined === undefined) throw new Error(`the topic ${topic} was not joined`);
     if (data.length > joined.maxBytes) {
-      throw new NetworkError("NETWORK_OVERSIZE", `a message of ${data.length} bytes on a topic of ${joined.maxBytes}`);
+      throw new NetworkError(
+        "NETWORK_OVERSIZE",
+        `a message of ${data.length} bytes on a topic of ${joined.maxBytes}`,
+      );
     }
     if (this.#markSeen(gossipId(topic, data))) this.#forward(topic, data.slice(), undefined);
   }
@@ -194,7 +198,10 @@ class MemoryNetwork implements Network {
     this.#assertRunning();
     options.signal?.throwIfAborted();
     if (request.length > limits.maxRequestBytes) {
-      throw new NetworkError("NETWORK_OVERSIZE", `a request of ${request.length} bytes, at most ${limits.maxRequestBytes}`);
+      throw new NetworkError(
+        "NETWORK_OVERSIZE",
+        `a request of ${request.length} bytes, at most ${limits.maxRequestBytes}`,
+      );
     }
     const link = this.#links.get(peer);
     if (link === undefined) throw new NetworkError("NETWORK_NOT_CONNECTED", `not connected to ${peer}`);

@@ -21,6 +21,8 @@ export function parseCoins(text: string): number | undefined {
 /** Base units as coins, without trailing zeros: 150000000 is "1.5". */
 export function formatCoins(units: number): string {
   const whole = Math.floor(units / UNITS_PER_COIN);
-  const decimals = String(units % UNITS_PER_COIN).padStart(8, "0").replace(/0+$/, "");
+  const decimals = String(units % UNITS_PER_COIN)
+    .padStart(8, "0")
+    .replace(/0+$/, "");
   return decimals === "" ? String(whole) : `${whole}.${decimals}`;
 }

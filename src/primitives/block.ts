@@ -1,6 +1,14 @@
 import { bytesToHex, equalBytes } from "./bytes.ts";
 import { hashPair } from "./hash.ts";
-import { BlockBodySsz, decodeOr, HeaderCoreSsz, type Header, type HeaderCore, HeaderSsz, LeavesSsz } from "./ssz.ts";
+import {
+  BlockBodySsz,
+  decodeOr,
+  type Header,
+  type HeaderCore,
+  HeaderCoreSsz,
+  HeaderSsz,
+  LeavesSsz,
+} from "./ssz.ts";
 import { decodeTransaction, type SealedTransaction } from "./transaction.ts";
 
 /** Lowercase hex of a block id. */
@@ -73,7 +81,10 @@ export function leavesRoot(leaves: readonly Uint8Array[]): Uint8Array {
 }
 
 export function encodeBody(transactions: readonly SealedTransaction[], engineData: Uint8Array): BlockBody {
-  const bodyBytes = BlockBodySsz.serialize({ transactions: transactions.map(({ bytes }) => bytes), engineData });
+  const bodyBytes = BlockBodySsz.serialize({
+    transactions: transactions.map(({ bytes }) => bytes),
+    engineData,
+  });
   return { transactions, engineData, bodyBytes };
 }
 

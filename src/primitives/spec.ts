@@ -103,7 +103,8 @@ export function genesisDifficulty(spec: ChainSpec): bigint {
 /** The rules version that a block at `height` must declare. */
 export function rulesVersionAt(spec: ChainSpec, height: number): number {
   let version = 1;
-  for (const activation of spec.activations) if (height >= activation.height) version = activation.rulesVersion;
+  for (const activation of spec.activations)
+    if (height >= activation.height) version = activation.rulesVersion;
   return version;
 }
 
@@ -119,7 +120,8 @@ export function maximumSupply(spec: ChainSpec): number {
   let total = spec.allocations.reduce((sum, { amount }) => sum + amount, 0);
   if (spec.reward === 0) return total;
   if (spec.halvingInterval === 0) return Number.POSITIVE_INFINITY;
-  for (let reward = spec.reward; reward > 0; reward = Math.floor(reward / 2)) total += reward * spec.halvingInterval;
+  for (let reward = spec.reward; reward > 0; reward = Math.floor(reward / 2))
+    total += reward * spec.halvingInterval;
   return total;
 }
 
@@ -130,7 +132,10 @@ const Address = Type.String({ pattern: "^cum1[0-9a-z]{10,100}$", description: "a
 /** genesis.json. Unknown keys are refused; everything but `name` has a default. */
 export const GenesisJson = Type.Object(
   {
-    name: Type.String({ pattern: "^[a-z0-9][a-z0-9-]{0,31}$", description: "a-z, 0-9 and -, 1 to 32 characters" }),
+    name: Type.String({
+      pattern: "^[a-z0-9][a-z0-9-]{0,31}$",
+      description: "a-z, 0-9 and -, 1 to 32 characters",
+    }),
     engine: Type.Optional(Type.Enum([...ENGINES], { default: "pow" })),
     difficultyBits: Integer(0, 64, 10, "genesis difficulty is 2^bits expected hashes"),
     difficultyMode: Type.Optional(Type.Enum([...DIFFICULTY_MODES], { default: "fixed" })),
@@ -141,7 +146,12 @@ export const GenesisJson = Type.Object(
       Type.String({ pattern: "^(0|[1-9a-f][0-9a-f]{0,63})$", default: "0", description: "hex, no padding" }),
     ),
     reward: Integer(0, MAX_AMOUNT, 5_000_000_000, "base units per block"),
-    halvingInterval: Integer(0, MAX_AMOUNT, 210_000, "blocks between halvings; 0 = never, only without a reward"),
+    halvingInterval: Integer(
+      0,
+      MAX_AMOUNT,
+      210_000,
+      "blocks between halvings; 0 = never, only without a reward",
+    ),
     maxBlockBytes: Integer(1_024, MAX_BLOCK_BYTES, 1_048_576, "serialized block body, at most"),
     minFeePerByte: Integer(0, 1_000_000, 1, "base units"),
     accountCreationFee: Integer(0, MAX_AMOUNT, 10_000, "base units, burned"),
@@ -176,7 +186,9 @@ export const GenesisJson = Type.Object(
       ),
     ),
     genesisTimestampMs: Integer(0, MAX_AMOUNT, 1_767_225_600_000, "Unix ms"),
-    salt: Type.Optional(Type.String({ pattern: "^[0-9a-f]{32}$", default: "0".repeat(32), description: "16 bytes, hex" })),
+    salt: Type.Optional(
+      Type.String({ pattern: "^[0-9a-f]{32}$", default: "0".repeat(32), description: "16 bytes, hex" }),
+    ),
   },
   { additionalProperties: false },
 );
@@ -303,7 +315,8 @@ function specContradiction(spec: ChainSpec): string | undefined {
   }
   if (spec.minimumWork >= 2n ** 256n) return "minimumWork must be below 2^256";
   if (spec.engine === "pow" && spec.validators.length > 0) return "validators need engine vote";
-  if (spec.engine === "vote" && spec.validators.length === 0) return "engine vote needs at least one validator";
+  if (spec.engine === "vote" && spec.validators.length === 0)
+    return "engine vote needs at least one validator";
   for (let i = 1; i < spec.activations.length; i++) {
     const [before, after] = [spec.activations[i - 1], spec.activations[i]];
     if (before !== undefined && after !== undefined) {

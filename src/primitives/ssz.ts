@@ -1,7 +1,7 @@
 import {
-  type ByteViews,
   ByteListType,
   ByteVectorType,
+  type ByteViews,
   ContainerType,
   ListCompositeType,
   UintBigintType,

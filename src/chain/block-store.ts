@@ -1,0 +1,72 @@
+import { decodeUndo, type Undo } from "../ledger/index.ts";
+import type { KeyValueStore } from "../ports/index.ts";
+import {
+  assembleBlock,
+  type Block,
+  type BlockId,
+  decodeBody,
+  decodeHeader,
+  type SealedHeader,
+  type TxId,
+} from "../primitives/index.ts";
+import { ChainError } from "./errors.ts";
+import { decodePlace, decodeStoredBlock, keys, type StoredBlock, type TransactionPlace } from "./schema.ts";
+
+/** Reads blocks back from the store. What is there was checked when it was written, so bad bytes mean a corrupt store. */
+export interface BlockStore {
+  /** Header, arrival and status; `undefined` where the block is not stored. */
+  stored(id: BlockId): Promise<StoredBlock | undefined>;
+  header(id: BlockId): Promise<SealedHeader | undefined>;
+  /** Serialized headers in the order asked; stops at the first that is missing. */
+  headerBytes(ids: readonly BlockId[]): Promise<Uint8Array[]>;
+  bodyBytes(id: BlockId): Promise<Uint8Array | undefined>;
+  block(id: BlockId): Promise<Block | undefined>;
+  undo(id: BlockId): Promise<Undo>;
+  /** Where a transaction stands in the best chain. */
+  place(txid: TxId): Promise<TransactionPlace | undefined>;
+}
+
+function corrupt(what: string, id: string): ChainError {
+  return new ChainError("CHAIN_CORRUPT", `${what} of block ${id} is missing or damaged in the database`);
+}
+
+export function createBlockStore(store: KeyValueStore): BlockStore {
+  async function stored(id: BlockId): Promise<StoredBlock | undefined> {
+    const row = await store.get(keys.block(id));
+    return row === undefined ? undefined : decodeStoredBlock(row);
+  }
+
+  return {
+    stored,
+    async header(id) {
+      const row = await stored(id);
+      return row === undefined ? undefined : decodeHeader(row.header);
+    },
+    async headerBytes(ids) {
+      const headers: Uint8Array[] = [];
+      for (const row of await store.getMany(ids.map(keys.block))) {
+        if (row === undefined) break;
+        headers.push(decodeStoredBlock(row).header);
+      }
+      return headers;
+    },
+    bodyBytes: (id) => store.get(keys.body(id)),
+    async block(id) {
+      const [row, bytes] = await store.getMany([keys.block(id), keys.body(id)]);
+      if (row === undefined) return undefined;
+      const header = decodeHeader(decodeStoredBlock(row).header);
+      const body = bytes === undefined ? undefined : decodeBody(bytes);
+      if (header === undefined || body === undefined) throw corrupt("the data", id);
+      return assembleBlock(header, body);
+    },
+    async undo(id) {
+      const bytes = await store.get(keys.undo(id));
+      if (bytes === undefined) throw corrupt("the undo data", id);
+      return decodeUndo(bytes);
+    },
+    async place(txid) {
+      const bytes = await store.get(keys.transactionHex(txid));
+      return bytes === undefined ? undefined : decodePlace(bytes);
+    },
+  };
+}

@@ -1,0 +1,117 @@
+import type { KeyValueStore, Write } from "../ports/index.ts";
+import { type BlockId, bytesToHex, equalBytes, hexToBytes, sha256, ZERO_32 } from "../primitives/index.ts";
+import {
+  type BatchLink,
+  decodeBatchLink,
+  encodeBatchLink,
+  keys,
+  numberFromKey,
+  tableRange,
+} from "./schema.ts";
+
+/**
+ * Every batch carries a sequence number and a link to the batch before. LevelDB may reopen with a hole in its log and
+ * say nothing: batches in the hole are gone, later ones are there. The missing number shows it.
+ */
+export interface Journal {
+  /** Writes one atomic, synced batch that leaves `head` as the head. */
+  commit(writes: Write[], head: BlockId): Promise<void>;
+}
+
+/** What the links on disk say. */
+export interface JournalCheck {
+  /** Number and link of the last batch before which, as far as the window reaches, none is missing. */
+  readonly last: { readonly sequence: number; readonly link: BatchLink } | undefined;
+  /** Batches that are there but follow a gap; their numbers. */
+  readonly stranded: readonly number[];
+  /** Links in the window with their sizes, oldest first. */
+  readonly window: readonly { readonly sequence: number; readonly sizeBytes: number }[];
+}
+
+/** Links are kept for at least so many write buffers of data, so that the check can look back over two. */
+const KEPT_BUFFERS = 4;
+const CHECKED_BUFFERS = 2;
+const FIRST_SEQUENCE = 1;
+
+function nextLink(before: Uint8Array, sequence: number, head: Uint8Array): Uint8Array {
+  const input = new Uint8Array(72);
+  input.set(before, 0);
+  input.set(keys.batch(sequence).subarray(1), 32);
+  input.set(head, 40);
+  return sha256(input);
+}
+
+/** Reads the links back over at least two write buffers and finds the first gap, if there is one. */
+export async function checkJournal(store: KeyValueStore): Promise<JournalCheck> {
+  const found: { sequence: number; link: BatchLink }[] = [];
+  let checkedBytes = 0;
+  let lookedBackEnough = false;
+  for await (const [key, value] of store.scan({ ...tableRange("batches"), reverse: true })) {
+    const link = decodeBatchLink(value);
+    found.push({ sequence: numberFromKey(key), link });
+    checkedBytes += link.sizeBytes;
+    lookedBackEnough = checkedBytes > CHECKED_BUFFERS * store.writeBufferBytes;
+    if (lookedBackEnough) break;
+  }
+  found.reverse();
+  // Old links are dropped only far behind the window, so a short list must begin with the very first batch.
+  const startsWhole = lookedBackEnough || found[0]?.sequence === FIRST_SEQUENCE;
+  let whole = startsWhole ? found.length : 0;
+  for (let i = 1; i < whole; i++) {
+    const [before, here] = [found[i - 1], found[i]];
+    if (before === undefined || here === undefined) continue;
+    const expected = nextLink(before.link.link, before.sequence + 1, here.link.head);
+    if (here.sequence !== before.sequence + 1 || !equalBytes(here.link.link, expected)) {
+      whole = i;
+      break;
+    }
+  }
+  return {
+    last: found[whole - 1],
+    stranded: found.slice(whole).map(({ sequence }) => sequence),
+    window: found.slice(0, whole).map(({ sequence, link }) => ({ sequence, sizeBytes: link.sizeBytes })),
+  };
+}
+
+/** Goes on after the last whole batch that `check` found. */
+export function createJournal(store: KeyValueStore, check: JournalCheck): Journal {
+  let sequence = check.last?.sequence ?? FIRST_SEQUENCE - 1;
+  let link = check.last?.link.link ?? ZERO_32;
+  const kept = [...check.window];
+  let keptBytes = kept.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+
+  return {
+    async commit(writes, head) {
+      const headBytes = hexToBytes(head);
+      const nextSequence = sequence + 1;
+      const next = nextLink(link, nextSequence, headBytes);
+      let sizeBytes = 0;
+      for (const { key, value } of writes) sizeBytes += key.length + (value?.length ?? 0);
+      const batch = [...writes];
+      let dropped = 0;
+      let droppedBytes = 0;
+      for (const old of kept) {
+        if (keptBytes - droppedBytes - old.sizeBytes <= KEPT_BUFFERS * store.writeBufferBytes) break;
+        batch.push({ key: keys.batch(old.sequence), value: undefined });
+        droppedBytes += old.sizeBytes;
+        dropped += 1;
+      }
+      batch.push({
+        key: keys.batch(nextSequence),
+        value: encodeBatchLink({ link: next, head: headBytes, sizeBytes }),
+      });
+      batch.push({ key: keys.meta("head"), value: headBytes });
+      await store.write(batch, { sync: true });
+      kept.splice(0, dropped);
+      kept.push({ sequence: nextSequence, sizeBytes });
+      keptBytes += sizeBytes - droppedBytes;
+      sequence = nextSequence;
+      link = next;
+    },
+  };
+}
+
+/** The id of the head that a link left. */
+export function headOf(link: BatchLink): BlockId {
+  return bytesToHex(link.head);
+}

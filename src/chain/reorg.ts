@@ -1,0 +1,68 @@
+import type { RuleCode, TreeBlock } from "../consensus/index.ts";
+import { formatWork } from "../consensus/index.ts";
+import type { BlockId, TxId } from "../primitives/index.ts";
+
+/** Where a block came from. */
+export interface BlockSource {
+  /** The peer's name, or "local" for a block mined or imported here. */
+  readonly peer: string;
+  /** What brought it: a gossip message, an answer to our request, our own miner, or recovery after a crash. */
+  readonly message: "gossip" | "sync" | "mined" | "recovery";
+  /** Unix ms when its first byte was here. */
+  readonly receivedMs: number;
+}
+
+/** A head as people compare it. Work in hex. */
+export interface HeadSummary {
+  readonly id: BlockId;
+  readonly height: number;
+  readonly work: string;
+}
+
+/** What became of a transaction that a reorg took out of the best chain, or that one of its blocks ruled out. */
+export type TransactionFate =
+  | { readonly txid: TxId; readonly fate: "returned" }
+  | { readonly txid: TxId; readonly fate: "mined"; readonly block: BlockId }
+  | { readonly txid: TxId; readonly fate: "conflicted"; readonly by: TxId }
+  | {
+      readonly txid: TxId;
+      readonly fate: "dropped";
+      readonly rule: RuleCode | string;
+      readonly detail: string;
+    };
+
+/** One change of branch, explained. Kept in the database. */
+export interface ReorgRecord {
+  readonly id: number;
+  readonly node: string;
+  readonly oldHead: HeadSummary;
+  readonly newHead: HeadSummary;
+  readonly forkPoint: { readonly id: BlockId; readonly height: number };
+  /** Blocks disconnected. */
+  readonly depth: number;
+  /** Ascending; at most `MAX_LISTED_BLOCKS`, the newest. */
+  readonly disconnected: readonly BlockId[];
+  readonly connected: readonly BlockId[];
+  readonly connectedCount: number;
+  readonly cause: {
+    readonly peer: string;
+    readonly message: BlockSource["message"];
+    readonly block: BlockId;
+  };
+  readonly receivedMs: number;
+  readonly startedMs: number;
+  readonly durationMs: number;
+  /** At most `MAX_LISTED_FATES`; `transactionCount` counts all. */
+  readonly transactions: readonly TransactionFate[];
+  readonly transactionCount: number;
+}
+
+/** Bounds on one record, so that a very deep reorg leaves a record of a few MB at most. */
+export const MAX_LISTED_BLOCKS = 1_000;
+export const MAX_LISTED_FATES = 10_000;
+/** Records kept; older ones are removed. */
+export const MAX_REORG_RECORDS = 1_000;
+
+export function summarize({ id, height, work }: TreeBlock): HeadSummary {
+  return { id, height, work: formatWork(work) };
+}

@@ -1,0 +1,189 @@
+import { ByteListType, ByteVectorType, ContainerType } from "@chainsafe/ssz";
+import type { BlockStatus } from "../consensus/index.ts";
+import type { AccountKey, AccountRecord, LedgerTotals } from "../ledger/index.ts";
+import type { KeyRange } from "../ports/index.ts";
+import {
+  type BlockId,
+  Bytes32,
+  bytesToHex,
+  HEADER_BYTES,
+  hexToBytes,
+  type TxId,
+  Uint8,
+  Uint32,
+  Uint64,
+} from "../primitives/index.ts";
+
+/**
+ * The tables of the database: one letter, then the key. The only place that knows them; docs/protocol.md, "Database",
+ * says the same in words. A change here needs a new `SCHEMA_VERSION` and a migration.
+ */
+const TABLES = {
+  /** name -> bytes: schema version, chain id, head, totals, rebuild mark. */
+  meta: "m",
+  /** block id -> StoredBlock: header, arrival, status. */
+  blocks: "h",
+  /** block id -> serialized body. */
+  bodies: "b",
+  /** block id -> undo data, for connected blocks. */
+  undo: "u",
+  /** txid -> place in the best chain. */
+  transactions: "t",
+  /** account key -> index, balance, nonce. */
+  accounts: "a",
+  /** number -> reorg record as JSON. */
+  reorgs: "r",
+  /** sequence number -> link of the chain of batches. */
+  batches: "s",
+} as const;
+export type Table = keyof typeof TABLES;
+
+export const SCHEMA_VERSION = 1;
+
+/** Tables that follow from the stored blocks and the head; a rebuild wipes and refills them. */
+export const DERIVED_TABLES: readonly Table[] = ["undo", "transactions", "accounts"];
+
+const textBytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+function tableKey(table: Table, key: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(1 + key.length);
+  bytes[0] = TABLES[table].charCodeAt(0);
+  bytes.set(key, 1);
+  return bytes;
+}
+
+/** Big-endian, so that the store's order is the numbers' order. */
+function uint64Key(value: number): Uint8Array {
+  const bytes = new Uint8Array(8);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, Math.floor(value / 2 ** 32));
+  view.setUint32(4, value >>> 0);
+  return bytes;
+}
+
+export function numberFromKey(key: Uint8Array): number {
+  const view = new DataView(key.buffer, key.byteOffset + 1);
+  return view.getUint32(0) * 2 ** 32 + view.getUint32(4);
+}
+
+export type MetaName = "schema" | "chain" | "head" | "totals" | "rebuild";
+
+export const keys = {
+  meta: (name: MetaName): Uint8Array => tableKey("meta", textBytes(name)),
+  block: (id: BlockId): Uint8Array => tableKey("blocks", hexToBytes(id)),
+  body: (id: BlockId): Uint8Array => tableKey("bodies", hexToBytes(id)),
+  undo: (id: BlockId): Uint8Array => tableKey("undo", hexToBytes(id)),
+  transaction: (txid: Uint8Array): Uint8Array => tableKey("transactions", txid),
+  transactionHex: (txid: TxId): Uint8Array => tableKey("transactions", hexToBytes(txid)),
+  account: (key: AccountKey): Uint8Array => tableKey("accounts", hexToBytes(key)),
+  reorg: (number: number): Uint8Array => tableKey("reorgs", uint64Key(number)),
+  batch: (sequence: number): Uint8Array => tableKey("batches", uint64Key(sequence)),
+};
+
+/** The whole of one table. */
+export function tableRange(table: Table): KeyRange {
+  const letter = TABLES[table].charCodeAt(0);
+  return { gte: Uint8Array.of(letter), lt: Uint8Array.of(letter + 1) };
+}
+
+const STATUSES: readonly BlockStatus[] = ["stored", "valid", "invalid"];
+const StoredBlockSsz = new ContainerType({
+  header: new ByteVectorType(HEADER_BYTES),
+  arrival: Uint64,
+  status: Uint8,
+  transactions: Uint32,
+  bodyBytes: Uint32,
+  receivedMs: Uint64,
+  source: new ByteListType(128),
+  refusal: new ByteListType(16),
+});
+
+/** What is kept of a block beside its body. */
+export interface StoredBlock {
+  /** The serialized header. */
+  readonly header: Uint8Array;
+  readonly arrival: number;
+  readonly status: BlockStatus;
+  readonly transactions: number;
+  /** Size of the serialized body. */
+  readonly bodyBytes: number;
+  /** Unix ms when the complete block was here. */
+  readonly receivedMs: number;
+  /** The peer it came from, or "local". */
+  readonly source: string;
+  /** The rule it broke, where it is the first invalid block of its branch; else empty. */
+  readonly refusal: string;
+}
+
+export function encodeStoredBlock(block: StoredBlock): Uint8Array {
+  return StoredBlockSsz.serialize({
+    ...block,
+    status: STATUSES.indexOf(block.status),
+    source: textBytes(block.source.slice(0, 128)),
+    refusal: textBytes(block.refusal),
+  });
+}
+
+export function decodeStoredBlock(bytes: Uint8Array): StoredBlock {
+  const value = StoredBlockSsz.deserialize(bytes);
+  const status = STATUSES[value.status];
+  if (status === undefined) throw new RangeError(`block status ${value.status} is unknown`);
+  const text = (part: Uint8Array): string => new TextDecoder().decode(part);
+  return { ...value, status, source: text(value.source), refusal: text(value.refusal) };
+}
+
+const AccountRowSsz = new ContainerType({ index: Uint32, balance: Uint64, nonce: Uint64 });
+
+export function encodeAccountRow(account: AccountRecord): Uint8Array {
+  return AccountRowSsz.serialize(account);
+}
+
+export function decodeAccountRow(key: AccountKey, bytes: Uint8Array): AccountRecord {
+  return { key, ...AccountRowSsz.deserialize(bytes) };
+}
+
+const TotalsSsz = new ContainerType({ accounts: Uint64, issued: Uint64, burned: Uint64 });
+
+export function encodeTotals(totals: LedgerTotals): Uint8Array {
+  return TotalsSsz.serialize(totals);
+}
+
+export function decodeTotals(bytes: Uint8Array): LedgerTotals {
+  return TotalsSsz.deserialize(bytes);
+}
+
+/** Where a transaction stands in the best chain. */
+export interface TransactionPlace {
+  readonly block: BlockId;
+  readonly index: number;
+}
+const PlaceSsz = new ContainerType({ block: Bytes32, index: Uint32 });
+
+export function encodePlace(block: Uint8Array, index: number): Uint8Array {
+  return PlaceSsz.serialize({ block, index });
+}
+
+export function decodePlace(bytes: Uint8Array): TransactionPlace {
+  const { block, index } = PlaceSsz.deserialize(bytes);
+  return { block: bytesToHex(block), index };
+}
+
+const BatchLinkSsz = new ContainerType({ link: Bytes32, head: Bytes32, sizeBytes: Uint32 });
+
+/** One link of the chain of batches: see `journal.ts`. */
+export interface BatchLink {
+  /** SHA-256 of the link before, the sequence number and the head. */
+  readonly link: Uint8Array;
+  /** The head once this batch is applied. */
+  readonly head: Uint8Array;
+  /** Bytes of keys and values in the batch. */
+  readonly sizeBytes: number;
+}
+
+export function encodeBatchLink(link: BatchLink): Uint8Array {
+  return BatchLinkSsz.serialize(link);
+}
+
+export function decodeBatchLink(bytes: Uint8Array): BatchLink {
+  return BatchLinkSsz.deserialize(bytes);
+}

@@ -1,0 +1,177 @@
+import type { BlockId } from "../../primitives/index.ts";
+
+/**
+ * stored: complete data, not connected yet. valid: connected at least once, so its state is known to be right.
+ * invalid: breaks a rule, or descends from a block that does.
+ */
+export type BlockStatus = "stored" | "valid" | "invalid";
+
+/** What the tree knows of a block: enough for fork choice and for the context rules. */
+export interface TreeBlock {
+  readonly id: BlockId;
+  readonly parent: BlockId;
+  readonly height: number;
+  readonly timestampMs: number;
+  readonly difficulty: bigint;
+  /** Cumulative work from genesis (0) to here. */
+  readonly work: bigint;
+  /** Order in which complete blocks became known to this node; on equal work the lower one stays head. */
+  readonly arrival: number;
+  readonly status: BlockStatus;
+}
+
+export interface Tip {
+  readonly block: TreeBlock;
+  /** Blocks from the fork point with the best chain up to this tip; 0 for the head. */
+  readonly branchLength: number;
+}
+
+/**
+ * Every block with a known way to genesis, and the rule that chooses among them: most cumulative work; on equal work
+ * whose complete data was known first; never through an invalid block.
+ */
+export interface ForkTree {
+  readonly genesis: TreeBlock;
+  readonly size: number;
+  get(id: BlockId): TreeBlock | undefined;
+  /** Adds a block whose parent is in the tree; status is invalid where the parent's is. Throws where it is known. */
+  insert(block: Omit<TreeBlock, "work" | "status">, status?: "stored" | "valid"): TreeBlock;
+  /** Records that the block was connected. */
+  markValid(id: BlockId): void;
+  /** Marks a block and its descendants; returns all ids that changed, the block first. Genesis cannot be invalid. */
+  markInvalid(id: BlockId): BlockId[];
+  /** The tip of the best branch without invalid blocks. */
+  best(): TreeBlock;
+  /** Leaves of the tree, best work first, with the length of their own branch against `head`. */
+  tips(head: BlockId): Tip[];
+  /** The last common ancestor of two known blocks. */
+  forkPoint(a: BlockId, b: BlockId): TreeBlock;
+  /** Ids from the child of `ancestor` up to `descendant`, ascending; empty where they are the same block. */
+  path(ancestor: BlockId, descendant: BlockId): BlockId[];
+  /** Walks down from `id` to `height` (<= the block's own). Cost grows with the distance. */
+  ancestorAt(id: BlockId, height: number): TreeBlock;
+  children(id: BlockId): readonly BlockId[];
+}
+
+interface Node extends TreeBlock {
+  status: BlockStatus;
+  children: BlockId[];
+}
+
+const NO_CHILDREN: BlockId[] = [];
+
+export function createForkTree(genesisBlock: Omit<TreeBlock, "work" | "status">): ForkTree {
+  const genesis: Node = { ...genesisBlock, work: 0n, status: "valid", children: [] };
+  const nodes = new Map<BlockId, Node>([[genesis.id, genesis]]);
+  // Candidates for the head: blocks that are not invalid and have no child that is not invalid.
+  const candidates = new Set<Node>([genesis]);
+
+  const need = (id: BlockId): Node => {
+    const node = nodes.get(id);
+    if (node === undefined) throw new Error(`block ${id} is not in the tree`);
+    return node;
+  };
+  const isCandidate = (node: Node): boolean =>
+    node.status !== "invalid" && !node.children.some((child) => need(child).status !== "invalid");
+
+  function forkPoint(a: BlockId, b: BlockId): Node {
+    let [left, right] = [need(a), need(b)];
+    while (left.height > right.height) left = need(left.parent);
+    while (right.height > left.height) right = need(right.parent);
+    while (left !== right) {
+      left = need(left.parent);
+      right = need(right.parent);
+    }
+    return left;
+  }
+
+  return {
+    genesis,
+    get size() {
+      return nodes.size;
+    },
+    get: (id) => nodes.get(id),
+    insert(block, status = "stored") {
+      if (nodes.has(block.id)) throw new Error(`block ${block.id} is already in the tree`);
+      const parent = need(block.parent);
+      const work = parent.work + block.difficulty;
+      const node: Node = {
+        ...block,
+        work,
+        status: parent.status === "invalid" ? "invalid" : status,
+        children: NO_CHILDREN,
+      };
+      nodes.set(node.id, node);
+      // Most blocks have one child or none: the array is made only when needed.
+      if (parent.children === NO_CHILDREN) parent.children = [node.id];
+      else parent.children.push(node.id);
+      if (node.status !== "invalid") {
+        candidates.delete(parent);
+        candidates.add(node);
+      }
+      return node;
+    },
+    markValid(id) {
+      const node = need(id);
+      if (node.status === "invalid") throw new Error(`block ${id} is invalid and cannot become valid`);
+      node.status = "valid";
+    },
+    markInvalid(id) {
+      const first = need(id);
+      if (first === genesis) throw new Error("genesis cannot be invalid");
+      const changed: BlockId[] = [];
+      const queue: Node[] = [first];
+      for (let node = queue.pop(); node !== undefined; node = queue.pop()) {
+        for (const child of node.children) queue.push(need(child));
+        if (node.status === "invalid") continue;
+        node.status = "invalid";
+        candidates.delete(node);
+        changed.push(node.id);
+      }
+      const parent = need(first.parent);
+      if (isCandidate(parent)) candidates.add(parent);
+      return changed;
+    },
+    best() {
+      let best: Node = genesis;
+      for (const node of candidates) {
+        if (node.work > best.work || (node.work === best.work && node.arrival < best.arrival)) best = node;
+      }
+      return best;
+    },
+    tips(head) {
+      const tips: Tip[] = [];
+      for (const node of nodes.values()) {
+        if (node.children.length > 0) continue;
+        tips.push({ block: node, branchLength: node.height - forkPoint(node.id, head).height });
+      }
+      return tips.sort((a, b) =>
+        a.block.work === b.block.work
+          ? a.block.arrival - b.block.arrival
+          : a.block.work > b.block.work
+            ? -1
+            : 1,
+      );
+    },
+    forkPoint,
+    path(ancestor, descendant) {
+      const ids: BlockId[] = [];
+      const bottom = need(ancestor);
+      let node = need(descendant);
+      while (node.height > bottom.height) {
+        ids.push(node.id);
+        node = need(node.parent);
+      }
+      if (node !== bottom) throw new Error(`${ancestor} is not an ancestor of ${descendant}`);
+      return ids.reverse();
+    },
+    ancestorAt(id, height) {
+      let node = need(id);
+      if (height < 0 || height > node.height)
+        throw new RangeError(`block ${id} has no ancestor at height ${height}`);
+      while (node.height > height) node = need(node.parent);
+      return node;
+    },
+    children: (id) => nodes.get(id)?.children ?? NO_CHILDREN,
+  };
+}
