@@ -44,6 +44,12 @@ export interface Libp2pNetworkOptions {
   readonly maxConnections?: number;
 }
 
+/** The port, and what only this form of it can tell. */
+export interface Libp2pNetwork extends Network {
+  /** Peers that gossip tracks; all of them are connected, or something leaks. */
+  gossipPeers(): readonly PeerName[];
+}
+
 /**
  * The network port over libp2p: TCP, noise, yamux, gossipsub. Nothing dials by itself; see `createSupervisor`.
  *
@@ -53,12 +59,15 @@ export interface Libp2pNetworkOptions {
  * await network.start();
  * ```
  */
-export async function createLibp2pNetwork(deps: Libp2pNetworkDeps, options: Libp2pNetworkOptions): Promise<Network> {
+export async function createLibp2pNetwork(
+  deps: Libp2pNetworkDeps,
+  options: Libp2pNetworkOptions,
+): Promise<Libp2pNetwork> {
   if (options.privateKeySeed.length !== 32) throw new RangeError("a private key seed has 32 bytes");
-  return new Libp2pNetwork(deps, options, await generateKeyPairFromSeed("Ed25519", options.privateKeySeed));
+  return new PortOverLibp2p(deps, options, await generateKeyPairFromSeed("Ed25519", options.privateKeySeed));
 }
 
-class Libp2pNetwork implements Network {
+class PortOverLibp2p implements Libp2pNetwork {
   readonly self: PeerName;
   readonly #deps: Libp2pNetworkDeps;
   readonly #options: Libp2pNetworkOptions;
@@ -135,6 +144,10 @@ class Libp2pNetwork implements Network {
 
   connections(): readonly PeerConnection[] {
     return this.#links.list();
+  }
+
+  gossipPeers(): readonly PeerName[] {
+    return this.#gossip?.peers() ?? [];
   }
 
   on<Name extends keyof NetworkEvents>(name: Name, listener: NetworkEvents[Name]): () => void {
