@@ -63,7 +63,9 @@ export function createFrameReader(maxBytes: number): FrameReader {
   function append(chunk: Uint8Array): void {
     const needed = payloadBytes + chunk.length;
     if (needed > payload.length) {
-      const grown = new Uint8Array(Math.min(length, Math.max(needed, 2 * payload.length, FIRST_BUFFER_BYTES)));
+      const grown = new Uint8Array(
+        Math.min(length, Math.max(needed, 2 * payload.length, FIRST_BUFFER_BYTES)),
+      );
       grown.set(payload.subarray(0, payloadBytes));
       payload = grown;
     }

@@ -1,5 +1,12 @@
 import { createHash } from "node:crypto";
-import { type GossipSub, gossipsub, type GossipSubComponents, type Message, StrictNoSign, type TopicValidatorResult } from "@libp2p/gossipsub";
+import {
+  type GossipSub,
+  type GossipSubComponents,
+  gossipsub,
+  type Message,
+  StrictNoSign,
+  type TopicValidatorResult,
+} from "@libp2p/gossipsub";
 import type { PeerId } from "@libp2p/interface";
 import {
   delay,
@@ -52,7 +59,9 @@ export function gossipMessageId(topic: string, data: Uint8Array): Uint8Array {
 }
 
 /** Gossipsub as this project wants it, as a libp2p service. */
-export function gossipService(topics: ReadonlyMap<string, Topic>): (components: GossipSubComponents) => GossipSub {
+export function gossipService(
+  topics: ReadonlyMap<string, Topic>,
+): (components: GossipSubComponents) => GossipSub {
   return gossipsub({
     // Content proves itself (work, signatures); an author would only tell who is behind an address.
     globalSignaturePolicy: StrictNoSign,
@@ -161,7 +170,10 @@ export function runGossip(deps: GossipDeps, service: GossipSub, topics: Readonly
       const maxBytes = topics.get(topic)?.maxBytes;
       if (maxBytes === undefined) throw new Error(`the topic ${topic} was not joined`);
       if (data.length > maxBytes) {
-        throw new NetworkError("NETWORK_OVERSIZE", `a message of ${data.length} bytes on a topic of ${maxBytes}`);
+        throw new NetworkError(
+          "NETWORK_OVERSIZE",
+          `a message of ${data.length} bytes on a topic of ${maxBytes}`,
+        );
       }
       await router.publish(topic, data);
     },

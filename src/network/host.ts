@@ -1,7 +1,13 @@
 import { noise } from "@chainsafe/libp2p-noise";
-import { type GossipSub, type GossipSubComponents } from "@libp2p/gossipsub";
+import type { GossipSub, GossipSubComponents } from "@libp2p/gossipsub";
 import { type Identify, identify } from "@libp2p/identify";
-import type { ComponentLogger, ConnectionGater, Libp2p, Logger as Libp2pLogger, PrivateKey } from "@libp2p/interface";
+import type {
+  ComponentLogger,
+  ConnectionGater,
+  Libp2p,
+  Logger as Libp2pLogger,
+  PrivateKey,
+} from "@libp2p/interface";
 import { type Ping, ping } from "@libp2p/ping";
 import { tcp } from "@libp2p/tcp";
 import { yamux } from "@libp2p/yamux";
@@ -64,9 +70,13 @@ export async function startHost(host: Host): Promise<void> {
     // js-libp2p keeps only the text of the socket's error.
     const busy = /EADDRINUSE[^\n]*?(\S+:\d+)/.exec(message)?.[1];
     if (busy === undefined) {
-      throw new NetworkError("NETWORK_ADDRESS_INVALID", "cannot listen on the given addresses", { cause: error });
+      throw new NetworkError("NETWORK_ADDRESS_INVALID", "cannot listen on the given addresses", {
+        cause: error,
+      });
     }
-    throw new NetworkError("NETWORK_PORT_BUSY", `another program listens on ${busy} already`, { cause: error });
+    throw new NetworkError("NETWORK_PORT_BUSY", `another program listens on ${busy} already`, {
+      cause: error,
+    });
   }
 }
 

@@ -162,7 +162,9 @@ class PortOverLibp2p implements Libp2pNetwork {
     const onAbort = () => controller.abort(options.signal?.reason);
     options.signal?.addEventListener("abort", onAbort, { once: true });
     const timer = this.#deps.timers.set(DIAL_TIMEOUT_MS, () => {
-      controller.abort(new NetworkError("NETWORK_TIMEOUT", `no connection to ${address} within ${DIAL_TIMEOUT_MS} ms`));
+      controller.abort(
+        new NetworkError("NETWORK_TIMEOUT", `no connection to ${address} within ${DIAL_TIMEOUT_MS} ms`),
+      );
     });
     try {
       const connection = await host.dial(target, { signal: controller.signal });
@@ -178,7 +180,8 @@ class PortOverLibp2p implements Libp2pNetwork {
   }
 
   async disconnect(peer: PeerName, reason: string): Promise<void> {
-    if (this.#links.connectionTo(peer) !== undefined) this.#logger.info({ peer, reason }, "disconnecting a peer");
+    if (this.#links.connectionTo(peer) !== undefined)
+      this.#logger.info({ peer, reason }, "disconnecting a peer");
     this.#links.cut(peer, reason);
   }
 
@@ -219,7 +222,10 @@ class PortOverLibp2p implements Libp2pNetwork {
     this.#running();
     options.signal?.throwIfAborted();
     if (request.length > limits.maxRequestBytes) {
-      throw new NetworkError("NETWORK_OVERSIZE", `a request of ${request.length} bytes, at most ${limits.maxRequestBytes}`);
+      throw new NetworkError(
+        "NETWORK_OVERSIZE",
+        `a request of ${request.length} bytes, at most ${limits.maxRequestBytes}`,
+      );
     }
     const connection = this.#links.connectionTo(peer);
     if (connection === undefined) throw new NetworkError("NETWORK_NOT_CONNECTED", `not connected to ${peer}`);
@@ -227,7 +233,8 @@ class PortOverLibp2p implements Libp2pNetwork {
   }
 
   #running(): Host {
-    if (this.#host?.status !== "started") throw new NetworkError("NETWORK_CLOSED", "the network is not running");
+    if (this.#host?.status !== "started")
+      throw new NetworkError("NETWORK_CLOSED", "the network is not running");
     return this.#host;
   }
 
@@ -275,7 +282,8 @@ class PortOverLibp2p implements Libp2pNetwork {
     this.#remember(peer);
     const timer = this.#deps.timers.set(FORGET_PEER_AFTER_MS, () => {
       this.#forgetting.delete(peer);
-      if (host.status === "started") Promise.resolve(host.peerStore.delete(peerIdFromString(peer))).catch(() => {});
+      if (host.status === "started")
+        Promise.resolve(host.peerStore.delete(peerIdFromString(peer))).catch(() => {});
     });
     this.#forgetting.set(peer, timer);
   }
@@ -291,8 +299,12 @@ function dialError(address: string, error: unknown): NetworkError {
     case "NoValidAddressesError":
     case "TransportUnavailableError":
     case "InvalidMultiaddrError":
-      return new NetworkError("NETWORK_ADDRESS_INVALID", `${address} cannot be dialled over TCP`, { cause: error });
+      return new NetworkError("NETWORK_ADDRESS_INVALID", `${address} cannot be dialled over TCP`, {
+        cause: error,
+      });
     default:
-      return new NetworkError("NETWORK_DIAL_FAILED", `cannot connect to ${address}: ${message}`, { cause: error });
+      return new NetworkError("NETWORK_DIAL_FAILED", `cannot connect to ${address}: ${message}`, {
+        cause: error,
+      });
   }
 }

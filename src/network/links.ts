@@ -1,5 +1,13 @@
 import type { Connection, ConnectionGater, PeerId } from "@libp2p/interface";
-import type { Clock, Logger, NetworkEvents, PeerConnection, PeerName, Timer, Timers } from "../ports/index.ts";
+import type {
+  Clock,
+  Logger,
+  NetworkEvents,
+  PeerConnection,
+  PeerName,
+  Timer,
+  Timers,
+} from "../ports/index.ts";
 
 /** A connection whose protocols are still unknown after it is of no use. */
 const IDENTIFY_TIMEOUT_MS = 10_000;

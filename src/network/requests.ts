@@ -1,5 +1,12 @@
 import type { Connection, Libp2p, Stream } from "@libp2p/interface";
-import { type Logger, NetworkError, type PeerName, type RequestHandler, type RequestLimits, type Timers } from "../ports/index.ts";
+import {
+  type Logger,
+  NetworkError,
+  type PeerName,
+  type RequestHandler,
+  type RequestLimits,
+  type Timers,
+} from "../ports/index.ts";
 import { createFrameReader, encodeLength, type FrameFault } from "./frames.ts";
 
 /** Above it a request is refused, whatever its protocol: work we do for one peer at a time. */
@@ -105,7 +112,8 @@ export function createRequests(deps: RequestsDeps): Requests {
         if (deadline.signal.aborted) throw deadline.signal.reason;
         if (!(error instanceof FrameError)) await connectionEnds(deps.timers, connection);
         const failure = asNetworkError(error, connection);
-        if (error instanceof FrameError && connection.status === "open") deps.punish(peer, `${error.fault} response`);
+        if (error instanceof FrameError && connection.status === "open")
+          deps.punish(peer, `${error.fault} response`);
         throw failure;
       } finally {
         deadline.clear();
@@ -135,7 +143,8 @@ function asNetworkError(error: unknown, connection: Connection): NetworkError {
   return new NetworkError("NETWORK_REFUSED", `${peer} did not answer`, { cause: error });
 }
 
-const toError = (error: unknown): Error => (error instanceof Error ? error : new Error("aborted", { cause: error }));
+const toError = (error: unknown): Error =>
+  error instanceof Error ? error : new Error("aborted", { cause: error });
 
 /** The two deadlines of an exchange and the caller's signal, as one signal. */
 interface Deadline {
@@ -212,7 +221,9 @@ function receiveFrame(stream: Stream, maxBytes: number, deadline: Deadline): Pro
     // Half a frame and then a proper end is a fault. Silence, a reset or a lost connection is not.
     const onEnd = () => {
       const properEnd = stream.status === "open" || stream.status === "closing" || stream.status === "closed";
-      fail(properEnd && reader.receivedBytes > 0 ? new FrameError("malformed") : new Error("the stream ended"));
+      fail(
+        properEnd && reader.receivedBytes > 0 ? new FrameError("malformed") : new Error("the stream ended"),
+      );
     };
     const onClose = (event: { readonly error?: Error }) => {
       if (event.error === undefined) onEnd();
@@ -240,7 +251,9 @@ function closed(stream: Stream): Promise<void> {
 /** A peer that answered but never closes its end would leave us a half-open stream for each answer. */
 function abortUnlessClosed(timers: Timers, stream: Stream): void {
   if (isClosed(stream)) return;
-  const timer = timers.set(LINGER_MS, () => stream.abort(new Error("the stream stayed open after its frame")));
+  const timer = timers.set(LINGER_MS, () =>
+    stream.abort(new Error("the stream stayed open after its frame")),
+  );
   void closed(stream).then(() => timers.clear(timer));
 }
 

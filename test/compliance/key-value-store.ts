@@ -9,7 +9,8 @@ export interface StorePlace {
 }
 
 const key = (...bytes: number[]) => Uint8Array.from(bytes);
-const hasCode = (code: StoreErrorCode) => (error: unknown) => error instanceof StoreError && error.code === code;
+const hasCode = (code: StoreErrorCode) => (error: unknown) =>
+  error instanceof StoreError && error.code === code;
 const everything: KeyRange = { gte: key(), lt: key(255, 255, 255) };
 
 async function list(store: KeyValueStore, range: KeyRange): Promise<number[][]> {

@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { afterEach, describe, test } from "node:test";
-import type { GossipVerdict, Network, NetworkErrorCode, PeerName, RequestLimits } from "../../src/ports/index.ts";
+import type {
+  GossipVerdict,
+  Network,
+  NetworkErrorCode,
+  PeerName,
+  RequestLimits,
+} from "../../src/ports/index.ts";
 import { until } from "../support/until.ts";
 
 /** Makes networks that can reach each other and are not started yet. */
@@ -158,7 +164,10 @@ function describeConnections(join: Join, connect: Connect): void {
     assert.deepEqual(a.network.connections(), []);
     await assert.rejects(a.network.publish(TOPIC, bytes("x")), hasCode("NETWORK_CLOSED"));
     await assert.rejects(a.network.dial(b.network.addresses()[0] ?? ""), hasCode("NETWORK_CLOSED"));
-    await assert.rejects(a.network.request(b.network.self, PROTOCOL, bytes("x"), LIMITS), hasCode("NETWORK_CLOSED"));
+    await assert.rejects(
+      a.network.request(b.network.self, PROTOCOL, bytes("x"), LIMITS),
+      hasCode("NETWORK_CLOSED"),
+    );
   });
 
   test("topics and protocols are declared before the start", async () => {
@@ -247,8 +256,9 @@ function describeGossip(join: Join, connect: Connect, gossipReaches: GossipReach
 }
 
 function describeRequests(join: Join, connect: Connect): void {
-  const serving = (handler: (from: PeerName, request: Uint8Array) => Promise<Uint8Array>) => (network: Network) =>
-    network.handle(PROTOCOL, LIMITS, handler);
+  const serving =
+    (handler: (from: PeerName, request: Uint8Array) => Promise<Uint8Array>) => (network: Network) =>
+      network.handle(PROTOCOL, LIMITS, handler);
   const ask = (from: Node, to: Node, request: Uint8Array, limits = LIMITS, signal?: AbortSignal) =>
     from.network.request(to.network.self, PROTOCOL, request, limits, signal === undefined ? {} : { signal });
 
@@ -257,7 +267,9 @@ function describeRequests(join: Join, connect: Connect): void {
     const b = await join(
       serving(async (from, request) => {
         if (request.length === 0) return new Uint8Array(0);
-        return request.length === 1 ? new Uint8Array(1_500_000).fill(7) : bytes(`${from}: ${Buffer.from(request)}`);
+        return request.length === 1
+          ? new Uint8Array(1_500_000).fill(7)
+          : bytes(`${from}: ${Buffer.from(request)}`);
       }),
     );
     await connect(a, b);
@@ -292,7 +304,11 @@ function describeRequests(join: Join, connect: Connect): void {
     await connect(a, b);
     const asked = Array.from({ length: 24 }, () => ask(a, b, bytes("x")));
     let settled = 0;
-    for (const one of asked) one.then(() => settled++, () => settled++);
+    for (const one of asked)
+      one.then(
+        () => settled++,
+        () => settled++,
+      );
     await until("the surplus is refused", () => settled === 8);
     gate.resolve();
     const results = await Promise.allSettled(asked);
@@ -367,7 +383,10 @@ function describeRequests(join: Join, connect: Connect): void {
     assert.equal(calls, 0);
 
     await connect(a, b);
-    await assert.rejects(ask(a, b, bytes("x"), { ...LIMITS, maxResponseBytes: 4_999 }), hasCode("NETWORK_OVERSIZE"));
+    await assert.rejects(
+      ask(a, b, bytes("x"), { ...LIMITS, maxResponseBytes: 4_999 }),
+      hasCode("NETWORK_OVERSIZE"),
+    );
     await until("the answerer is dropped", () => !isConnected(a, b) && !isConnected(b, a));
   });
 }

@@ -1,5 +1,11 @@
 import { Level } from "level";
-import { type KeyRange, type KeyValueStore, StoreError, type StoreErrorCode, type Write } from "../../ports/index.ts";
+import {
+  type KeyRange,
+  type KeyValueStore,
+  StoreError,
+  type StoreErrorCode,
+  type Write,
+} from "../../ports/index.ts";
 
 const DEFAULT_WRITE_BUFFER_BYTES = 4 * 1024 * 1024;
 const DEFAULT_CACHE_BYTES = 64 * 1024 * 1024;

@@ -37,8 +37,11 @@ interface Thread {
 }
 
 /** A pool of threads of this process. A pool without work does not keep the process alive. */
-export function createThreadWorkerPool<Tasks extends TaskTable>(options: ThreadWorkerPoolOptions): WorkerPool<Tasks> {
-  if (!(Number.isInteger(options.size) && options.size >= 1)) throw new RangeError("a pool has 1 thread or more");
+export function createThreadWorkerPool<Tasks extends TaskTable>(
+  options: ThreadWorkerPoolOptions,
+): WorkerPool<Tasks> {
+  if (!(Number.isInteger(options.size) && options.size >= 1))
+    throw new RangeError("a pool has 1 thread or more");
   const threads = new ThreadSet(options);
   return {
     size: options.size,
@@ -144,7 +147,9 @@ class ThreadSet {
 
   #lose(thread: Thread, cause: unknown): void {
     if (!this.#threads.delete(thread)) return;
-    thread.task?.reject(new WorkerPoolError("POOL_THREAD_DIED", "the thread ended under the task", { cause }));
+    thread.task?.reject(
+      new WorkerPoolError("POOL_THREAD_DIED", "the thread ended under the task", { cause }),
+    );
     // A task that kills threads fails by itself; those that wait get a new thread.
     if (this.#open) this.#dispatch();
   }

@@ -4,7 +4,9 @@ import type { TaskAnswer, TaskMessage } from "./thread-worker-pool.ts";
 
 if (parentPort === null) throw new Error("this module runs in a worker thread");
 const port = parentPort;
-const loaded: Promise<{ readonly tasks: Readonly<Record<string, (input: unknown) => unknown>> }> = import(workerData);
+const loaded: Promise<{ readonly tasks: Readonly<Record<string, (input: unknown) => unknown>> }> = import(
+  workerData
+);
 
 async function answer({ id, name, input }: TaskMessage): Promise<TaskAnswer> {
   try {

@@ -55,7 +55,10 @@ const knows = (a: Libp2pNetwork, b: Libp2pNetwork) => a.connections().some(({ pe
 test("the same seed gives the same name, before the start and after", async () => {
   const deps = { clock: createSystemClock(), timers: createSystemTimers(), logger: silentLogger };
   const options = { privateKeySeed: new Uint8Array(32).fill(1), listen: [] };
-  const [first, second] = [await createLibp2pNetwork(deps, options), await createLibp2pNetwork(deps, options)];
+  const [first, second] = [
+    await createLibp2pNetwork(deps, options),
+    await createLibp2pNetwork(deps, options),
+  ];
   assert.equal(first.self, second.self);
   assert.match(first.self, /^12D3Koo/);
 });

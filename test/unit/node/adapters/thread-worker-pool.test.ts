@@ -51,7 +51,9 @@ test("an idle pool does not keep its process alive, a busy one does", async () =
     const pool = createThreadWorkerPool({ module: new URL(${JSON.stringify(module.href)}), size: 1 });
     pool.run("double", 21).then((result) => console.log(result));
   `;
-  const child = spawn(process.execPath, ["--input-type=module", "--eval", script], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, ["--input-type=module", "--eval", script], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   let output = "";
   child.stdout.on("data", (chunk) => (output += chunk));
   const timeout = setTimeout(() => child.kill("SIGKILL"), 10_000);
