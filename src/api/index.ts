@@ -6,6 +6,6 @@
  * every request, body, list and event buffer has a bound.
  */
 export * from "./schemas/index.ts";
-export * from "./service.ts";
 export * from "./server.ts";
-export { transactionFromJson, transactionToJson, type ParsedTransaction } from "./transaction-json.ts";
+export * from "./service.ts";
+export { type ParsedTransaction, transactionFromJson, transactionToJson } from "./transaction-json.ts";

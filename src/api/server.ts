@@ -59,7 +59,8 @@ function createApp(logger: Logger): FastifyInstance {
     routerOptions: { maxParamLength: 400 },
     clientErrorHandler: answerMalformed,
     // What the router itself refuses, before hooks and handlers.
-    frameworkErrors: (error, request, reply) => answerError(error, request as FastifyRequest, reply as FastifyReply),
+    frameworkErrors: (error, request, reply) =>
+      answerError(error, request as FastifyRequest, reply as FastifyReply),
   });
   app.setErrorHandler(answerError);
   app.removeContentTypeParser("text/plain");
@@ -90,16 +91,24 @@ export function createApiServer(deps: ApiServerDeps, options: ApiServerOptions):
     await app.register(swagger, {
       openapi: {
         openapi: "3.1.0",
-        info: { title: "Cumulo node", version: options.version, description: "Errors are { code, message, details }." },
+        info: {
+          title: "Cumulo node",
+          version: options.version,
+          description: "Errors are { code, message, details }.",
+        },
         components: { securitySchemes: { token: { type: "http", scheme: "bearer" } } },
       },
     });
     addReadingRoutes(app, deps.node);
     addChangingRoutes(app, { node: deps.node, timers: deps.timers, closing: closing.signal });
-    app.get("/v1/events", { exposeHeadRoute: false, schema: { summary: "Server-sent events: head, reorg, block, tx, peer" } }, (_request, reply) => {
-      streams.open(reply.raw);
-      reply.hijack();
-    });
+    app.get(
+      "/v1/events",
+      { exposeHeadRoute: false, schema: { summary: "Server-sent events: head, reorg, block, tx, peer" } },
+      (_request, reply) => {
+        streams.open(reply.raw);
+        reply.hijack();
+      },
+    );
     app.get("/metrics", { schema: { summary: "Prometheus metrics" } }, async (_request, reply) => {
       return reply.type(metrics.contentType).send(await metrics.text());
     });
@@ -140,6 +149,13 @@ function listenError(error: unknown, host: string, port: number): ApiServerError
     const text = `port ${port} on ${host} is in use by another program; stop it, or choose another with --api HOST:PORT (port 0: any free one)`;
     return new ApiServerError("API_PORT_BUSY", text, { cause: error });
   }
-  const why = code === "EACCES" ? "not permitted" : code === "EADDRNOTAVAIL" ? "not an address of this machine" : message;
-  return new ApiServerError("API_LISTEN_FAILED", `cannot serve the API on ${address}: ${why}`, { cause: error });
+  const why =
+    code === "EACCES"
+      ? "not permitted"
+      : code === "EADDRNOTAVAIL"
+        ? "not an address of this machine"
+        : message;
+  return new ApiServerError("API_LISTEN_FAILED", `cannot serve the API on ${address}: ${why}`, {
+    cause: error,
+  });
 }
