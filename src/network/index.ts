@@ -15,6 +15,7 @@ export {
   type Libp2pNetworkOptions,
 } from "./libp2p-network.ts";
 export { PROTOCOL_VERSION } from "./protocol-context.ts";
+export * from "./protocol-types.ts";
 export * from "./protocols.ts";
 export type { Quota } from "./quota.ts";
 export * from "./supervisor.ts";

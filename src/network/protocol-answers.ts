@@ -1,7 +1,7 @@
 import { NetworkError, type PeerName } from "../ports/index.ts";
 import type { SealedHeader } from "../primitives/index.ts";
 import { type Context, type Kind, LIMITS, PROTOCOL_NAMES, PROTOCOL_VERSION } from "./protocol-context.ts";
-import type { ProtocolHandlers } from "./protocols.ts";
+import type { ProtocolHandlers } from "./protocol-types.ts";
 import * as wire from "./wire.ts";
 
 /** The answering side: declares every request protocol and topic. */

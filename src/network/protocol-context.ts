@@ -1,6 +1,6 @@
 import { NetworkError, type PeerName, type RequestLimits } from "../ports/index.ts";
 import type { BlockId } from "../primitives/index.ts";
-import type { ProtocolQuotas, ProtocolsDeps, ProtocolsOptions } from "./protocols.ts";
+import type { ProtocolQuotas, ProtocolsDeps, ProtocolsOptions } from "./protocol-types.ts";
 import { createQuotas, type Quota, type Quotas } from "./quota.ts";
 import * as wire from "./wire.ts";
 

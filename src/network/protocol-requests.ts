@@ -2,7 +2,7 @@ import { delay, NetworkError, type PeerName } from "../ports/index.ts";
 import type { Leaf, SealedTransaction } from "../primitives/index.ts";
 import { createTransactionBatcher } from "./gossip-transactions.ts";
 import { type Context, type Kind, LIMITS, PROTOCOL_NAMES, PROTOCOL_VERSION } from "./protocol-context.ts";
-import type { Protocols, RequestOptions } from "./protocols.ts";
+import type { Protocols, RequestOptions } from "./protocol-types.ts";
 import * as wire from "./wire.ts";
 
 /** An asker that would have to wait longer for its own quota is told so instead. */
