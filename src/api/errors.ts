@@ -1,0 +1,94 @@
+import { STATUS_CODES } from "node:http";
+import type { Socket } from "node:net";
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { Logger } from "../ports/index.ts";
+import type { ErrorBody } from "./schemas/index.ts";
+import { ServiceError } from "./service.ts";
+
+/** What fastify itself refuses, in our words. A code that is missing here keeps its status and gets a general sentence. */
+const FRAMEWORK_ERRORS: Readonly<Record<string, readonly [code: string, message: string]>> = {
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: [
+    "CONTENT_TYPE_UNSUPPORTED",
+    "the content type must be application/json, or application/octet-stream for one SSZ transaction",
+  ],
+  FST_ERR_CTP_BODY_TOO_LARGE: ["BODY_TOO_LARGE", "the body is larger than this route allows; send less at a time"],
+  FST_ERR_CTP_EMPTY_JSON_BODY: ["BODY_INVALID", "the body is empty, but its content type promises JSON"],
+  FST_ERR_CTP_INVALID_JSON_BODY: ["BODY_INVALID", "the body is not valid JSON"],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: ["BODY_INVALID", "the body's length differs from its Content-Length"],
+  FST_ERR_BAD_URL: ["URL_INVALID", "the URL's path is not valid percent-encoding"],
+  FST_ERR_MAX_PARAM_LENGTH: ["URL_INVALID", "a part of the URL's path is too long"],
+};
+
+export const errorBody = (
+  code: string,
+  message: string,
+  details: Readonly<Record<string, unknown>> = {},
+): ErrorBody => ({ code, message, details: { ...details } });
+
+function describe(error: FastifyError | ServiceError): { readonly status: number; readonly body: ErrorBody } | undefined {
+  if (error instanceof ServiceError) {
+    return { status: error.status, body: errorBody(error.code, error.message, error.details) };
+  }
+  const status = error.statusCode ?? 500;
+  if (status < 400 || status >= 500) return undefined;
+  const known = FRAMEWORK_ERRORS[error.code ?? ""];
+  if (known !== undefined) return { status, body: errorBody(...known) };
+  if (error instanceof SyntaxError) return { status, body: errorBody("BODY_INVALID", "the body is not valid JSON") };
+  return { status, body: errorBody("REQUEST_INVALID", `${STATUS_CODES[status] ?? "the request is not valid"}`) };
+}
+
+/** Answers every failure of a route; what nobody foresaw is logged whole and told as INTERNAL without details. */
+export function createErrorHandler(logger: Logger) {
+  return (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void => {
+    const known = describe(error);
+    if (known === undefined) {
+      logger.error({ err: error, method: request.method, url: request.url.slice(0, 200) }, "request failed");
+      void reply.code(500).send(errorBody("INTERNAL", "the node failed to answer; its log has the reason"));
+      return;
+    }
+    void reply.code(known.status).send(known.body);
+  };
+}
+
+interface Route {
+  readonly methods: readonly string[];
+  readonly pattern: RegExp;
+}
+
+/** 404 for paths nobody serves, 405 (with Allow) where only the method is wrong. Call before routes are added. */
+export function installNotFound(app: FastifyInstance): void {
+  const routes: Route[] = [];
+  app.addHook("onRoute", ({ method, url }) => {
+    const source = url.replace(/[.*+?^${}()|[\]\\]/g, "\\$&").replace(/:[a-zA-Z]+/g, "[^/]+");
+    routes.push({ methods: [method].flat(), pattern: new RegExp(`^${source}$`) });
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split("?")[0] ?? "";
+    const allowed = new Set(routes.filter(({ pattern }) => pattern.test(path)).flatMap(({ methods }) => methods));
+    const shown = path.slice(0, 120);
+    if (allowed.size === 0) {
+      void reply.code(404).send(errorBody("ROUTE_NOT_FOUND", `nothing is served at ${shown}; /openapi.json lists the routes`));
+      return;
+    }
+    const list = [...allowed].join(", ");
+    const message = `${request.method} is not possible on ${shown}; allowed: ${list}`;
+    void reply.code(405).header("allow", list).send(errorBody("METHOD_NOT_ALLOWED", message));
+  });
+}
+
+/** Answers bytes that are not HTTP, or headers beyond Node's limit, before any route exists for them. */
+export function answerMalformed(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === "ECONNRESET" || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const [status, code, message] =
+    error.code === "HPE_HEADER_OVERFLOW"
+      ? [431, "HEADERS_TOO_LARGE", "the request's headers are too large"]
+      : error.code === "ERR_HTTP_REQUEST_TIMEOUT"
+        ? [408, "REQUEST_TIMEOUT", "the request did not arrive in time"]
+        : [400, "HTTP_INVALID", "the request is not valid HTTP"];
+  const body = JSON.stringify(errorBody(String(code), String(message)));
+  const head = `HTTP/1.1 ${status} ${STATUS_CODES[Number(status)]}\r\nContent-Type: application/json\r\n`;
+  socket.end(`${head}Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`);
+}

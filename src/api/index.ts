@@ -1,0 +1,11 @@
+/**
+ * API: the HTTP face of one node. Routes, their schemas, the event stream and metrics. Knows how to ask
+ * (`NodeService`) and how to answer; decides nothing about blocks or transactions.
+ *
+ * Invariants: every failure is `{ code, message, details }` without a stack trace; nothing changes without the token;
+ * every request, body, list and event buffer has a bound.
+ */
+export * from "./schemas/index.ts";
+export * from "./service.ts";
+export * from "./server.ts";
+export { transactionFromJson, transactionToJson, type ParsedTransaction } from "./transaction-json.ts";

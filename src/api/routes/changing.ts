@@ -1,0 +1,188 @@
+import type { FastifyInstance, FastifyReply } from "fastify";
+import Type from "typebox";
+import { delay, type Timers } from "../../ports/index.ts";
+import { type BlockId, decodeTransaction, type SealedTransaction } from "../../primitives/index.ts";
+import {
+  AddedPeer,
+  AddPeer,
+  Link,
+  LinkMode,
+  MiningRequest,
+  MiningResult,
+  Multiaddr,
+  PeerName,
+  Strict,
+  Submission,
+  SubmitBatch,
+  SubmitResult,
+  TransactionJson,
+} from "../schemas/index.ts";
+import { type NodeService, ServiceError } from "../service.ts";
+import { transactionFromJson } from "../transaction-json.ts";
+import { problemOf } from "../validation.ts";
+import { answers } from "./reading.ts";
+
+export interface ChangingDeps {
+  readonly node: NodeService;
+  readonly timers: Timers;
+  /** Aborted when the server closes. */
+  readonly closing: AbortSignal;
+}
+
+/** How long a request for counted blocks may take when it does not say. */
+const DEFAULT_MINE_TIMEOUT_MS = 60_000;
+
+const Done = Strict({ done: Type.Boolean({ description: "false when there was nothing to do" }) });
+/** A JSON body of 1,000 transactions has 0.7 MB; headroom for long memos. */
+export const MAX_BODY_BYTES = 2 * 1024 * 1024;
+
+function seal(json: TransactionJson, where: string): SealedTransaction {
+  const parsed = transactionFromJson(json);
+  if (parsed.ok) return parsed.transaction;
+  throw new ServiceError("REQUEST_INVALID", 400, `${where}${parsed.problem}`);
+}
+
+/** One transaction out of a body: SSZ bytes, or JSON. */
+function readOne(body: unknown): SealedTransaction {
+  if (Buffer.isBuffer(body)) {
+    const transaction = decodeTransaction(new Uint8Array(body));
+    if (transaction !== undefined) return transaction;
+    throw new ServiceError("REQUEST_INVALID", 400, `these ${body.length} bytes are not the SSZ form of one transaction`);
+  }
+  const problem = problemOf(TransactionJson, body);
+  if (problem !== undefined) throw new ServiceError("REQUEST_INVALID", 400, problem);
+  return seal(body as TransactionJson, "");
+}
+
+function readBatch(body: object): SealedTransaction[] {
+  const problem = problemOf(SubmitBatch, body);
+  if (problem !== undefined) throw new ServiceError("REQUEST_INVALID", 400, problem);
+  return (body as SubmitBatch).transactions.map((json, i) => seal(json, `transactions[${i}].`));
+}
+
+async function submitOne(node: NodeService, transaction: SealedTransaction): Promise<Submission> {
+  const [verdict] = await node.submit([transaction]);
+  if (verdict === undefined) throw new Error("submit answers one verdict per transaction");
+  if (verdict.accepted) return verdict;
+  const message = verdict.message ?? "the transaction was refused";
+  throw new ServiceError(verdict.code ?? "TRANSACTION_REFUSED", 422, message, { details: { id: verdict.id } });
+}
+
+function addTransactions(app: FastifyInstance, node: NodeService): void {
+  app.addContentTypeParser(
+    "application/octet-stream",
+    { parseAs: "buffer" },
+    (_request, body, done) => done(null, body),
+  );
+  const summary = 'Submits one transaction (JSON, or SSZ as application/octet-stream) or a batch ({ "transactions": [...] })';
+  app.post(
+    "/v1/transactions",
+    {
+      bodyLimit: MAX_BODY_BYTES,
+      schema: { summary, response: answers(Type.Union([Submission, SubmitResult])) },
+    },
+    async ({ body }) => {
+      if (typeof body !== "object" || body === null || !("transactions" in body)) return submitOne(node, readOne(body));
+      const items = await node.submit(readBatch(body));
+      const accepted = items.filter((item) => item.accepted).length;
+      return { items, accepted, refused: items.length - accepted };
+    },
+  );
+}
+
+/** Aborted when the client goes away, the server closes, or the time is up. */
+function deadline(deps: ChangingDeps, reply: FastifyReply, timeoutMs: number) {
+  const abort = new AbortController();
+  const onClose = (): void => abort.abort();
+  reply.raw.on("close", onClose);
+  deps.closing.addEventListener("abort", onClose, { once: true });
+  if (deps.closing.aborted) abort.abort();
+  void delay(deps.timers, timeoutMs, abort.signal).then(onClose, () => {});
+  return {
+    signal: abort.signal,
+    end(): void {
+      reply.raw.off("close", onClose);
+      deps.closing.removeEventListener("abort", onClose);
+      abort.abort();
+    },
+  };
+}
+
+async function mineBlocks(deps: ChangingDeps, reply: FastifyReply, count: number, timeoutMs: number): Promise<BlockId[]> {
+  const { signal, end } = deadline(deps, reply, timeoutMs);
+  try {
+    const blocks = await deps.node.mineBlocks(count, signal);
+    if (blocks.length >= count) return blocks;
+    const message = `${blocks.length} of ${count} blocks were mined in ${timeoutMs} ms; ask for the rest, or for fewer at a time`;
+    throw new ServiceError("MINING_TIMEOUT", 504, message, { details: { blocks } });
+  } finally {
+    end();
+  }
+}
+
+function addMining(app: FastifyInstance, deps: ChangingDeps): void {
+  const { node } = deps;
+  app.post<{ Body: MiningRequest }>(
+    "/v1/mining",
+    {
+      schema: {
+        summary: "Mines counted blocks (answers when they are connected), continuously, or not at all",
+        body: MiningRequest,
+        response: answers(MiningResult),
+      },
+    },
+    async ({ body }, reply) => {
+      let blocks: BlockId[] = [];
+      if (body.mode === "off") await node.stopMining();
+      else if (body.mode === "continuous") await node.mineContinuously(body.hashRate);
+      else blocks = await mineBlocks(deps, reply, body.count, body.timeoutMs ?? DEFAULT_MINE_TIMEOUT_MS);
+      return { mining: await node.mining(), blocks };
+    },
+  );
+}
+
+function addPeers(app: FastifyInstance, node: NodeService): void {
+  app.post<{ Body: AddPeer }>(
+    "/v1/peers",
+    { schema: { summary: "Adds a configured peer: dialled now and redialled for ever", body: AddPeer, response: answers(AddedPeer) } },
+    ({ body }) => node.addPeer(body.address),
+  );
+  app.delete<{ Params: { peer: string } }>(
+    "/v1/peers/:peer",
+    { schema: { summary: "Forgets a configured peer, by name or percent-encoded multiaddr", response: answers(Done) } },
+    async ({ params: { peer } }) => {
+      if (problemOf(PeerName, peer) !== undefined && problemOf(Multiaddr, peer) !== undefined) {
+        const message = `peer must be a peer's name or a multiaddr, not ${JSON.stringify(peer.slice(0, 80))}`;
+        throw new ServiceError("REQUEST_INVALID", 400, message);
+      }
+      if (await node.removePeer(peer)) return { done: true };
+      throw new ServiceError("PEER_NOT_FOUND", 404, `${peer} is not a configured peer; GET /v1/peers lists them`);
+    },
+  );
+}
+
+function addLinks(app: FastifyInstance, node: NodeService): void {
+  const params = Strict({ peer: PeerName });
+  app.put<{ Params: { peer: string }; Body: unknown }>(
+    "/v1/links/:peer",
+    { schema: { summary: "Refuses all connections with a peer, both ways", params, body: LinkMode, response: answers(Link) } },
+    async ({ params: { peer } }) => {
+      await node.refuseLink(peer);
+      return { peer, mode: "refuse" as const };
+    },
+  );
+  app.delete<{ Params: { peer: string } }>(
+    "/v1/links/:peer",
+    { schema: { summary: "Ends what PUT did, and redials", params, response: answers(Done) } },
+    async ({ params: { peer } }) => ({ done: await node.allowLink(peer) }),
+  );
+}
+
+/** Everything that changes the node. The access check has asked for the token before any of these runs. */
+export function addChangingRoutes(app: FastifyInstance, deps: ChangingDeps): void {
+  addTransactions(app, deps.node);
+  addMining(app, deps);
+  addPeers(app, deps.node);
+  addLinks(app, deps.node);
+}
+

@@ -1,0 +1,106 @@
+import Type from "typebox";
+import { Address, BlockRef, Count, Height, Id, ListOf, PeerName, Strict, TimeMs, Work } from "./common.ts";
+import { TransactionJson } from "./transactions.ts";
+
+/** `best`: on our best chain. `side`: valid so far, on another branch. `invalid`: it or an ancestor broke a rule. */
+export const BlockState = Type.Enum(["best", "side", "invalid"]);
+
+/** A block as a point of the tree. `work` is cumulative. */
+export const BlockSummary = Strict({
+  id: Id,
+  height: Height,
+  parent: Id,
+  work: Work,
+  difficulty: Work,
+  timestampMs: TimeMs,
+  proposer: Address,
+  transactions: Count,
+  sizeBytes: Count,
+  state: BlockState,
+  /** False while only the header is here. */
+  hasBody: Type.Boolean(),
+});
+export type BlockSummary = Type.Static<typeof BlockSummary>;
+
+export const BlockDetail = Strict({
+  id: Id,
+  height: Height,
+  parent: Id,
+  work: Work,
+  difficulty: Work,
+  timestampMs: TimeMs,
+  proposer: Address,
+  sizeBytes: Count,
+  state: BlockState,
+  /** Why an invalid block is invalid: a rule code. */
+  rule: Type.Optional(Type.String()),
+  rulesVersion: Count,
+  nonce: Count,
+  transactionsRoot: Id,
+  stateRoot: Id,
+  engineRoot: Id,
+  extra: Id,
+  /** How many blocks a reorg must disconnect to undo it: 1 for the head; 0 off the best chain. */
+  depth: Count,
+  /** Null while only the header is here. */
+  transactions: Type.Union([
+    Type.Array(Strict({ id: Id, transaction: TransactionJson })),
+    Type.Null(),
+  ]),
+});
+export type BlockDetail = Type.Static<typeof BlockDetail>;
+
+/** The leaf of a branch. `length`: blocks from its fork point with the best chain to it; 0 for the head. */
+export const Tip = Strict({
+  id: Id,
+  height: Height,
+  work: Work,
+  timestampMs: TimeMs,
+  state: Type.Enum(["head", "side", "invalid", "headers-only"]),
+  forkPoint: Strict({ id: Id, height: Height }),
+  length: Count,
+  rule: Type.Optional(Type.String()),
+});
+export type Tip = Type.Static<typeof Tip>;
+export const TipList = ListOf(Tip);
+
+/** All known blocks from `depth` blocks below the head upwards, on every branch, by height. */
+export const Tree = Strict({ head: BlockRef, items: Type.Array(BlockSummary), next: Type.Null() });
+export type Tree = Type.Static<typeof Tree>;
+
+/** What a reorg did to one transaction. */
+export const ReorgFate = Type.Union([
+  Strict({ id: Id, fate: Type.Literal("returned") }),
+  Strict({ id: Id, fate: Type.Literal("mined"), block: Id, height: Height }),
+  Strict({ id: Id, fate: Type.Literal("dropped"), rule: Type.String() }),
+  Strict({ id: Id, fate: Type.Literal("conflicted"), by: Id }),
+]);
+export type ReorgFate = Type.Static<typeof ReorgFate>;
+
+const ReorgBlock = Strict({ id: Id, height: Height, transactions: Count });
+export const Reorg = Strict({
+  /** Counts up on this node; a decimal number as text. */
+  id: Type.String(),
+  node: PeerName,
+  oldHead: BlockRef,
+  newHead: BlockRef,
+  forkPoint: BlockRef,
+  /** Blocks disconnected. */
+  depth: Count,
+  /** Disconnected, from the old head down. */
+  blocksOut: Type.Array(ReorgBlock),
+  /** Connected, from the fork point up. */
+  blocksIn: Type.Array(ReorgBlock),
+  cause: Strict({
+    /** Who sent the block that tipped the scale; null when it was our own or a command. */
+    peer: Type.Union([PeerName, Type.Null()]),
+    /** How it came: gossip, sync, mined, invalidate, reconsider, start... */
+    message: Type.String(),
+  }),
+  receivedMs: TimeMs,
+  startedMs: TimeMs,
+  durationMs: Type.Number({ minimum: 0 }),
+  transactions: Type.Array(ReorgFate),
+});
+export type Reorg = Type.Static<typeof Reorg>;
+export const ReorgList = ListOf(Reorg);

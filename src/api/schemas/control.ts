@@ -1,0 +1,58 @@
+import Type from "typebox";
+import { BlockRef, Id, ListOf, Multiaddr, PeerName, Strict, TimeMs } from "./common.ts";
+import { MiningStatus } from "./status.ts";
+
+/** Most blocks one request may ask for. */
+export const MAX_MINE_COUNT = 10_000;
+export const MAX_MINE_TIMEOUT_MS = 600_000;
+
+export const MiningRequest = Type.Union([
+  Strict({ mode: Type.Literal("off") }),
+  Strict({
+    mode: Type.Literal("continuous"),
+    hashRate: Type.Optional(
+      Type.Number({ exclusiveMinimum: 0, maximum: 1e12, description: "tries a second: a number above 0" }),
+    ),
+  }),
+  Strict({
+    mode: Type.Literal("blocks"),
+    count: Type.Integer({ minimum: 1, maximum: MAX_MINE_COUNT, description: `an integer from 1 to ${MAX_MINE_COUNT}` }),
+    timeoutMs: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: MAX_MINE_TIMEOUT_MS,
+        description: `a time in ms: an integer from 1 to ${MAX_MINE_TIMEOUT_MS}`,
+      }),
+    ),
+  }),
+]);
+export type MiningRequest = Type.Static<typeof MiningRequest>;
+/** `blocks`: ids of the blocks this request mined, in order; empty for the other modes. */
+export const MiningResult = Strict({ mining: MiningStatus, blocks: Type.Array(Id) });
+export type MiningResult = Type.Static<typeof MiningResult>;
+
+export const Peer = Strict({
+  /** Null for a configured address that nobody has answered yet. */
+  peer: Type.Union([PeerName, Type.Null()]),
+  state: Type.Enum(["connected", "disconnected", "refused"]),
+  /** True for addresses given by --peer or POST /v1/peers: they are redialled for ever. */
+  configured: Type.Boolean(),
+  address: Type.Union([Multiaddr, Type.Null()]),
+  direction: Type.Union([Type.Enum(["inbound", "outbound"]), Type.Null()]),
+  sinceMs: Type.Union([TimeMs, Type.Null()]),
+  /** What it last said of its chain. */
+  head: Type.Union([BlockRef, Type.Null()]),
+  /** The latest failure or the reason it is not connected, if any. */
+  problem: Type.Union([Type.String(), Type.Null()]),
+});
+export type Peer = Type.Static<typeof Peer>;
+export const PeerList = ListOf(Peer);
+export const AddPeer = Strict({ address: Multiaddr });
+export type AddPeer = Type.Static<typeof AddPeer>;
+export const AddedPeer = Strict({ address: Multiaddr, peer: Type.Union([PeerName, Type.Null()]) });
+export type AddedPeer = Type.Static<typeof AddedPeer>;
+
+export const LinkMode = Strict({ mode: Type.Literal("refuse", { description: '"refuse"' }) });
+export const Link = Strict({ peer: PeerName, mode: Type.Literal("refuse") });
+export type Link = Type.Static<typeof Link>;
+export const LinkList = ListOf(Link);

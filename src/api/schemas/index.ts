@@ -1,0 +1,7 @@
+/** What the HTTP API says and takes: types, validation and OpenAPI from one source. */
+export * from "./chain.ts";
+export * from "./common.ts";
+export * from "./control.ts";
+export * from "./events.ts";
+export * from "./status.ts";
+export * from "./transactions.ts";

@@ -1,0 +1,46 @@
+import Type from "typebox";
+import { Amount, Address, BlockRef, Count, Height, Id, Multiaddr, PeerName, Rate, Strict, TimeMs, Work } from "./common.ts";
+
+export const Head = Strict({ id: Id, height: Height, work: Work, parent: Id, timestampMs: TimeMs });
+export type Head = Type.Static<typeof Head>;
+
+export const MiningMode = Type.Enum(["off", "continuous", "blocks"], { description: "off, continuous or blocks" });
+export const MiningStatus = Strict({
+  mode: MiningMode,
+  on: Type.Boolean({ description: "true unless mode is off" }),
+  hashRate: Type.Number({ minimum: 0, description: "tries a second, measured over the last seconds" }),
+  /** What `continuous` is throttled to, or would be: tries a second. */
+  targetHashRate: Rate,
+  /** Expected tries for the next block. */
+  difficulty: Work,
+  rewardTo: Address,
+});
+export type MiningStatus = Type.Static<typeof MiningStatus>;
+
+export const SyncState = Type.Enum(["synced", "syncing", "waiting-for-peers"], {
+  description: "synced, syncing or waiting-for-peers",
+});
+
+export const Status = Strict({
+  version: Type.String(),
+  uptimeMs: Count,
+  /** Unix ms of this answer by the node's own clock. */
+  timeMs: TimeMs,
+  chain: Id,
+  network: Type.String({ description: "the name in genesis.json" }),
+  node: Strict({ peer: PeerName, multiaddrs: Type.Array(Multiaddr) }),
+  head: Head,
+  /** Other tips with exactly the head's work: with mining off they stay tied until one more block is mined. */
+  tied: Type.Array(BlockRef),
+  state: SyncState,
+  /** One sentence: why `state` is what it is. */
+  reason: Type.String(),
+  /** Connected peers. */
+  peers: Count,
+  mempool: Strict({ transactions: Count, bytes: Count }),
+  mining: MiningStatus,
+  /** Reorgs since the chain's data was made. */
+  reorgs: Count,
+  supply: Strict({ issued: Amount, burned: Amount }),
+});
+export type Status = Type.Static<typeof Status>;

@@ -1,0 +1,119 @@
+import Type from "typebox";
+import { MAX_AMOUNT, MAX_MEMO_BYTES } from "../../primitives/index.ts";
+import { Address, Amount, Count, Height, Id, ListOf, Strict, TimeMs } from "./common.ts";
+
+/** Most transactions in one POST: as JSON they take about 0.6 MB, well below the body limit. */
+export const MAX_BATCH = 1_000;
+
+export const TransferAction = Strict({
+  kind: Type.Literal("transfer", { description: '"transfer"' }),
+  to: Address,
+  amount: Type.Integer({
+    minimum: 1,
+    maximum: MAX_AMOUNT,
+    description: "an amount in base units: an integer from 1 to 2^53 - 1",
+  }),
+  memo: Type.Optional(
+    Type.String({
+      pattern: `^([0-9a-f]{2}){0,${MAX_MEMO_BYTES}}$`,
+      description: `at most ${MAX_MEMO_BYTES} bytes as lowercase hex`,
+    }),
+  ),
+});
+
+/** A transaction in JSON. Its id and leaf follow from the SSZ form. */
+export const TransactionJson = Strict(
+  {
+    chain: Id,
+    sender: Address,
+    nonce: Type.Integer({ minimum: 0, maximum: MAX_AMOUNT, description: "an integer from 0" }),
+    fee: Amount,
+    expiry: Height,
+    action: TransferAction,
+    signature: Type.String({ pattern: "^[0-9a-f]{128}$", description: "128 lowercase hex digits" }),
+  },
+  "a transaction object",
+);
+export type TransactionJson = Type.Static<typeof TransactionJson>;
+
+export const SubmitBatch = Strict({
+  transactions: Type.Array(TransactionJson, {
+    minItems: 1,
+    maxItems: MAX_BATCH,
+    description: `a list of 1 to ${MAX_BATCH} transactions`,
+  }),
+});
+export type SubmitBatch = Type.Static<typeof SubmitBatch>;
+
+/** What became of one submitted transaction. A known one is accepted again: submitting twice is harmless. */
+export const Submission = Strict({
+  id: Id,
+  accepted: Type.Boolean(),
+  /** Rule code, only where it was refused. */
+  code: Type.Optional(Type.String()),
+  message: Type.Optional(Type.String()),
+});
+export type Submission = Type.Static<typeof Submission>;
+export const SubmitResult = Strict({ items: Type.Array(Submission), accepted: Count, refused: Count });
+export type SubmitResult = Type.Static<typeof SubmitResult>;
+
+/** Where a transaction stands now. `depth`: how many blocks a reorg must disconnect to undo it; 1 in the head. */
+export const Fate = Type.Union([
+  Strict({ state: Type.Literal("pending") }),
+  Strict({ state: Type.Literal("mined"), block: Id, height: Height, depth: Count }),
+  Strict({ state: Type.Literal("dropped"), rule: Type.String() }),
+  Strict({ state: Type.Literal("conflicted"), by: Id }),
+]);
+export type Fate = Type.Static<typeof Fate>;
+
+/** One thing that happened to a transaction on this node, oldest first. */
+export const TransactionEvent = Strict({
+  timeMs: TimeMs,
+  what: Type.Enum(["received", "mined", "disconnected", "returned", "dropped", "conflicted"]),
+  block: Type.Optional(Id),
+  height: Type.Optional(Height),
+  rule: Type.Optional(Type.String()),
+  by: Type.Optional(Id),
+});
+export type TransactionEvent = Type.Static<typeof TransactionEvent>;
+
+export const TransactionStatus = Strict({
+  id: Id,
+  fate: Fate,
+  /** Null where the node no longer keeps a dropped transaction. */
+  transaction: Type.Union([TransactionJson, Type.Null()]),
+  sizeBytes: Type.Union([Count, Type.Null()]),
+  events: Type.Array(TransactionEvent),
+});
+export type TransactionStatus = Type.Static<typeof TransactionStatus>;
+
+export const PendingTransaction = Strict({
+  id: Id,
+  sender: Address,
+  to: Address,
+  amount: Amount,
+  fee: Amount,
+  nonce: Count,
+  sizeBytes: Count,
+  receivedMs: TimeMs,
+  /** False while an earlier nonce of the same sender is missing. */
+  ready: Type.Boolean(),
+});
+export type PendingTransaction = Type.Static<typeof PendingTransaction>;
+export const PendingList = ListOf(PendingTransaction);
+
+export const AccountStatus = Strict({
+  address: Address,
+  /** False where the chain has never touched the account; its balance and nonce are then 0. */
+  exists: Type.Boolean(),
+  balance: Amount,
+  /** What the next mined transaction must carry. */
+  nonce: Count,
+  /** What the next submitted transaction should carry: `nonce` plus the pending ones without a gap. */
+  nextNonce: Count,
+  /** Transactions of this sender in the mempool. */
+  pending: Count,
+  /** The head these numbers belong to. */
+  head: Strict({ id: Id, height: Height }),
+});
+export type AccountStatus = Type.Static<typeof AccountStatus>;

@@ -1,0 +1,96 @@
+import type { BlockId, GenesisJson, SealedTransaction, TxId } from "../primitives/index.ts";
+import type {
+  AccountStatus,
+  AddedPeer,
+  BlockDetail,
+  Link,
+  MiningStatus,
+  NodeEvent,
+  Page,
+  Peer,
+  PendingTransaction,
+  Reorg,
+  Status,
+  Submission,
+  Tip,
+  TransactionStatus,
+  Tree,
+} from "./schemas/index.ts";
+
+/**
+ * A request that cannot be done, as its caller should read it. The node throws it for what only the node can know (a
+ * peer's address that does not parse, mining while syncing); whatever else it throws becomes a 500 without details.
+ */
+export class ServiceError extends Error {
+  override readonly name = "ServiceError";
+  /** Stable, in capitals: NODE_SYNCING. */
+  readonly code: string;
+  /** HTTP status, 400 to 599. */
+  readonly status: number;
+  readonly details: Readonly<Record<string, unknown>>;
+  constructor(
+    code: string,
+    status: number,
+    message: string,
+    options: { readonly details?: Readonly<Record<string, unknown>>; readonly cause?: unknown } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.status = status;
+    this.details = options.details ?? {};
+  }
+}
+
+export type BlockSelector = { readonly id: BlockId } | { readonly height: number };
+
+/**
+ * What the API needs of a node; `node/` implements it. Answers are plain JSON in the shape of the schemas. Inputs are
+ * checked for shape before they get here: ids are 64 hex digits, transactions decode, counts are within their bounds.
+ */
+export interface NodeService {
+  status(): Promise<Status>;
+  /** The chain spec with every default written out. */
+  genesis(): GenesisJson;
+
+  peers(): Promise<Peer[]>;
+  /** Remembers a configured peer and starts to dial it, without waiting for the outcome. Adding twice is harmless. */
+  addPeer(address: string): Promise<AddedPeer>;
+  /** Forgets a configured peer, by name or multiaddr, and disconnects it. False when there is no such peer. */
+  removePeer(peerOrAddress: string): Promise<boolean>;
+
+  /** Peers the conditioner refuses. */
+  links(): Promise<Link[]>;
+  /** Closes connections to the peer and refuses new ones, both ways, until `allowLink`. Repeating it is harmless. */
+  refuseLink(peer: string): Promise<void>;
+  /** Ends `refuseLink` and redials at once. False when the peer was not refused. */
+  allowLink(peer: string): Promise<boolean>;
+
+  /** The head first, then by work, descending. */
+  tips(): Promise<Tip[]>;
+  /** All known blocks at heights >= head - depth, by height then id. */
+  tree(depth: number): Promise<Tree>;
+  /** Newest first. `after` is a `next` of an earlier page. */
+  reorgs(page: { readonly limit: number; readonly after?: string }): Promise<Page<Reorg>>;
+  mempool(page: { readonly limit: number; readonly after?: string }): Promise<Page<PendingTransaction>>;
+  /** By height: on the best chain. */
+  block(selector: BlockSelector): Promise<BlockDetail | undefined>;
+  transaction(id: TxId): Promise<TransactionStatus | undefined>;
+  /** Unknown accounts come with `exists: false`. */
+  account(publicKey: Uint8Array): Promise<AccountStatus>;
+
+  /** One verdict per transaction, in order; checks signatures, admits to the mempool and relays. Never blames anyone. */
+  submit(transactions: readonly SealedTransaction[]): Promise<Submission[]>;
+
+  /**
+   * Mines `count` blocks as fast as it can; settles with their ids once all are connected. When the signal is aborted
+   * first, settles soon with the ids of those connected until then.
+   */
+  mineBlocks(count: number, signal: AbortSignal): Promise<BlockId[]>;
+  /** Mines at `hashRate` tries a second until told otherwise; undefined: the default rate of this network. */
+  mineContinuously(hashRate: number | undefined): Promise<void>;
+  stopMining(): Promise<void>;
+  mining(): Promise<MiningStatus>;
+
+  /** Calls back for every event from now on, in order, never during a reorg. Returns how to stop it. */
+  subscribe(listener: (event: NodeEvent) => void): () => void;
+}

@@ -1,0 +1,108 @@
+import type {
+  AccountStatus,
+  AddedPeer,
+  BlockDetail,
+  Link,
+  MiningRequest,
+  MiningResult,
+  Page,
+  Peer,
+  PendingTransaction,
+  Reorg,
+  Status,
+  Submission,
+  SubmitResult,
+  Tip,
+  TransactionJson,
+  TransactionStatus,
+  Tree,
+} from "../api/index.ts";
+import { readEvents, type ReceivedEvent } from "./events.ts";
+import { createHttp, type HttpOptions } from "./http.ts";
+
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+}
+
+export interface PageOptions extends CallOptions {
+  /** 1 to 1,000; 100 by default. */
+  readonly limit?: number;
+  /** `next` of the page before. */
+  readonly after?: string;
+}
+
+/** How long counted mining may take when the caller does not say, ms. */
+const DEFAULT_MINE_TIMEOUT_MS = 60_000;
+/** The server ends counted mining itself; this much later we stop waiting for its answer. */
+const ANSWER_SLACK_MS = 5_000;
+
+/** One node's HTTP API, a method per route. Failures are `ApiError`s, or the signal's reason. */
+export interface Client {
+  readonly url: string;
+  status(options?: CallOptions): Promise<Status>;
+  /** genesis.json with every default written out. */
+  genesis(options?: CallOptions): Promise<Record<string, unknown>>;
+  peers(options?: CallOptions): Promise<Page<Peer>>;
+  addPeer(address: string, options?: CallOptions): Promise<AddedPeer>;
+  removePeer(peerOrAddress: string, options?: CallOptions): Promise<{ done: boolean }>;
+  links(options?: CallOptions): Promise<Page<Link>>;
+  refuseLink(peer: string, options?: CallOptions): Promise<Link>;
+  allowLink(peer: string, options?: CallOptions): Promise<{ done: boolean }>;
+  tips(options?: CallOptions): Promise<Page<Tip>>;
+  /** Blocks from `depth` (1 to 1,000) below the head upwards. */
+  tree(depth: number, options?: CallOptions): Promise<Tree>;
+  reorgs(page?: PageOptions): Promise<Page<Reorg>>;
+  mempool(page?: PageOptions): Promise<Page<PendingTransaction>>;
+  /** By id, or by height on the best chain. */
+  block(idOrHeight: string | number, options?: CallOptions): Promise<BlockDetail>;
+  transaction(id: string, options?: CallOptions): Promise<TransactionStatus>;
+  account(address: string, options?: CallOptions): Promise<AccountStatus>;
+  /** One transaction as its SSZ bytes; a refused one is an `ApiError` with the rule's code and status 422. */
+  submit(bytes: Uint8Array, options?: CallOptions): Promise<Submission>;
+  /** 1 to 1,000 transactions; refused ones are told in the result. */
+  submitBatch(transactions: readonly TransactionJson[], options?: CallOptions): Promise<SubmitResult>;
+  /** With mode `blocks`: settles when they are connected; fails with MINING_TIMEOUT (details.blocks) when late. */
+  mining(request: MiningRequest, options?: CallOptions): Promise<MiningResult>;
+  /** Events from now on; ends when the signal is aborted, throws an `ApiError` when the connection ends. */
+  events(signal: AbortSignal): AsyncGenerator<ReceivedEvent>;
+}
+
+function pageQuery({ limit, after }: PageOptions): string {
+  const query = new URLSearchParams();
+  if (limit !== undefined) query.set("limit", String(limit));
+  if (after !== undefined) query.set("after", after);
+  return query.size === 0 ? "" : `?${query}`;
+}
+
+/** A client for the API at `options.url`. */
+export function createClient(options: HttpOptions): Client {
+  const url = options.url.replace(/\/+$/, "");
+  const http = createHttp({ ...options, url });
+  const part = encodeURIComponent;
+  return {
+    url,
+    status: (call) => http("/v1/status", call),
+    genesis: (call) => http("/v1/genesis", call),
+    peers: (call) => http("/v1/peers", call),
+    addPeer: (address, call) => http("/v1/peers", { ...call, method: "POST", json: { address } }),
+    removePeer: (peer, call) => http(`/v1/peers/${part(peer)}`, { ...call, method: "DELETE" }),
+    links: (call) => http("/v1/links", call),
+    refuseLink: (peer, call) => http(`/v1/links/${part(peer)}`, { ...call, method: "PUT", json: { mode: "refuse" } }),
+    allowLink: (peer, call) => http(`/v1/links/${part(peer)}`, { ...call, method: "DELETE" }),
+    tips: (call) => http("/v1/tips", call),
+    tree: (depth, call) => http(`/v1/tree?depth=${depth}`, call),
+    reorgs: (page = {}) => http(`/v1/reorgs${pageQuery(page)}`, { signal: page.signal }),
+    mempool: (page = {}) => http(`/v1/mempool${pageQuery(page)}`, { signal: page.signal }),
+    block: (idOrHeight, call) => http(`/v1/blocks/${part(String(idOrHeight))}`, call),
+    transaction: (id, call) => http(`/v1/transactions/${part(id)}`, call),
+    account: (address, call) => http(`/v1/accounts/${part(address)}`, call),
+    submit: (bytes, call) => http("/v1/transactions", { ...call, method: "POST", bytes }),
+    submitBatch: (transactions, call) => http("/v1/transactions", { ...call, method: "POST", json: { transactions } }),
+    mining: (request, call) => {
+      const mineMs = request.mode === "blocks" ? (request.timeoutMs ?? DEFAULT_MINE_TIMEOUT_MS) : 0;
+      const deadline = mineMs === 0 ? {} : { timeoutMs: mineMs + ANSWER_SLACK_MS };
+      return http("/v1/mining", { ...call, ...deadline, method: "POST", json: request });
+    },
+    events: (signal) => readEvents({ ...options, url }, signal),
+  };
+}

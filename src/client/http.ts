@@ -1,0 +1,84 @@
+import { ApiError, networkReason } from "./errors.ts";
+
+export interface HttpOptions {
+  /** Where the API is, without a slash at the end: http://127.0.0.1:7070. */
+  readonly url: string;
+  /** Bearer token; needed for whatever changes the node. */
+  readonly token?: string | undefined;
+  /** Deadline of an ordinary request, ms; 10 s by default. */
+  readonly timeoutMs?: number;
+}
+
+export interface RequestOptions {
+  readonly method?: "GET" | "POST" | "PUT" | "DELETE";
+  readonly json?: unknown;
+  readonly bytes?: Uint8Array;
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const DEFAULT_TIMEOUT_MS = 10_000;
+
+/** One request over fetch, its answer as JSON. Every failure but the caller's own abort is an `ApiError`. */
+export type Http = <Answer>(path: string, options?: RequestOptions) => Promise<Answer>;
+
+function bodyOf({ json, bytes }: RequestOptions): { type: string; body: string | Uint8Array<ArrayBuffer> } | undefined {
+  if (bytes !== undefined) return { type: "application/octet-stream", body: bytes as Uint8Array<ArrayBuffer> };
+  if (json !== undefined) return { type: "application/json", body: JSON.stringify(json) };
+  return undefined;
+}
+
+/** The node's own words for a failure, or ours where a proxy or another program answered. */
+export async function errorOf(response: Response, url: string): Promise<ApiError> {
+  const text = await response.text().catch(() => "");
+  try {
+    const { code, message, details } = JSON.parse(text) as { code?: unknown; message?: unknown; details?: unknown };
+    if (typeof code === "string" && typeof message === "string") {
+      return new ApiError(code, response.status, message, { details: (details ?? {}) as Record<string, unknown> });
+    }
+  } catch {
+    // Not JSON: not our API.
+  }
+  const message = `${url} answered ${response.status} and not as a Cumulo node would; is the address right?`;
+  return new ApiError("API_ANSWER_INVALID", response.status, message);
+}
+
+export function unreachable(url: string, error: unknown): ApiError {
+  const message = `no node answers at ${url} (${networkReason(error)}); start one with "cumulo node start --data DIR", or name another with --api URL`;
+  return new ApiError("API_UNREACHABLE", 0, message, { cause: error });
+}
+
+export function createHttp(options: HttpOptions): Http {
+  const { url } = options;
+  const authorization = options.token === undefined ? {} : { authorization: `Bearer ${options.token}` };
+
+  return async <Answer>(path: string, request: RequestOptions = {}): Promise<Answer> => {
+    const timeoutMs = request.timeoutMs ?? options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    const timeout = AbortSignal.timeout(timeoutMs);
+    const signal = request.signal === undefined ? timeout : AbortSignal.any([request.signal, timeout]);
+    const content = bodyOf(request);
+    try {
+      const response = await fetch(`${url}${path}`, {
+        method: request.method ?? "GET",
+        headers: { ...authorization, ...(content === undefined ? {} : { "content-type": content.type }) },
+        signal,
+        redirect: "error",
+        ...(content === undefined ? {} : { body: content.body }),
+      });
+      if (!response.ok) throw await errorOf(response, url);
+      return (await response.json()) as Answer;
+    } catch (error) {
+      if (error instanceof ApiError) throw error;
+      request.signal?.throwIfAborted();
+      if (timeout.aborted) {
+        const message = `${url}${path} did not answer within ${timeoutMs} ms; the node may be busy, try again`;
+        throw new ApiError("API_TIMEOUT", 0, message, { cause: error });
+      }
+      if (error instanceof SyntaxError) {
+        const message = `${url} does not answer in JSON as a Cumulo node would; is the address right?`;
+        throw new ApiError("API_ANSWER_INVALID", 200, message, { cause: error });
+      }
+      throw unreachable(url, error);
+    }
+  };
+}

@@ -1,0 +1,235 @@
+import assert from "node:assert/strict";
+import { connect } from "node:net";
+import { request } from "node:http";
+import { describe, it } from "node:test";
+import { MAX_STREAMS, MAX_UNSENT_BYTES } from "../../../src/api/event-stream.ts";
+import { ServiceError } from "../../../src/api/index.ts";
+import { startApi, TOKEN } from "../../support/api-server.ts";
+import { eventually } from "../../support/real-time.ts";
+import { ID_A, ID_B, PEER, stubStatus } from "../../support/stub-node-service.ts";
+
+const bearer = { authorization: `Bearer ${TOKEN}` };
+const json = { "content-type": "application/json" };
+
+async function get(url: string, headers: Record<string, string> = {}) {
+  const response = await fetch(url, { headers });
+  return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+}
+
+/** With a Host header of our choice, which fetch does not allow. */
+function getAs(url: string, host: string, headers: Record<string, string> = {}): Promise<{ status: number; code: string }> {
+  return new Promise((resolve, reject) => {
+    const outgoing = request(url, { headers: { ...headers, host } }, async (response) => {
+      let text = "";
+      for await (const chunk of response) text += chunk;
+      resolve({ status: response.statusCode ?? 0, code: (JSON.parse(text) as { code?: string }).code ?? "" });
+    });
+    outgoing.on("error", reject);
+    outgoing.end();
+  });
+}
+
+describe("API server", () => {
+  it("answers status and lists, and hands page sizes and cursors to the node", async (t) => {
+    const { url, node } = await startApi(t);
+    assert.deepEqual((await get(`${url}/v1/status`)).body, stubStatus);
+    assert.deepEqual((await get(`${url}/v1/peers`)).body, { items: [], next: null });
+    await get(`${url}/v1/tree?depth=7`);
+    await get(`${url}/v1/mempool?limit=5&after=abc-1`);
+    assert.deepEqual(node.calls, ["tree 7", "mempool 5 abc-1"]);
+  });
+
+  it("takes commands with the token: mining, peers, links", async (t) => {
+    const { url, node } = await startApi(t);
+    const send = async (method: string, path: string, body?: unknown) => {
+      const init = body === undefined ? {} : { body: JSON.stringify(body) };
+      const headers = body === undefined ? bearer : { ...bearer, ...json };
+      const response = await fetch(`${url}${path}`, { method, headers, ...init });
+      assert.equal(response.status, 200);
+      return (await response.json()) as Record<string, unknown>;
+    };
+    assert.deepEqual((await send("POST", "/v1/mining", { mode: "blocks", count: 2 }))["blocks"], [ID_B, ID_B]);
+    await send("POST", "/v1/mining", { mode: "continuous", hashRate: 50 });
+    await send("POST", "/v1/mining", { mode: "off" });
+    await send("POST", "/v1/peers", { address: "/ip4/127.0.0.1/tcp/4001" });
+    await send("DELETE", `/v1/peers/${PEER}`);
+    await send("PUT", `/v1/links/${PEER}`, { mode: "refuse" });
+    await send("DELETE", `/v1/links/${PEER}`);
+    const expected = ["mineBlocks 2", "mineContinuously 50", "stopMining", "addPeer /ip4/127.0.0.1/tcp/4001"];
+    assert.deepEqual(node.calls, [...expected, `removePeer ${PEER}`, `refuseLink ${PEER}`, `allowLink ${PEER}`]);
+  });
+
+  it("changing needs the right token; reading on loopback needs none", async (t) => {
+    const { url, node } = await startApi(t);
+    const body = JSON.stringify({ mode: "off" });
+    const attempts: [Record<string, string>, string][] = [
+      [json, "TOKEN_REQUIRED"],
+      [{ ...json, authorization: "Bearer wrong" }, "TOKEN_WRONG"],
+      [{ ...json, authorization: `Basic ${TOKEN}` }, "TOKEN_WRONG"],
+      [{ ...json, authorization: `Bearer ${TOKEN} x` }, "TOKEN_WRONG"],
+    ];
+    for (const [headers, code] of attempts) {
+      const response = await fetch(`${url}/v1/mining`, { method: "POST", headers, body });
+      assert.equal(response.status, 401);
+      assert.equal(((await response.json()) as { code: string }).code, code);
+    }
+    assert.deepEqual(node.calls, []);
+    assert.equal((await get(`${url}/v1/status`)).status, 200);
+  });
+
+  it("a name that a web page could point at us is not served, except to who has the token", async (t) => {
+    const { url } = await startApi(t, {}, { hostNames: ["node1"] });
+    const path = `${url}/v1/status`;
+    for (const host of ["localhost", "localhost:7070", "127.0.0.1:1", "[::1]:7070", "node1:7070", "LOCALHOST"]) {
+      assert.equal((await getAs(path, host)).status, 200, host);
+    }
+    for (const host of ["evil.example", "evil.example:7070", "localhost.evil.example", "10.1.2.3", "a@localhost", "[::2]"]) {
+      assert.deepEqual(await getAs(path, host), { status: 421, code: "HOST_NOT_SERVED" }, host);
+    }
+    assert.equal((await getAs(path, "evil.example", bearer)).status, 200);
+  });
+
+  it("on other addresses reading needs the token too, unless it is opened", async (t) => {
+    const closed = await startApi(t, {}, { host: "0.0.0.0" });
+    const path = "/v1/status";
+    const local = (url: string) => url.replace("0.0.0.0", "127.0.0.1") + path;
+    assert.deepEqual((await get(local(closed.url))).body["code"], "TOKEN_REQUIRED");
+    assert.equal((await get(local(closed.url), bearer)).status, 200);
+    const open = await startApi(t, {}, { host: "0.0.0.0", apiRead: "open" });
+    assert.equal((await get(local(open.url))).status, 200);
+    assert.equal((await getAs(local(open.url), "192.168.1.5:7070")).status, 200);
+    assert.equal((await getAs(local(open.url), "evil.example")).status, 421);
+  });
+
+  it("a failure of the node is told by its code; an unforeseen one without details", async (t) => {
+    const { url } = await startApi(t, {
+      tips: async () => {
+        throw new ServiceError("NODE_SYNCING", 503, "the node is syncing; try later", { details: { height: 5 } });
+      },
+      status: async () => {
+        throw new Error("secret path /home/x");
+      },
+    });
+    const body = { code: "NODE_SYNCING", message: "the node is syncing; try later", details: { height: 5 } };
+    assert.deepEqual(await get(`${url}/v1/tips`), { status: 503, body });
+    const internal = await get(`${url}/v1/status`);
+    assert.equal(internal.status, 500);
+    assert.equal(internal.body["code"], "INTERNAL");
+    assert.ok(!JSON.stringify(internal.body).includes("secret"));
+  });
+
+  it("counted mining ends at its deadline with what it has", async (t) => {
+    const { url } = await startApi(t, {
+      mineBlocks: (_count, signal) =>
+        new Promise((resolve) => signal.addEventListener("abort", () => resolve([ID_A]), { once: true })),
+    });
+    const body = JSON.stringify({ mode: "blocks", count: 3, timeoutMs: 30 });
+    const response = await fetch(`${url}/v1/mining`, { method: "POST", headers: { ...bearer, ...json }, body });
+    assert.equal(response.status, 504);
+    const answer = (await response.json()) as { code: string; message: string; details: object };
+    assert.equal(answer.code, "MINING_TIMEOUT");
+    assert.match(answer.message, /1 of 3 blocks/);
+    assert.deepEqual(answer.details, { blocks: [ID_A] });
+  });
+
+  it("counted mining ends when its client goes away", async (t) => {
+    let aborted = false;
+    const { url } = await startApi(t, {
+      mineBlocks: (_count, signal) =>
+        new Promise((resolve) =>
+          signal.addEventListener("abort", () => {
+            aborted = true;
+            resolve([]);
+          }),
+        ),
+    });
+    const client = new AbortController();
+    const body = JSON.stringify({ mode: "blocks", count: 3 });
+    const init = { method: "POST", headers: { ...bearer, ...json }, body, signal: client.signal };
+    const asked = fetch(`${url}/v1/mining`, init).catch(() => "gone");
+    setTimeout(() => client.abort(), 50);
+    assert.equal(await asked, "gone");
+    await eventually("the node is told", () => aborted || undefined);
+  });
+
+  it("a busy port is an error that names it", async (t) => {
+    const { url } = await startApi(t);
+    const { port } = new URL(url);
+    const message = new RegExp(`port ${port} on 127\\.0\\.0\\.1 is in use`);
+    await assert.rejects(startApi(t, {}, { port: Number(port) }), { code: "API_PORT_BUSY", message });
+  });
+
+  it("OpenAPI lists every route with its error form, and metrics tell state and event-loop delay", async (t) => {
+    const { url } = await startApi(t);
+    const { body } = await get(`${url}/openapi.json`);
+    const paths = Object.keys(body["paths"] as object);
+    for (const path of ["/v1/status", "/v1/blocks/{block}", "/v1/transactions", "/v1/transactions/{id}", "/v1/events", "/v1/mining"]) {
+      assert.ok(paths.includes(path), path);
+    }
+    const metrics = await (await fetch(`${url}/metrics`)).text();
+    assert.match(metrics, /^cumulo_head_height 12$/m);
+    assert.match(metrics, /^nodejs_eventloop_lag_p99_seconds /m);
+    assert.match(metrics, /cumulo_http_request_seconds_count\{.*route="\/openapi.json"/);
+  });
+});
+
+describe("event stream", () => {
+  const head = (height: number) => ({ type: "head" as const, data: { ...stubStatus.head, height } });
+
+  it("events arrive in order, with ids that count up", async (t) => {
+    const { url, node } = await startApi(t);
+    const response = await fetch(`${url}/v1/events`);
+    assert.match(response.headers.get("content-type") ?? "", /^text\/event-stream/);
+    node.emit(head(13));
+    node.emit({ type: "peer", data: { peer: PEER, connected: false, reason: "gone" } });
+    let text = "";
+    for await (const chunk of response.body as ReadableStream<Uint8Array>) {
+      text += new TextDecoder().decode(chunk);
+      if (text.includes('"gone"')) break;
+    }
+    const ids = [...text.matchAll(/^id: (\w+)-(\d+)$/gm)].map(([, , n]) => Number(n));
+    assert.deepEqual(ids, [1, 2]);
+    assert.match(text, /event: head\ndata: \{.*"height":13/);
+    assert.match(text, /event: peer\ndata: \{.*"connected":false/);
+  });
+
+  it("a client that does not read is closed, and others go on", async (t) => {
+    const { url, node } = await startApi(t);
+    const { port, hostname } = new URL(url);
+    const slow = connect(Number(port), hostname).pause();
+    let closed = false;
+    slow.on("close", () => {
+      closed = true;
+    });
+    slow.on("error", () => {});
+    slow.write(`GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+    t.after(() => slow.destroy());
+    const good = await fetch(`${url}/v1/events`);
+    let received = 0;
+    const reading = (async () => {
+      for await (const chunk of good.body as ReadableStream<Uint8Array>) received += chunk.length;
+    })().catch(() => {});
+    const big = { type: "peer" as const, data: { peer: PEER, connected: true, reason: "x".repeat(256 * 1024) } };
+    const before = received;
+    await eventually("the slow client is closed", () => {
+      node.emit(big);
+      // The paused socket sees the close only when it reads, so the server's side is asked: it stops counting it.
+      return slow.destroyed || closed || received - before > 8 * MAX_UNSENT_BYTES || undefined;
+    });
+    slow.resume();
+    await eventually("the slow client sees the end", () => closed || undefined);
+    assert.ok(received > MAX_UNSENT_BYTES, "the good client went on");
+    void reading;
+  });
+
+  it("there is a bound on streams, and closing the server ends them at once", async (t) => {
+    const { url, close } = await startApi(t);
+    const open = await Promise.all(Array.from({ length: MAX_STREAMS }, () => fetch(`${url}/v1/events`)));
+    const { status, body } = await get(`${url}/v1/events`);
+    assert.deepEqual([status, body["code"]], [503, "STREAMS_EXHAUSTED"]);
+    const startedMs = performance.now();
+    await close();
+    await Promise.all(open.map((response) => response.text().catch(() => "cut")));
+    assert.ok(performance.now() - startedMs < 3_000);
+  });
+});

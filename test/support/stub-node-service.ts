@@ -1,0 +1,103 @@
+import type { NodeEvent, NodeService, Status } from "../../src/api/index.ts";
+import { encodeAddress, type SealedTransaction, specToJson, devnetSpec } from "../../src/primitives/index.ts";
+
+export const ID_A = "a".repeat(64);
+export const ID_B = "b".repeat(64);
+export const PEER = "12D3KooWGRUVh8D7JjrRmwiHGdDCBiAtWqE8jMECRUqT3zTq7LsT";
+export const ADDRESS: string = encodeAddress(new Uint8Array(32).fill(7));
+
+export const stubStatus: Status = {
+  version: "0.0.0-test",
+  uptimeMs: 1_000,
+  timeMs: 1_767_225_600_000,
+  chain: ID_A,
+  network: "devnet",
+  node: { peer: PEER, multiaddrs: ["/ip4/127.0.0.1/tcp/4001"] },
+  head: { id: ID_B, height: 12, work: "3000", parent: ID_A, timestampMs: 1_767_225_600_000 },
+  tied: [],
+  state: "synced",
+  reason: "no peer has more work",
+  peers: 2,
+  mempool: { transactions: 0, bytes: 0 },
+  mining: { mode: "off", on: false, hashRate: 0, targetHashRate: 170, difficulty: "400", rewardTo: ADDRESS },
+  reorgs: 0,
+  supply: { issued: 0, burned: 0 },
+};
+
+export interface StubNodeService extends NodeService {
+  /** What was asked for, in order: "addPeer /ip4/...". */
+  readonly calls: string[];
+  emit(event: NodeEvent): void;
+}
+
+/** A node that answers fixed things and remembers what it was asked to change. */
+export function createStubNodeService(overrides: Partial<NodeService> = {}): StubNodeService {
+  const calls: string[] = [];
+  const listeners = new Set<(event: NodeEvent) => void>();
+  const note = (...parts: unknown[]): void => void calls.push(parts.join(" "));
+  return {
+    calls,
+    emit: (event) => listeners.forEach((listener) => void listener(event)),
+    status: async () => stubStatus,
+    genesis: () => specToJson(devnetSpec()),
+    peers: async () => [],
+    addPeer: async (address) => {
+      note("addPeer", address);
+      return { address, peer: null };
+    },
+    removePeer: async (peer) => {
+      note("removePeer", peer);
+      return peer === PEER;
+    },
+    links: async () => [{ peer: PEER, mode: "refuse" }],
+    refuseLink: async (peer) => note("refuseLink", peer),
+    allowLink: async (peer) => {
+      note("allowLink", peer);
+      return true;
+    },
+    tips: async () => [],
+    tree: async (depth) => {
+      note("tree", depth);
+      return { head: { id: ID_B, height: 12, work: "3000" }, items: [], next: null };
+    },
+    reorgs: async ({ limit, after }) => {
+      note("reorgs", limit, after ?? "-");
+      return { items: [], next: null };
+    },
+    mempool: async ({ limit, after }) => {
+      note("mempool", limit, after ?? "-");
+      return { items: [], next: null };
+    },
+    block: async () => undefined,
+    transaction: async () => undefined,
+    account: async (key) => ({
+      address: encodeAddress(key),
+      exists: false,
+      balance: 0,
+      nonce: 0,
+      nextNonce: 0,
+      pending: 0,
+      head: { id: ID_B, height: 12 },
+    }),
+    submit: async (transactions: readonly SealedTransaction[]) => {
+      note("submit", transactions.length);
+      return transactions.map(({ txid, transaction }) =>
+        transaction.body.nonce === 13
+          ? { id: txid, accepted: false, code: "TX-NONCE", message: "nonce 13 is unlucky" }
+          : { id: txid, accepted: true },
+      );
+    },
+    mineBlocks: async (count) => {
+      note("mineBlocks", count);
+      return Array.from({ length: count }, () => ID_B);
+    },
+    mineContinuously: async (hashRate) => note("mineContinuously", hashRate),
+    stopMining: async () => note("stopMining"),
+    mining: async () => stubStatus.mining,
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    ...overrides,
+  };
+}
