@@ -121,6 +121,13 @@ test("two peers that dial each other at once end up connected and gossip reaches
   assert.ok(knows(c, b));
 });
 
+test("25 nodes of one host may connect to one in the same second", async () => {
+  const hub = await started();
+  const others = await Promise.all(Array.from({ length: 25 }, () => started()));
+  await Promise.all(others.map((other) => other.dial(addressOf(hub))));
+  await until("the hub knows them all", () => hub.connections().length === 25);
+});
+
 test("200 connects and disconnects leave nothing behind", { timeout: 60_000 }, async () => {
   const timers = createCountingTimers();
   const [a, b] = [await started(timers), await started()];
