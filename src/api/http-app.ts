@@ -36,7 +36,8 @@ export function createHttpApp(deps: { readonly logger: Logger }, access: AccessO
     routerOptions: { maxParamLength: 400 },
     clientErrorHandler: answerMalformed,
     // What the router itself refuses, before hooks and handlers.
-    frameworkErrors: (error, request, reply) => answerError(error, request as FastifyRequest, reply as FastifyReply),
+    frameworkErrors: (error, request, reply) =>
+      answerError(error, request as FastifyRequest, reply as FastifyReply),
   });
   app.removeContentTypeParser("text/plain");
   app.setValidatorCompiler(compileValidator);
@@ -50,7 +51,10 @@ export function createHttpApp(deps: { readonly logger: Logger }, access: AccessO
 }
 
 /** Listens; settles with the URL, without a slash at the end. Fails with an `ApiServerError`. */
-export async function listen(app: FastifyInstance, address: { readonly host: string; readonly port: number }): Promise<string> {
+export async function listen(
+  app: FastifyInstance,
+  address: { readonly host: string; readonly port: number },
+): Promise<string> {
   const host = address.host === "localhost" ? "127.0.0.1" : address.host;
   try {
     const { port } = new URL(await app.listen({ host, port: address.port }));
@@ -67,6 +71,13 @@ function listenError(error: unknown, host: string, port: number): ApiServerError
     const text = `port ${port} on ${host} is in use by another program; stop it, or choose another with --api HOST:PORT (port 0: any free one)`;
     return new ApiServerError("API_PORT_BUSY", text, { cause: error });
   }
-  const why = code === "EACCES" ? "not permitted" : code === "EADDRNOTAVAIL" ? "not an address of this machine" : message;
-  return new ApiServerError("API_LISTEN_FAILED", `cannot serve the API on ${address}: ${why}`, { cause: error });
+  const why =
+    code === "EACCES"
+      ? "not permitted"
+      : code === "EADDRNOTAVAIL"
+        ? "not an address of this machine"
+        : message;
+  return new ApiServerError("API_LISTEN_FAILED", `cannot serve the API on ${address}: ${why}`, {
+    cause: error,
+  });
 }

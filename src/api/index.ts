@@ -8,6 +8,6 @@
 export type { AccessOptions } from "./access.ts";
 export * from "./http-app.ts";
 export * from "./schemas/index.ts";
-export * from "./service.ts";
 export * from "./server.ts";
-export { transactionFromJson, transactionToJson, type ParsedTransaction } from "./transaction-json.ts";
+export * from "./service.ts";
+export { type ParsedTransaction, transactionFromJson, transactionToJson } from "./transaction-json.ts";

@@ -47,16 +47,24 @@ export function createApiServer(deps: ApiServerDeps, options: ApiServerOptions):
     await app.register(swagger, {
       openapi: {
         openapi: "3.1.0",
-        info: { title: "Cumulo node", version: options.version, description: "Errors are { code, message, details }." },
+        info: {
+          title: "Cumulo node",
+          version: options.version,
+          description: "Errors are { code, message, details }.",
+        },
         components: { securitySchemes: { token: { type: "http", scheme: "bearer" } } },
       },
     });
     addReadingRoutes(app, deps.node);
     addChangingRoutes(app, { node: deps.node, timers: deps.timers, closing: closing.signal });
-    app.get("/v1/events", { exposeHeadRoute: false, schema: { summary: "Server-sent events: head, reorg, block, tx, peer" } }, (_request, reply) => {
-      streams.open(reply.raw);
-      reply.hijack();
-    });
+    app.get(
+      "/v1/events",
+      { exposeHeadRoute: false, schema: { summary: "Server-sent events: head, reorg, block, tx, peer" } },
+      (_request, reply) => {
+        streams.open(reply.raw);
+        reply.hijack();
+      },
+    );
     app.get("/metrics", { schema: { summary: "Prometheus metrics" } }, async (_request, reply) => {
       return reply.type(metrics.contentType).send(await metrics.text());
     });

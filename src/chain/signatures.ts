@@ -1,4 +1,4 @@
-import { RECORD_BYTES, type VerifyTasks } from "../keys/index.ts";
+import { packSignatures, type VerifyTasks } from "../keys/index.ts";
 import type { WorkerPool } from "../ports/index.ts";
 import type { Leaf, SealedTransaction } from "../primitives/index.ts";
 
@@ -31,12 +31,7 @@ export function createSignatureVerifier(pool: WorkerPool<VerifyTasks>): Signatur
   }
 
   async function verify(transactions: readonly SealedTransaction[]): Promise<SealedTransaction | undefined> {
-    const input = new Uint8Array(transactions.length * RECORD_BYTES);
-    transactions.forEach(({ transaction, txidBytes }, i) => {
-      input.set(transaction.body.sender, i * RECORD_BYTES);
-      input.set(txidBytes, i * RECORD_BYTES + 32);
-      input.set(transaction.signature, i * RECORD_BYTES + 64);
-    });
+    const input = packSignatures(transactions);
     const results = await pool.run("verifySignatures", input, { transfer: [input.buffer] });
     return transactions.find((_, i) => results[i] !== 1);
   }

@@ -1,0 +1,315 @@
+import { type ForkTree, type Refusal, refuse, type TreeBlock } from "../consensus/index.ts";
+import type { AccountKey, AccountRecord, Genesis, LedgerTotals } from "../ledger/index.ts";
+import type { Clock, KeyValueStore, Logger } from "../ports/index.ts";
+import type { Block, BlockId } from "../primitives/index.ts";
+import { type BlockChecks, createBlockChecks } from "./block-checks.ts";
+import { type BlockStore, createBlockStore } from "./block-store.ts";
+import { type Connector, createConnector } from "./connector.ts";
+import { ChainError } from "./errors.ts";
+import { type ChainEvents, createEmitter, type Emitter } from "./events.ts";
+import { createJournal } from "./journal.ts";
+import { createLedgerState, type LedgerState } from "./ledger-state.ts";
+import { createLock } from "./lock.ts";
+import { createPublisher, type Publisher, type SettleTransactions } from "./publisher.ts";
+import { type RecoveredChain, recover } from "./recovery.ts";
+import type { BlockSource } from "./reorg.ts";
+import type { SignatureVerifier } from "./signatures.ts";
+import { buildTemplate, type Template, type TemplateRequest } from "./template.ts";
+
+/** Blocks waiting for the writer, at most: several windows of a sync. */
+const MAX_QUEUED_BLOCKS = 1_024;
+/** Body bytes waiting for the writer, at most. */
+const MAX_QUEUED_BYTES = 64 * 1024 * 1024;
+/** Blocks per synced batch, at most, so that a reader never waits long for the writer. */
+const MAX_BATCH_BLOCKS = 256;
+/** A branch further behind our head than so many of its blocks' work is not worth storing unasked. */
+export const STALE_BRANCH_BLOCKS = 144n;
+
+export interface ChainDeps {
+  readonly store: KeyValueStore;
+  readonly genesis: Genesis;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly signatures: SignatureVerifier;
+  /** This node's name in reorg records. */
+  readonly node: string;
+  /** Told of every head change before it is published; settles what becomes of the transactions. */
+  readonly settle: SettleTransactions;
+}
+
+export type ImportResult =
+  /** In the best chain. */
+  | { readonly status: "connected" }
+  /** Stored on a side branch. */
+  | { readonly status: "side" }
+  /** Already stored. */
+  | { readonly status: "known" }
+  /** Valid so far, but so far behind our head that it is not kept unasked. */
+  | { readonly status: "ignored" }
+  | { readonly status: "refused"; readonly verdict: Refusal };
+
+/** The chain of one node: the only writer of chain data. */
+export interface Chain {
+  readonly genesis: Genesis;
+  /** The published head; everything up to it is durable. */
+  readonly head: TreeBlock;
+  /** All known blocks. Read only: the writer alone changes it. */
+  readonly tree: ForkTree;
+  readonly blocks: BlockStore;
+  /** Cheap header checks for those who judge headers before bodies are there. */
+  readonly checks: Pick<BlockChecks, "context" | "knownInvalid">;
+  /** Set where the last start had to rebuild the state because writes were missing. */
+  readonly rebuilt: RecoveredChain["rebuilt"];
+  /** Sums over the state at the head. */
+  totals(): Promise<LedgerTotals>;
+  on: Emitter<ChainEvents>["on"];
+  /**
+   * Checks, stores and, where it makes the best branch, connects a block. Settles once the outcome is durable; rejects
+   * with a `ChainError` where the chain is stopped or too busy.
+   */
+  import(block: Block, source: BlockSource): Promise<ImportResult>;
+  /** Id of the block of the best chain at a height, if there is one. */
+  idAt(height: number): BlockId | undefined;
+  /** Whether the block is in the best chain. */
+  isConnected(id: BlockId): boolean;
+  /** Accounts at the head. */
+  accounts(accountKeys: readonly AccountKey[]): Promise<(AccountRecord | undefined)[]>;
+  /** Everything of a child of the head but the nonce. */
+  buildTemplate(request: TemplateRequest): Promise<Template>;
+  readonly reorgs: Publisher["reorgs"];
+  /** Waits for the writer and closes the store. */
+  close(): Promise<void>;
+}
+
+interface Job {
+  readonly block: Block;
+  readonly source: BlockSource;
+  readonly signatures: ReturnType<BlockChecks["signatures"]>;
+  readonly resolve: (result: ImportResult) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Opens the chain in a store, mends it where a crash left it, and finishes a reorg that was under way. */
+export async function openChain(deps: ChainDeps): Promise<Chain> {
+  const { store, genesis, logger } = deps;
+  const recovered = await recover(store, genesis, logger);
+  const state = createLedgerState(store, recovered);
+  const blocks = createBlockStore(store);
+  const journal = createJournal(store, recovered.journal);
+  const { tree } = recovered;
+  const connector = createConnector({ spec: genesis.spec, tree, state, blocks, journal }, recovered.head);
+  const checks = createBlockChecks({ genesis, tree, clock: deps.clock, signatures: deps.signatures });
+  const emitter = createEmitter<ChainEvents>((error) =>
+    logger.error({ error }, "a listener of chain events failed"),
+  );
+  const publisher = await createPublisher({ ...deps, tree, state, connector, emitter }, recovered.head);
+  const chain = createWriter({ ...deps, recovered, state, blocks, connector, checks, emitter, publisher });
+  await chain.resume();
+  return chain;
+}
+
+interface WriterDeps extends ChainDeps {
+  readonly recovered: RecoveredChain;
+  readonly state: LedgerState;
+  readonly blocks: BlockStore;
+  readonly connector: Connector;
+  readonly checks: BlockChecks;
+  readonly emitter: Emitter<ChainEvents>;
+  readonly publisher: Publisher;
+}
+
+function createWriter(deps: WriterDeps): Chain & { resume(): Promise<void> } {
+  const { connector, checks, emitter, publisher, clock, genesis, state } = deps;
+  const { tree } = deps.recovered;
+  const lock = createLock();
+  const queue: Job[] = [];
+  const queued = new Map<BlockId, Promise<ImportResult>>();
+  let queuedBytes = 0;
+  let nextArrival = deps.recovered.nextArrival;
+  let stopped: ChainError | undefined;
+  let closed = false;
+  let draining = false;
+  let drained: Promise<void> = Promise.resolve();
+
+  function stop(error: unknown): ChainError {
+    if (stopped === undefined) {
+      const reason = error instanceof Error ? error.message : String(error);
+      stopped = new ChainError("CHAIN_STOPPED", `the chain stopped: ${reason}`, { cause: error });
+      emitter.emit("fatal", stopped);
+    }
+    return stopped;
+  }
+
+  /** Runs with the state to itself; any failure in here is ours or the disk's, and ends the writing. */
+  function exclusively<T>(holder: () => Promise<T>): Promise<T> {
+    return lock.run(async () => {
+      if (stopped !== undefined) throw stopped;
+      try {
+        return await holder();
+      } catch (error) {
+        throw stop(error);
+      }
+    });
+  }
+
+  /** Context checks and storing; *connect* happens to whatever branch is best afterwards. */
+  async function accept({ block, source, signatures }: Job): Promise<ImportResult> {
+    const { id } = block.header;
+    if (tree.get(id) !== undefined) return known(id);
+    const context = checks.context(block.header);
+    const verdict = context.ok ? await signatures : context;
+    if (!verdict.ok) {
+      if (verdict.permanence === "permanent") checks.rememberInvalid(id, verdict);
+      return { status: "refused", verdict };
+    }
+    const parent = tree.get(block.header.parent);
+    const { difficulty } = block.header.header.core;
+    const work = (parent?.work ?? 0n) + difficulty;
+    if (source.message === "gossip" && work + STALE_BRANCH_BLOCKS * difficulty < connector.position.work) {
+      return { status: "ignored" };
+    }
+    connector.add(block, {
+      header: block.header.bytes,
+      arrival: nextArrival++,
+      status: "stored",
+      transactions: block.transactions.length,
+      bodyBytes: block.bodyBytes.length,
+      receivedMs: source.receivedMs,
+      source: source.peer,
+      refusal: "",
+    });
+    publisher.note(id, source);
+    await connector.activateBest();
+    return outcome(id);
+  }
+
+  function known(id: BlockId): ImportResult {
+    return tree.get(id)?.status === "invalid" ? outcome(id) : { status: "known" };
+  }
+
+  function outcome(id: BlockId): ImportResult {
+    if (tree.get(id)?.status !== "invalid") return { status: publisher.isAhead(id) ? "connected" : "side" };
+    const own = connector.refusalOf(id);
+    return { status: "refused", verdict: own ?? refuse("HDR-12", `block ${id} or an ancestor is invalid`) };
+  }
+
+  /** Takes what is queued, a batch at a time, until nothing is left. */
+  async function drainQueue(): Promise<void> {
+    draining = true;
+    while (queue.length > 0) {
+      const batch: { readonly job: Job; result: ImportResult }[] = [];
+      await exclusively(async () => {
+        for (let job = queue.shift(); job !== undefined; job = queue.shift()) {
+          queuedBytes -= job.block.bodyBytes.length;
+          batch.push({ job, result: { status: "known" } });
+          const last = batch[batch.length - 1];
+          if (last !== undefined) last.result = await accept(job);
+          if (batch.length >= MAX_BATCH_BLOCKS || connector.pendingBytes > publisher.batchBytes) break;
+        }
+        await publisher.publish();
+      }).then(
+        () => {
+          for (const { job, result } of batch) settle(job, result);
+        },
+        (error: unknown) => {
+          for (const { job } of batch) fail(job, error);
+          for (const job of queue.splice(0)) fail(job, error);
+        },
+      );
+    }
+    // In the same step as the check above: whoever queues after it must start anew.
+    draining = false;
+  }
+
+  function settle(job: Job, result: ImportResult): void {
+    const { block, source } = job;
+    queued.delete(block.header.id);
+    if (result.status === "connected" || result.status === "side") {
+      // A later block of the same batch may have moved the head on to another branch.
+      const status = publisher.isConnected(block.header.id) ? "connected" : "side";
+      emitter.emit("block", { block, source, status });
+      job.resolve({ status });
+      return;
+    }
+    if (result.status === "refused" && result.verdict.permanence === "permanent") {
+      emitter.emit("block", { block, source, status: "invalid", refusal: result.verdict });
+    }
+    job.resolve(result);
+  }
+
+  function fail(job: Job, error: unknown): void {
+    queued.delete(job.block.header.id);
+    job.reject(error);
+  }
+
+  function enqueue(block: Block, source: BlockSource): Promise<ImportResult> {
+    const promise = new Promise<ImportResult>((resolve, reject) => {
+      const signatures = checks.signatures(block);
+      // A failing worker pool rejects; `accept` awaits it later, so the rejection must not count as unhandled meanwhile.
+      signatures.catch(() => {});
+      queue.push({ block, source, signatures, resolve, reject });
+    });
+    queuedBytes += block.bodyBytes.length;
+    queued.set(block.header.id, promise);
+    if (!draining) drained = drainQueue();
+    return promise;
+  }
+
+  return {
+    genesis,
+    tree,
+    blocks: deps.blocks,
+    checks,
+    rebuilt: deps.recovered.rebuilt,
+    get head() {
+      return publisher.head;
+    },
+    on: emitter.on,
+    idAt: publisher.idAt,
+    isConnected: publisher.isConnected,
+    reorgs: publisher.reorgs,
+    totals: () => exclusively(async () => state.totals),
+    async import(block, source) {
+      if (stopped !== undefined) throw stopped;
+      if (closed) throw new ChainError("CHAIN_STOPPED", "the chain is closed");
+      const { id } = block.header;
+      const refusal = checks.knownInvalid(id);
+      if (refusal !== undefined) return { status: "refused", verdict: refusal };
+      if (tree.get(id) !== undefined) return known(id);
+      const verdict = checks.sanity(block);
+      if (!verdict.ok) {
+        // A header that fails is cheap to judge again; a body that belongs to its header and fails is not.
+        if (!verdict.mutated && !verdict.code.startsWith("HDR")) checks.rememberInvalid(id, verdict);
+        return { status: "refused", verdict };
+      }
+      const waiting = queued.get(id);
+      if (waiting !== undefined) return await waiting;
+      if (queue.length >= MAX_QUEUED_BLOCKS || queuedBytes + block.bodyBytes.length > MAX_QUEUED_BYTES) {
+        throw new ChainError("CHAIN_BUSY", `${queue.length} blocks are waiting to be imported; try again`);
+      }
+      return await enqueue(block, source);
+    },
+    accounts: (accountKeys) =>
+      exclusively(async () => {
+        await state.prefetch(accountKeys);
+        return accountKeys.map((key) => state.get(key));
+      }),
+    buildTemplate: (request) =>
+      exclusively(() =>
+        buildTemplate({ genesis, tree, state, head: publisher.head, nowMs: clock.nowMs() }, request),
+      ),
+    async resume() {
+      await exclusively(async () => {
+        publisher.note(tree.best().id, { peer: "local", message: "recovery", receivedMs: clock.nowMs() });
+        await connector.activateBest();
+        await publisher.publish();
+      });
+    },
+    async close() {
+      closed = true;
+      await drained;
+      await lock.run(async () => {});
+      await deps.store.close();
+    },
+  };
+}

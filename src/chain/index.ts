@@ -1,0 +1,17 @@
+/**
+ * Chain: the single writer. Takes blocks, checks them in stages, stores them, keeps the best branch connected, explains
+ * reorgs, survives crashes. Everybody else reads.
+ *
+ * Invariants: each batch is atomic, synced, and leaves a valid head; nothing is published before it is durable, nor in
+ * the middle of a reorg; a storage error stops the chain and never condemns a block. Knows no peers: it answers with a
+ * verdict, and whoever received the bytes turns that into a penalty.
+ */
+export * from "./block-store.ts";
+export * from "./chain.ts";
+export * from "./errors.ts";
+export type { ChainEvents, HeadChange } from "./events.ts";
+export type { Settlement, SettleTransactions } from "./publisher.ts";
+export * from "./reorg.ts";
+export type { StoredBlock, TransactionPlace } from "./schema.ts";
+export * from "./signatures.ts";
+export type { Template, TemplateRequest } from "./template.ts";

@@ -1,0 +1,180 @@
+import type { ForkTree, TreeBlock } from "../consensus/index.ts";
+import type { AccountKey, AccountRecord } from "../ledger/index.ts";
+import type { Clock, KeyValueStore } from "../ports/index.ts";
+import type { Block, BlockId } from "../primitives/index.ts";
+import type { Connector } from "./connector.ts";
+import type { ChainEvents, Emitter } from "./events.ts";
+import type { LedgerState } from "./ledger-state.ts";
+import {
+  type BlockSource,
+  MAX_LISTED_BLOCKS,
+  MAX_LISTED_FATES,
+  MAX_REORG_RECORDS,
+  type ReorgRecord,
+  summarize,
+  type TransactionFate,
+} from "./reorg.ts";
+import { keys, numberFromKey, tableRange } from "./schema.ts";
+
+/** A change of head as the mempool needs it. The state is already the new head's. */
+export interface Settlement {
+  /** Ids, ascending by height. */
+  readonly disconnected: readonly BlockId[];
+  readonly connected: readonly BlockId[];
+  /** Height of the new head. */
+  readonly height: number;
+  load(id: BlockId): Promise<Block>;
+  /** Accounts at the new head. */
+  accounts(accountKeys: readonly AccountKey[]): Promise<(AccountRecord | undefined)[]>;
+}
+/** Answers what became of the disconnected blocks' transactions, and of pending ones that a connected block ruled out. */
+export type SettleTransactions = (settlement: Settlement) => Promise<TransactionFate[]>;
+
+export interface PublisherDeps {
+  readonly store: KeyValueStore;
+  readonly clock: Clock;
+  readonly node: string;
+  readonly settle: SettleTransactions;
+  readonly tree: ForkTree;
+  readonly state: LedgerState;
+  readonly connector: Connector;
+  readonly emitter: Emitter<ChainEvents>;
+}
+
+/** Makes what the connector did visible: once it is durable, all at once. */
+export interface Publisher {
+  readonly head: TreeBlock;
+  /** Pending bytes after which a batch should be published. */
+  readonly batchBytes: number;
+  /** Remembers where a block came from until it is published. */
+  note(id: BlockId, source: BlockSource): void;
+  /** Whether the block is on the way from genesis to the connector's position. */
+  isAhead(id: BlockId): boolean;
+  isConnected(id: BlockId): boolean;
+  idAt(height: number): BlockId | undefined;
+  /** Settles transactions, writes the reorg record, flushes, and tells listeners. */
+  publish(): Promise<void>;
+  /** Newest first; `before` continues a listing. */
+  reorgs(options: { readonly limit: number; readonly before?: number }): Promise<ReorgRecord[]>;
+}
+
+const BATCH_BYTES = 4 * 1024 * 1024;
+
+export async function createPublisher(deps: PublisherDeps, start: TreeBlock): Promise<Publisher> {
+  const { store, clock, tree, state, connector, emitter } = deps;
+  const mainChain: BlockId[] = [tree.genesis.id, ...tree.path(tree.genesis.id, start.id)];
+  let head = start;
+  let nextRecord = 1;
+  for await (const [key] of store.scan({ ...tableRange("reorgs"), reverse: true, limit: 1 })) {
+    nextRecord = numberFromKey(key) + 1;
+  }
+  const sources = new Map<BlockId, BlockSource>();
+  let startedMs: number | undefined;
+  let startedMonotonicMs = 0;
+
+  const isConnected = (id: BlockId): boolean => {
+    const block = tree.get(id);
+    return block !== undefined && mainChain[block.height] === id;
+  };
+
+  async function settle(
+    disconnected: readonly BlockId[],
+    connected: readonly BlockId[],
+  ): Promise<TransactionFate[]> {
+    return await deps.settle({
+      disconnected,
+      connected,
+      height: connector.position.height,
+      load: connector.load,
+      async accounts(accountKeys) {
+        await state.prefetch(accountKeys);
+        return accountKeys.map((key) => state.get(key));
+      },
+    });
+  }
+
+  function makeRecord(
+    forkPoint: TreeBlock,
+    disconnected: readonly BlockId[],
+    connected: readonly BlockId[],
+    fates: readonly TransactionFate[],
+  ): ReorgRecord {
+    const position = connector.position;
+    const source = sources.get(position.id) ?? {
+      peer: "local",
+      message: "recovery",
+      receivedMs: clock.nowMs(),
+    };
+    return {
+      id: nextRecord++,
+      node: deps.node,
+      oldHead: summarize(head),
+      newHead: summarize(position),
+      forkPoint: { id: forkPoint.id, height: forkPoint.height },
+      depth: disconnected.length,
+      disconnected: disconnected.slice(-MAX_LISTED_BLOCKS),
+      connected: connected.slice(-MAX_LISTED_BLOCKS),
+      connectedCount: connected.length,
+      cause: { peer: source.peer, message: source.message, block: position.id },
+      receivedMs: source.receivedMs,
+      startedMs: startedMs ?? source.receivedMs,
+      durationMs: Math.max(0, Math.round((clock.monotonicMs() - startedMonotonicMs) * 1_000) / 1_000),
+      transactions: fates.slice(0, MAX_LISTED_FATES),
+      transactionCount: fates.length,
+    };
+  }
+
+  return {
+    get head() {
+      return head;
+    },
+    batchBytes: BATCH_BYTES,
+    note(id, source) {
+      sources.set(id, source);
+      startedMs ??= clock.nowMs();
+      if (sources.size === 1) startedMonotonicMs = clock.monotonicMs();
+    },
+    isAhead(id) {
+      const block = tree.get(id);
+      return block !== undefined && tree.forkPoint(id, connector.position.id).id === id;
+    },
+    isConnected,
+    idAt: (height) => mainChain[height],
+    async publish() {
+      const position = connector.position;
+      const forkPoint = tree.forkPoint(head.id, position.id);
+      const disconnected = tree.path(forkPoint.id, head.id);
+      const connected = tree.path(forkPoint.id, position.id);
+      const moved = disconnected.length + connected.length > 0;
+      const fates = moved ? await settle(disconnected, connected) : [];
+      const record =
+        disconnected.length > 0 ? makeRecord(forkPoint, disconnected, connected, fates) : undefined;
+      if (record !== undefined) {
+        connector.write({
+          key: keys.reorg(record.id),
+          value: new TextEncoder().encode(JSON.stringify(record)),
+        });
+        connector.write({ key: keys.reorg(Math.max(0, record.id - MAX_REORG_RECORDS)), value: undefined });
+      }
+      await connector.flush();
+      sources.clear();
+      startedMs = undefined;
+      if (!moved) return;
+      const oldHead = summarize(head);
+      mainChain.length = forkPoint.height + 1;
+      for (const id of connected) mainChain.push(id);
+      head = position;
+      emitter.emit("head", { oldHead, newHead: summarize(head), disconnected, connected });
+      if (record !== undefined) emitter.emit("reorg", record);
+    },
+    async reorgs({ limit, before }) {
+      const { gte, lt } = tableRange("reorgs");
+      const range = { gte, lt: before === undefined ? lt : keys.reorg(before), reverse: true, limit };
+      const records: ReorgRecord[] = [];
+      for await (const [, value] of store.scan(range)) {
+        records.push(JSON.parse(new TextDecoder().decode(value)) as ReorgRecord);
+      }
+      return records;
+    },
+  };
+}

@@ -1,0 +1,196 @@
+import { createHash } from "node:crypto";
+import {
+  type GossipSub,
+  type GossipSubComponents,
+  gossipsub,
+  type Message,
+  StrictNoSign,
+  type TopicValidatorResult,
+} from "@libp2p/gossipsub";
+import type { PeerId } from "@libp2p/interface";
+import {
+  delay,
+  type GossipValidator,
+  type GossipVerdict,
+  type Logger,
+  NetworkError,
+  type PeerName,
+  type Timers,
+} from "../ports/index.ts";
+
+const HEARTBEAT_MS = 700;
+/** How long a message is kept for a late verdict and for peers that ask for it. */
+const MESSAGE_CACHE_HEARTBEATS = 30;
+/** A later verdict could not be forwarded any more (js-libp2p drops the message without a word). */
+const VALIDATION_TIMEOUT_MS = (MESSAGE_CACHE_HEARTBEATS - 2) * HEARTBEAT_MS;
+const SEEN_TTL_MS = 120_000;
+/** Messages of one topic that wait for a verdict; more are ignored, for a flood must not become a queue. */
+const MAX_PENDING_VALIDATIONS_PER_TOPIC = 1_024;
+/** One RPC can carry several messages; js-libp2p itself sends none above 4 MiB. */
+const MAX_RPC_BYTES = 4 * 1024 * 1024;
+const MAX_OUTBOUND_BUFFER_BYTES = 16 * 1024 * 1024;
+
+export interface Topic {
+  readonly maxBytes: number;
+  readonly validate: GossipValidator;
+}
+
+export interface GossipDeps {
+  readonly timers: Timers;
+  readonly logger: Logger;
+  /** Closes the peer's connections; the reason is logged. */
+  punish(peer: PeerName, reason: string): void;
+}
+
+/** The parts of js-libp2p's class that its public interface leaves out. A test of each notices when they move. */
+interface GossipInternals {
+  reportMessageValidationResult(id: string, source: PeerName, verdict: TopicValidatorResult): void;
+  handlePeerReadStreamError(error: Error, peer: PeerId): void;
+}
+
+type Router = GossipSub & GossipInternals;
+
+/** Content decides the identity, so that one message has one id whoever publishes it. docs/protocol.md, "Gossip". */
+export function gossipMessageId(topic: string, data: Uint8Array): Uint8Array {
+  const topicBytes = Buffer.from(topic);
+  const length = Buffer.alloc(2);
+  length.writeUInt16LE(topicBytes.length);
+  return createHash("sha256").update(length).update(topicBytes).update(data).digest();
+}
+
+/** Gossipsub as this project wants it, as a libp2p service. */
+export function gossipService(
+  topics: ReadonlyMap<string, Topic>,
+): (components: GossipSubComponents) => GossipSub {
+  return gossipsub({
+    // Content proves itself (work, signatures); an author would only tell who is behind an address.
+    globalSignaturePolicy: StrictNoSign,
+    msgIdFn: (message: Message) => gossipMessageId(message.topic, message.data),
+    asyncValidation: true,
+    allowedTopics: [...topics.keys()],
+    fallbackToFloodsub: false,
+    doPX: false,
+    emitSelf: false,
+    // A node alone, or just split off, publishes into the void; the status exchange repairs that.
+    allowPublishToZeroTopicPeers: true,
+    ignoreDuplicatePublishError: true,
+    // The mesh already covers a small cluster; flooding would double the upload of a big one.
+    floodPublish: false,
+    D: 8,
+    Dlo: 6,
+    Dhi: 12,
+    Dscore: 4,
+    Dout: 2,
+    Dlazy: 6,
+    heartbeatInterval: HEARTBEAT_MS,
+    mcacheLength: MESSAGE_CACHE_HEARTBEATS,
+    mcacheGossip: 4,
+    seenTTL: SEEN_TTL_MS,
+    maxInboundDataLength: MAX_RPC_BYTES,
+    maxOutboundBufferSize: MAX_OUTBOUND_BUFFER_BYTES,
+    maxInboundStreams: 4,
+    maxOutboundStreams: 4,
+    maxTopicBytesPerPeer: 64 * 1024,
+    decodeRpcLimits: {
+      maxSubscriptions: 64,
+      maxMessages: 1_024,
+      maxIhaveMessageIDs: 5_000,
+      maxIwantMessageIDs: 5_000,
+      maxIdontwantMessageIDs: 512,
+      maxControlMessages: 512,
+      maxPeerInfos: 16,
+    },
+    scoreParams: {
+      // All nodes of a local cluster share one address.
+      IPColocationFactorWeight: 0,
+      // A busy node breaks a promise now and then; only a habit counts.
+      behaviourPenaltyThreshold: 6,
+      // A disconnected peer's score is kept so long; each one takes memory.
+      retainScore: 60_000,
+    },
+    // Penalties are the room's, by disconnecting; the score alone only silences who misbehaves without end.
+    scoreThresholds: { gossipThreshold: -4_000, publishThreshold: -8_000, graylistThreshold: -16_000 },
+  });
+}
+
+/** Topics over a running router. */
+export interface Gossip {
+  publish(topic: string, data: Uint8Array): Promise<void>;
+  /** Peers that the router tracks; a subset of the connected ones, or something leaks. */
+  peers(): readonly PeerName[];
+}
+
+/** Joins the topics and sees to it that every message gets exactly one verdict. The router must have started. */
+export function runGossip(deps: GossipDeps, service: GossipSub, topics: ReadonlyMap<string, Topic>): Gossip {
+  const router = service as Router;
+  const pending = new Map<string, number>();
+
+  async function judge(topicName: string, from: PeerName, data: Uint8Array): Promise<GossipVerdict> {
+    const topic = topics.get(topicName);
+    if (topic === undefined) return "ignore";
+    if (data.length > topic.maxBytes) {
+      deps.punish(from, "oversize gossip");
+      return "reject";
+    }
+    const waiting = pending.get(topicName) ?? 0;
+    if (waiting >= MAX_PENDING_VALIDATIONS_PER_TOPIC) {
+      deps.logger.debug({ topic: topicName, peer: from }, "too many gossip messages wait for a verdict");
+      return "ignore";
+    }
+    pending.set(topicName, waiting + 1);
+    try {
+      return await withTimeout(deps.timers, topic.validate(from, data));
+    } catch (error) {
+      deps.logger.error({ topic: topicName, error }, "a gossip validator failed");
+      return "ignore";
+    } finally {
+      pending.set(topicName, (pending.get(topicName) ?? 1) - 1);
+    }
+  }
+
+  router.addEventListener("gossipsub:message", ({ detail: { msg, msgId, propagationSource } }) => {
+    const from = propagationSource.toString();
+    void judge(msg.topic, from, msg.data).then((verdict) => {
+      router.reportMessageValidationResult(msgId, from, verdict as TopicValidatorResult);
+    });
+  });
+
+  // When a peer's bytes cannot be read as frames, js-libp2p forgets the peer for gossip and keeps the connection: the
+  // two would stay connected and deaf. Here it costs the connection.
+  const forgetPeer = router.handlePeerReadStreamError.bind(router);
+  router.handlePeerReadStreamError = (error, peer) => {
+    forgetPeer(error, peer);
+    deps.punish(peer.toString(), "unreadable gossip");
+  };
+
+  for (const name of topics.keys()) router.subscribe(name);
+
+  return {
+    async publish(topic, data) {
+      const maxBytes = topics.get(topic)?.maxBytes;
+      if (maxBytes === undefined) throw new Error(`the topic ${topic} was not joined`);
+      if (data.length > maxBytes) {
+        throw new NetworkError(
+          "NETWORK_OVERSIZE",
+          `a message of ${data.length} bytes on a topic of ${maxBytes}`,
+        );
+      }
+      await router.publish(topic, data);
+    },
+    peers: () => router.getPeers().map((peer) => peer.toString()),
+  };
+}
+
+async function withTimeout(timers: Timers, verdict: Promise<GossipVerdict>): Promise<GossipVerdict> {
+  const late = new AbortController();
+  try {
+    return await Promise.race([
+      verdict,
+      delay(timers, VALIDATION_TIMEOUT_MS, late.signal).then((): never => {
+        throw new Error(`no verdict within ${VALIDATION_TIMEOUT_MS} ms`);
+      }),
+    ]);
+  } finally {
+    late.abort();
+  }
+}

@@ -1,0 +1,90 @@
+import { noise } from "@chainsafe/libp2p-noise";
+import type { GossipSub, GossipSubComponents } from "@libp2p/gossipsub";
+import { type Identify, identify } from "@libp2p/identify";
+import type {
+  ComponentLogger,
+  ConnectionGater,
+  Libp2p,
+  Logger as Libp2pLogger,
+  PrivateKey,
+} from "@libp2p/interface";
+import { type Ping, ping } from "@libp2p/ping";
+import { tcp } from "@libp2p/tcp";
+import { yamux } from "@libp2p/yamux";
+import { createLibp2p } from "libp2p";
+import { NetworkError } from "../ports/index.ts";
+
+export interface HostInit {
+  readonly privateKey: PrivateKey;
+  readonly listen: readonly string[];
+  readonly announce: readonly string[];
+  readonly maxConnections: number;
+  readonly gater: ConnectionGater;
+  readonly gossip: (components: GossipSubComponents) => GossipSub;
+}
+
+export type Host = Libp2p<{ identify: Identify; ping: Ping; gossip: GossipSub }>;
+
+/** New inbound connections per second from one address. The default of 5 breaks a local cluster: all share one. */
+const INBOUND_CONNECTIONS_PER_SECOND_PER_HOST = 256;
+const MAX_PENDING_INBOUND_CONNECTIONS = 128;
+const MAX_INBOUND_STREAMS_PER_CONNECTION = 256;
+const PING_INTERVAL_MS = 10_000;
+/** A link that the conditioner made slow, or a busy peer, answers late; only a dead one does not answer at all. */
+const PING_TIMEOUT_MS = 15_000;
+
+/** A libp2p node that has not started, with nothing in it that dials, discovers or reconnects by itself. */
+export async function createHost(init: HostInit): Promise<Host> {
+  return createLibp2p({
+    start: false,
+    privateKey: init.privateKey,
+    addresses: { listen: [...init.listen], announce: [...init.announce] },
+    transports: [tcp()],
+    connectionEncrypters: [noise()],
+    streamMuxers: [yamux({ maxInboundStreams: MAX_INBOUND_STREAMS_PER_CONNECTION })],
+    connectionGater: init.gater,
+    connectionManager: {
+      maxConnections: init.maxConnections,
+      inboundConnectionThreshold: INBOUND_CONNECTIONS_PER_SECOND_PER_HOST,
+      maxIncomingPendingConnections: MAX_PENDING_INBOUND_CONNECTIONS,
+      // The supervisor redials; this queue would give up after a few tries and race with it until then.
+      reconnectRetries: 0,
+    },
+    connectionMonitor: {
+      pingInterval: PING_INTERVAL_MS,
+      pingTimeout: { minTimeout: PING_TIMEOUT_MS },
+      abortConnectionOnPingFailure: true,
+    },
+    logger: silentComponents,
+    nodeInfo: { name: "cumulo", userAgent: "cumulo" },
+    services: { identify: identify(), ping: ping(), gossip: init.gossip },
+  });
+}
+
+/** Starts it; a port that is taken fails as `NETWORK_PORT_BUSY` and names the address. */
+export async function startHost(host: Host): Promise<void> {
+  try {
+    await host.start();
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    // js-libp2p keeps only the text of the socket's error.
+    const busy = /EADDRINUSE[^\n]*?(\S+:\d+)/.exec(message)?.[1];
+    if (busy === undefined) {
+      throw new NetworkError("NETWORK_ADDRESS_INVALID", "cannot listen on the given addresses", {
+        cause: error,
+      });
+    }
+    throw new NetworkError("NETWORK_PORT_BUSY", `another program listens on ${busy} already`, {
+      cause: error,
+    });
+  }
+}
+
+// libp2p logs every frame and every failed dial; what matters is logged by this room in its own words.
+const silentLog: Libp2pLogger = Object.assign(() => {}, {
+  error: () => {},
+  trace: () => {},
+  enabled: false,
+  newScope: () => silentLog,
+});
+const silentComponents: ComponentLogger = { forComponent: () => silentLog };

@@ -1,0 +1,197 @@
+import type { Connection, ConnectionGater, PeerId } from "@libp2p/interface";
+import type {
+  Clock,
+  Logger,
+  NetworkEvents,
+  PeerConnection,
+  PeerName,
+  Timer,
+  Timers,
+} from "../ports/index.ts";
+
+/** A connection whose protocols are still unknown after it is of no use. */
+const IDENTIFY_TIMEOUT_MS = 10_000;
+/** Two peers that dial each other at once have two; more is an attempt to take the slots of others. */
+const MAX_CONNECTIONS_PER_PEER = 4;
+
+export interface LinksDeps {
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly logger: Logger;
+}
+
+/**
+ * The peers behind libp2p's connections: one link per peer, whatever the number of its connections, announced once its
+ * protocols are known. Also who is refused.
+ *
+ * When one of a peer's connections ends, the others are closed too: gossip lives on one of them, js-libp2p does not move
+ * it, and the peer would stay connected and deaf. A redial makes a whole link again.
+ */
+export interface Links {
+  readonly gater: ConnectionGater;
+  opened(connection: Connection): void;
+  identified(connection: Connection): void;
+  closed(connection: Connection): void;
+  /** Closes the peer's connections at once. The reason goes to the "disconnect" event. */
+  cut(peer: PeerName, reason: string): void;
+  cutAll(reason: string): void;
+  refuse(peer: PeerName): void;
+  allow(peer: PeerName): void;
+  refused(): readonly PeerName[];
+  /** Announced links. */
+  list(): readonly PeerConnection[];
+  /** An open, identified connection to the peer. */
+  connectionTo(peer: PeerName): Connection | undefined;
+  /** Settles when the connection's peer is announced; fails when the connection ends first. */
+  whenAnnounced(connection: Connection): Promise<void>;
+  on<Name extends keyof NetworkEvents>(name: Name, listener: NetworkEvents[Name]): () => void;
+}
+
+interface Link {
+  readonly peer: PeerName;
+  /** Open connections; the value says whether identify is done. */
+  readonly connections: Map<Connection, boolean>;
+  readonly identifyTimers: Map<Connection, Timer>;
+  readonly waiting: Set<{ resolve(): void; reject(error: Error): void }>;
+  announced: PeerConnection | undefined;
+  reason: string | undefined;
+}
+
+export function createLinks(deps: LinksDeps): Links {
+  const links = new Map<PeerName, Link>();
+  const refused = new Set<PeerName>();
+  const listeners: { readonly [Name in keyof NetworkEvents]: Set<NetworkEvents[Name]> } = {
+    connect: new Set(),
+    disconnect: new Set(),
+  };
+
+  function guarded(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      deps.logger.error({ error }, "a network listener threw");
+    }
+  }
+
+  function linkOf(connection: Connection): Link {
+    const peer = connection.remotePeer.toString();
+    let link = links.get(peer);
+    if (link === undefined) {
+      link = {
+        peer,
+        connections: new Map(),
+        identifyTimers: new Map(),
+        waiting: new Set(),
+        announced: undefined,
+        reason: undefined,
+      };
+      links.set(peer, link);
+    }
+    return link;
+  }
+
+  function cut(peer: PeerName, reason: string): void {
+    const link = links.get(peer);
+    if (link === undefined) return;
+    link.reason ??= reason;
+    for (const connection of [...link.connections.keys()]) connection.abort(new Error(reason));
+  }
+
+  function announce(link: Link, connection: Connection): void {
+    if (link.announced === undefined) {
+      const info: PeerConnection = {
+        peer: link.peer,
+        direction: connection.direction,
+        address: connection.remoteAddr.toString(),
+        sinceMs: deps.clock.nowMs(),
+      };
+      link.announced = info;
+      for (const listener of [...listeners.connect]) guarded(() => listener(info));
+    }
+    for (const waiter of link.waiting) waiter.resolve();
+    link.waiting.clear();
+  }
+
+  function gone(link: Link): void {
+    links.delete(link.peer);
+    const reason = link.reason ?? "closed by the peer";
+    for (const waiter of link.waiting) waiter.reject(new Error(reason));
+    if (link.announced === undefined) return;
+    for (const listener of [...listeners.disconnect]) guarded(() => listener(link.peer, reason));
+  }
+
+  function closed(connection: Connection): void {
+    const link = links.get(connection.remotePeer.toString());
+    if (!link?.connections.delete(connection)) return;
+    const timer = link.identifyTimers.get(connection);
+    if (timer !== undefined) deps.timers.clear(timer);
+    link.identifyTimers.delete(connection);
+    if (link.connections.size === 0) gone(link);
+    else cut(link.peer, "one of its connections ended");
+  }
+
+  const isRefused = (peer: PeerId) => refused.has(peer.toString());
+
+  return {
+    gater: {
+      denyDialPeer: isRefused,
+      denyOutboundEncryptedConnection: isRefused,
+      // Before noise has named the peer there is nobody to refuse.
+      denyInboundEncryptedConnection: (peer) =>
+        isRefused(peer) || (links.get(peer.toString())?.connections.size ?? 0) >= MAX_CONNECTIONS_PER_PEER,
+    },
+    opened(connection) {
+      // Refused while it was being upgraded, or gone already.
+      if (isRefused(connection.remotePeer)) connection.abort(new Error("refused"));
+      if (connection.status !== "open") return;
+      const link = linkOf(connection);
+      link.connections.set(connection, false);
+      const timer = deps.timers.set(IDENTIFY_TIMEOUT_MS, () => {
+        deps.logger.warn({ peer: link.peer }, "a peer did not say what it speaks");
+        connection.abort(new Error("identify timed out"));
+      });
+      link.identifyTimers.set(connection, timer);
+    },
+    identified(connection) {
+      const link = links.get(connection.remotePeer.toString());
+      if (!link?.connections.has(connection)) return;
+      const timer = link.identifyTimers.get(connection);
+      if (timer !== undefined) deps.timers.clear(timer);
+      link.identifyTimers.delete(connection);
+      link.connections.set(connection, true);
+      announce(link, connection);
+    },
+    closed,
+    cut,
+    cutAll(reason) {
+      for (const peer of [...links.keys()]) cut(peer, reason);
+    },
+    refuse(peer) {
+      refused.add(peer);
+      cut(peer, "refused");
+    },
+    allow(peer) {
+      refused.delete(peer);
+    },
+    refused: () => [...refused],
+    list: () => [...links.values()].flatMap((link) => link.announced ?? []),
+    connectionTo(peer) {
+      for (const [connection, identified] of links.get(peer)?.connections ?? []) {
+        if (identified && connection.status === "open") return connection;
+      }
+      return undefined;
+    },
+    whenAnnounced(connection) {
+      const link = links.get(connection.remotePeer.toString());
+      if (link === undefined) return Promise.reject(new Error("the connection was closed"));
+      if (link.announced !== undefined) return Promise.resolve();
+      return new Promise((resolve, reject) => link.waiting.add({ resolve, reject }));
+    },
+    on(name, listener) {
+      listeners[name].add(listener);
+      return () => {
+        listeners[name].delete(listener);
+      };
+    },
+  };
+}

@@ -1,0 +1,154 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { afterEach, test } from "node:test";
+import { createLibp2pNetwork, type Libp2pNetwork } from "../../../src/network/libp2p-network.ts";
+import { createSystemClock } from "../../../src/node/adapters/system-clock.ts";
+import { createSystemTimers } from "../../../src/node/adapters/system-timers.ts";
+import { silentLogger, type Timers } from "../../../src/ports/index.ts";
+import { until } from "../../support/until.ts";
+
+const TOPIC = "/cumulo/test/messages/1";
+const running: Libp2pNetwork[] = [];
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((network) => network.stop()));
+});
+
+function createCountingTimers(): Timers & { readonly pending: number } {
+  const timers = createSystemTimers();
+  const pending = new Set<number>();
+  return {
+    get pending() {
+      return pending.size;
+    },
+    set(delayMs, callback) {
+      const timer = timers.set(delayMs, () => {
+        pending.delete(timer.id);
+        callback();
+      });
+      pending.add(timer.id);
+      return timer;
+    },
+    clear(timer) {
+      pending.delete(timer.id);
+      timers.clear(timer);
+    },
+  };
+}
+
+async function create(listen = "/ip4/127.0.0.1/tcp/0", timers: Timers = createSystemTimers()) {
+  const deps = { clock: createSystemClock(), timers, logger: silentLogger };
+  const network = await createLibp2pNetwork(deps, { privateKeySeed: randomBytes(32), listen: [listen] });
+  network.subscribe(TOPIC, 1_000, async () => "accept");
+  running.push(network);
+  return network;
+}
+
+async function started(timers?: Timers) {
+  const network = await create(undefined, timers);
+  await network.start();
+  return network;
+}
+
+const addressOf = (network: Libp2pNetwork) => network.addresses()[0] ?? "";
+const knows = (a: Libp2pNetwork, b: Libp2pNetwork) => a.connections().some(({ peer }) => peer === b.self);
+
+test("the same seed gives the same name, before the start and after", async () => {
+  const deps = { clock: createSystemClock(), timers: createSystemTimers(), logger: silentLogger };
+  const options = { privateKeySeed: new Uint8Array(32).fill(1), listen: [] };
+  const [first, second] = [
+    await createLibp2pNetwork(deps, options),
+    await createLibp2pNetwork(deps, options),
+  ];
+  assert.equal(first.self, second.self);
+  assert.match(first.self, /^12D3Koo/);
+});
+
+test("a busy port is an error that names it, and the network can be started elsewhere in time", async () => {
+  const first = await started();
+  const port = /\/tcp\/(\d+)\//.exec(addressOf(first))?.[1] ?? "";
+  const second = await create(`/ip4/127.0.0.1/tcp/${port}`);
+  await assert.rejects(second.start(), (error: Error & { code?: unknown }) => {
+    assert.equal(error.code, "NETWORK_PORT_BUSY");
+    assert.match(error.message, new RegExp(`127.0.0.1:${port}`));
+    return true;
+  });
+  await first.stop();
+  await second.start();
+  assert.ok(addressOf(second).includes(`/tcp/${port}/`));
+});
+
+test("a network that stopped can be started again under the same name", async () => {
+  const [a, b] = [await started(), await started()];
+  await a.stop();
+  await a.start();
+  await b.dial(addressOf(a));
+  await until("both know", () => knows(a, b) && knows(b, a));
+});
+
+test("an address that names another peer is not connected to", async () => {
+  const [a, b, c] = [await started(), await started(), await started()];
+  const wrong = addressOf(b).replace(b.self, c.self);
+  await assert.rejects(a.dial(wrong), (error: { code?: unknown }) => error.code === "NETWORK_DIAL_FAILED");
+  assert.deepEqual(a.connections(), []);
+});
+
+test("an address without a name is dialled, and the peer named", async () => {
+  const [a, b] = [await started(), await started()];
+  assert.equal(await a.dial(addressOf(b).replace(/\/p2p\/.*/, "")), b.self);
+});
+
+test("two peers that dial each other at once end up connected and gossip reaches both", async () => {
+  const [a, b] = [await started(), await started()];
+  const received = new Set<string>();
+  const c = await create();
+  c.subscribe(TOPIC, 1_000, async (from) => {
+    received.add(from);
+    return "accept";
+  });
+  await c.start();
+  for (const other of [a, b]) {
+    await Promise.all([c.dial(addressOf(other)), other.dial(addressOf(c))]);
+    await until("both know", () => knows(c, other) && knows(other, c));
+  }
+  let attempt = 0;
+  await until("both were heard", () => {
+    if (received.has(a.self) && received.has(b.self)) return true;
+    if (attempt++ % 20 === 0) for (const other of [a, b]) void other.publish(TOPIC, randomBytes(20));
+    return false;
+  });
+  await c.refuse(a.self);
+  await until("every connection is cut", () => !knows(c, a) && !knows(a, c));
+  assert.ok(knows(c, b));
+});
+
+test("25 nodes of one host may connect to one in the same second", async () => {
+  const hub = await started();
+  const others = await Promise.all(Array.from({ length: 25 }, () => started()));
+  await Promise.all(others.map((other) => other.dial(addressOf(hub))));
+  await until("the hub knows them all", () => hub.connections().length === 25);
+});
+
+test("200 connects and disconnects leave nothing behind", { timeout: 60_000 }, async () => {
+  const timers = createCountingTimers();
+  const [a, b] = [await started(timers), await started()];
+  const connects = { a: 0, b: 0 };
+  const disconnects = { a: 0, b: 0 };
+  a.on("connect", () => connects.a++);
+  b.on("connect", () => connects.b++);
+  a.on("disconnect", () => disconnects.a++);
+  b.on("disconnect", () => disconnects.b++);
+  for (let cycle = 0; cycle < 200; cycle++) {
+    const [from, to] = cycle % 2 === 0 ? [a, b] : [b, a];
+    await from.dial(addressOf(to));
+    await until("both know", () => knows(a, b) && knows(b, a));
+    await (cycle % 3 === 0 ? to : from).disconnect((cycle % 3 === 0 ? from : to).self, "for the test");
+    await until("both let go", () => !knows(a, b) && !knows(b, a));
+  }
+  assert.deepEqual(connects, { a: 200, b: 200 });
+  assert.deepEqual(disconnects, { a: 200, b: 200 });
+  await until("gossip forgot the peer", () => a.gossipPeers().length === 0 && b.gossipPeers().length === 0);
+  // The one that remembers to forget the peer.
+  assert.ok(timers.pending <= 1, `${timers.pending} timers are pending`);
+  await a.stop();
+  assert.equal(timers.pending, 0);
+});
