@@ -16,9 +16,19 @@ export interface ConnectionOptions {
 /** Adds the options by which a command finds its node. */
 export function connected(command: Command): Command {
   return command
-    .option("--api <url>", `the node's API (default: the node of --data, CUMULO_API, or ${DEFAULT_API})`, apiUrl)
-    .option("--data <dir>", "the node's data directory: its API address and token are read from there (or CUMULO_DATA)")
-    .option("--token-file <file>", "file with the bearer token (default: api-token in --data, or CUMULO_TOKEN)");
+    .option(
+      "--api <url>",
+      `the node's API (default: the node of --data, CUMULO_API, or ${DEFAULT_API})`,
+      apiUrl,
+    )
+    .option(
+      "--data <dir>",
+      "the node's data directory: its API address and token are read from there (or CUMULO_DATA)",
+    )
+    .option(
+      "--token-file <file>",
+      "file with the bearer token (default: api-token in --data, or CUMULO_TOKEN)",
+    );
 }
 
 async function readText(file: string, what: string): Promise<string> {
@@ -26,7 +36,12 @@ async function readText(file: string, what: string): Promise<string> {
     return (await readFile(file, "utf8")).trim();
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    const why = code === "ENOENT" ? "it does not exist" : code === "EACCES" ? "it may not be read by this user" : message;
+    const why =
+      code === "ENOENT"
+        ? "it does not exist"
+        : code === "EACCES"
+          ? "it may not be read by this user"
+          : message;
     throw failure("FILE_UNREADABLE", `cannot read ${what} ${file}: ${why}`);
   }
 }
@@ -35,7 +50,10 @@ async function readText(file: string, what: string): Promise<string> {
 async function apiOfData(data: string): Promise<string> {
   const file = join(data, "node.json");
   const text = await readText(file, "the running node's address in").catch(() => {
-    throw failure("NODE_NOT_RUNNING", `no node runs on ${data} (${file} is missing); start it with "cumulo node start --data ${data}"`);
+    throw failure(
+      "NODE_NOT_RUNNING",
+      `no node runs on ${data} (${file} is missing); start it with "cumulo node start --data ${data}"`,
+    );
   });
   try {
     return apiUrl(String((JSON.parse(text) as { api?: unknown }).api));
@@ -44,7 +62,8 @@ async function apiOfData(data: string): Promise<string> {
   }
 }
 
-export const dataDirectory = ({ data }: ConnectionOptions): string | undefined => data ?? process.env["CUMULO_DATA"];
+export const dataDirectory = ({ data }: ConnectionOptions): string | undefined =>
+  data ?? process.env["CUMULO_DATA"];
 
 async function findToken(options: ConnectionOptions, data: string | undefined): Promise<string | undefined> {
   if (options.tokenFile !== undefined) return readText(options.tokenFile, "the token file");
@@ -58,11 +77,17 @@ async function findToken(options: ConnectionOptions, data: string | undefined): 
 export async function openClient(options: ConnectionOptions, timeoutMs?: number): Promise<Client> {
   const data = dataDirectory(options);
   const environment = process.env["CUMULO_API"];
-  const named = options.api ?? (options.data === undefined && environment !== undefined ? apiUrl(environment) : undefined);
+  const named =
+    options.api ??
+    (options.data === undefined && environment !== undefined ? apiUrl(environment) : undefined);
   const url = named ?? (data === undefined ? DEFAULT_API : await apiOfData(data));
   const token = await findToken(options, data);
   const { createClient } = await import("../client/index.ts");
-  return createClient({ url, ...(token === undefined ? {} : { token }), ...(timeoutMs === undefined ? {} : { timeoutMs }) });
+  return createClient({
+    url,
+    ...(token === undefined ? {} : { token }),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+  });
 }
 
 export interface JsonOption {

@@ -7,7 +7,12 @@ export class CliError extends Error {
   readonly code: string;
   readonly exitCode: number;
   readonly details: Readonly<Record<string, unknown>>;
-  constructor(code: string, exitCode: number, message: string, details: Readonly<Record<string, unknown>> = {}) {
+  constructor(
+    code: string,
+    exitCode: number,
+    message: string,
+    details: Readonly<Record<string, unknown>> = {},
+  ) {
     super(message);
     this.code = code;
     this.exitCode = exitCode;
@@ -19,8 +24,11 @@ export class CliError extends Error {
 export const usageError = (message: string): CliError => new CliError("USAGE", EXIT.usage, message);
 export const timeoutError = (message: string, details?: Readonly<Record<string, unknown>>): CliError =>
   new CliError("TIMED_OUT", EXIT.timedOut, message, details);
-export const failure = (code: string, message: string, details?: Readonly<Record<string, unknown>>): CliError =>
-  new CliError(code, EXIT.failed, message, details);
+export const failure = (
+  code: string,
+  message: string,
+  details?: Readonly<Record<string, unknown>>,
+): CliError => new CliError(code, EXIT.failed, message, details);
 
 interface Told {
   readonly code: string;
@@ -41,6 +49,12 @@ export function tell(error: unknown): Told {
     code: known ? code : "INTERNAL",
     message: (message ?? String(error)).replace(/\s*\n\s*/g, " "),
     details: details ?? {},
-    exitCode: exitCode ?? (known && USAGE_CODES.has(code) ? EXIT.usage : known && TIMEOUT_CODES.has(code) ? EXIT.timedOut : EXIT.failed),
+    exitCode:
+      exitCode ??
+      (known && USAGE_CODES.has(code)
+        ? EXIT.usage
+        : known && TIMEOUT_CODES.has(code)
+          ? EXIT.timedOut
+          : EXIT.failed),
   };
 }

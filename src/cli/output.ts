@@ -19,12 +19,19 @@ export function printJson(value: unknown): void {
 }
 
 /** Rows under headings, without lines: short enough to read and to cut with awk. */
-export async function table(headings: readonly string[], rows: readonly (readonly string[])[]): Promise<string> {
+export async function table(
+  headings: readonly string[],
+  rows: readonly (readonly string[])[],
+): Promise<string> {
   const { default: Table } = await import("cli-table3");
   const none = Object.fromEntries(
-    ["top", "top-mid", "top-left", "top-right", "bottom", "bottom-mid", "bottom-left", "bottom-right"].map((k) => [k, ""]),
+    ["top", "top-mid", "top-left", "top-right", "bottom", "bottom-mid", "bottom-left", "bottom-right"].map(
+      (k) => [k, ""],
+    ),
   );
-  const rules = Object.fromEntries(["left", "left-mid", "mid", "mid-mid", "right", "right-mid"].map((k) => [k, ""]));
+  const rules = Object.fromEntries(
+    ["left", "left-mid", "mid", "mid-mid", "right", "right-mid"].map((k) => [k, ""]),
+  );
   const result = new Table({
     head: headings.map((heading) => style("dim", heading)),
     chars: { ...none, ...rules, middle: "  " },
@@ -59,12 +66,16 @@ export function formatWork(hex: string): string {
 export function formatDuration(valueMs: number): string {
   if (valueMs < 1_000) return `${Math.round(valueMs)} ms`;
   if (valueMs < 60_000) return `${(valueMs / 1_000).toFixed(1)} s`;
-  if (valueMs < 3_600_000) return `${Math.floor(valueMs / 60_000)} min ${Math.floor((valueMs % 60_000) / 1_000)} s`;
+  if (valueMs < 3_600_000)
+    return `${Math.floor(valueMs / 60_000)} min ${Math.floor((valueMs % 60_000) / 1_000)} s`;
   return `${Math.floor(valueMs / 3_600_000)} h ${Math.floor((valueMs % 3_600_000) / 60_000)} min`;
 }
 
 /** Shows on stderr that long work goes on: a spinner on a terminal, nothing elsewhere. `text` may change meanwhile. */
-export async function withProgress<T>(text: string, work: (update: (text: string) => void) => Promise<T>): Promise<T> {
+export async function withProgress<T>(
+  text: string,
+  work: (update: (text: string) => void) => Promise<T>,
+): Promise<T> {
   if (process.stderr.isTTY !== true) return work(() => {});
   const { default: ora } = await import("ora");
   const spinner = ora({ text, stream: process.stderr, discardStdin: false }).start();

@@ -34,16 +34,38 @@ export function createProgram(): Command {
   const program = new Command("cumulo")
     .description("a peer-to-peer cloud with its own chain, in one daemon")
     .version(VERSION, "-V, --version", "print the version")
-    .addHelpText("after", "\nExit codes: 0 ok, 1 failed, 2 wrong usage, 3 timed out.\nEvery command has --help with an example.");
-  const add = [addNode, addGenesis, addStatus, addPeers, addPeer, addTips, addReorgs, addBlock, addTx, addAccount];
-  for (const addCommand of [...add, addKey, addSend, addMine, addWatch, addCluster, addCompletion]) addCommand(program);
+    .addHelpText(
+      "after",
+      "\nExit codes: 0 ok, 1 failed, 2 wrong usage, 3 timed out.\nEvery command has --help with an example.",
+    );
+  const add = [
+    addNode,
+    addGenesis,
+    addStatus,
+    addPeers,
+    addPeer,
+    addTips,
+    addReorgs,
+    addBlock,
+    addTx,
+    addAccount,
+  ];
+  for (const addCommand of [...add, addKey, addSend, addMine, addWatch, addCluster, addCompletion])
+    addCommand(program);
   finish(program);
   return program;
 }
 
 /** What commander calls an error, as the others are told: one line, exit code 2. */
-function usageOf(error: CommanderError): { code: string; message: string; details: object; exitCode: number } {
-  const message = error.message.replace(/^error: /, "").replace(/\s*\n\s*/g, " ");
+function usageOf(error: CommanderError): {
+  code: string;
+  message: string;
+  details: object;
+  exitCode: number;
+} {
+  const text = error.message.replace(/^error: /, "").replace(/\s*\n\s*/g, " ");
+  // What is invalid says what is allowed; of what is unknown or missing the help tells.
+  const message = error.code === "commander.invalidArgument" ? text : `${text}; --help tells what there is`;
   return { code: "USAGE", message, details: {}, exitCode: EXIT.usage };
 }
 
@@ -57,7 +79,8 @@ export async function run(argv: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok;
     if (error instanceof CommanderError && error.code === "commander.help") return EXIT.usage;
-    const { code, message, details, exitCode } = error instanceof CommanderError ? usageOf(error) : tell(error);
+    const { code, message, details, exitCode } =
+      error instanceof CommanderError ? usageOf(error) : tell(error);
     const text = argv.includes("--json") ? JSON.stringify({ code, message, details }) : `cumulo: ${message}`;
     process.stderr.write(`${text}\n`);
     return exitCode;

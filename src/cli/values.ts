@@ -40,13 +40,20 @@ export function hostPort(text: string): { readonly host: string; readonly port: 
 /** The URL of an API, without a slash at the end. */
 export function apiUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url !== undefined && /^https?:$/.test(url.protocol) && url.search === "" && url.hash === "" && url.username === "") {
+  if (
+    url !== undefined &&
+    /^https?:$/.test(url.protocol) &&
+    url.search === "" &&
+    url.hash === "" &&
+    url.username === ""
+  ) {
     return text.replace(/\/+$/, "");
   }
   throw new InvalidArgumentError("It must be a URL such as http://127.0.0.1:7070.");
 }
 
-const MULTIADDR = /^\/(ip4|ip6|dns|dns4|dns6)\/[0-9A-Za-z.:_-]{1,253}\/tcp\/[0-9]{1,5}(\/p2p\/[1-9A-HJ-NP-Za-km-z]{20,80})?$/;
+const MULTIADDR =
+  /^\/(ip4|ip6|dns|dns4|dns6)\/[0-9A-Za-z.:_-]{1,253}\/tcp\/[0-9]{1,5}(\/p2p\/[1-9A-HJ-NP-Za-km-z]{20,80})?$/;
 
 /** A TCP multiaddr. */
 export function multiaddr(text: string): string {

@@ -37,8 +37,12 @@ export interface ClusterClient {
 /** "1,2/3" to [[1, 2], [3]]: every node of the cluster exactly once. Fails with `CLUSTER_GROUPS_INVALID`. */
 export function parseGroups(text: string, nodes: readonly number[]): number[][] {
   const invalid = (why: string): ClusterError =>
-    new ClusterError("CLUSTER_GROUPS_INVALID", `${why}; name each of nodes ${nodes.join(", ")} once, groups apart by /, such as 1,2/3`);
-  if (!/^\d{1,3}(,\d{1,3})*(\/\d{1,3}(,\d{1,3})*)*$/.test(text)) throw invalid(`"${text.slice(0, 80)}" is no list of groups`);
+    new ClusterError(
+      "CLUSTER_GROUPS_INVALID",
+      `${why}; name each of nodes ${nodes.join(", ")} once, groups apart by /, such as 1,2/3`,
+    );
+  if (!/^\d{1,3}(,\d{1,3})*(\/\d{1,3}(,\d{1,3})*)*$/.test(text))
+    throw invalid(`"${text.slice(0, 80)}" is no list of groups`);
   const groups = text.split("/").map((group) => group.split(",").map(Number));
   if (groups.length < 2) throw invalid(`"${text}" has only one group`);
   const named = groups.flat();
@@ -55,12 +59,15 @@ export function parseGroups(text: string, nodes: readonly number[]): number[][] 
 export function groupsOf(nodes: readonly NodeSnapshot[]): number[][] {
   const groups: NodeSnapshot[][] = [];
   for (const node of nodes) {
-    const reaches = (other: NodeSnapshot) => !node.refuses.includes(other.peer) && !other.refuses.includes(node.peer);
+    const reaches = (other: NodeSnapshot) =>
+      !node.refuses.includes(other.peer) && !other.refuses.includes(node.peer);
     const joined = groups.filter((group) => group.some(reaches));
     const rest = groups.filter((group) => !joined.includes(group));
     groups.splice(0, groups.length, ...rest, [...joined.flat(), node]);
   }
-  return groups.map((group) => group.map(({ n }) => n).sort((a, b) => a - b)).sort((a, b) => (a[0] ?? 0) - (b[0] ?? 0));
+  return groups
+    .map((group) => group.map(({ n }) => n).sort((a, b) => a - b))
+    .sort((a, b) => (a[0] ?? 0) - (b[0] ?? 0));
 }
 
 async function askNode(client: Client): Promise<Pick<NodeSnapshot, "status" | "refuses">> {
@@ -92,13 +99,17 @@ export async function createClusterClient(directory: string): Promise<ClusterCli
   const path = resolve(directory);
   const file = await readClusterFile(path);
   if (file === undefined) {
-    throw new ClusterError("CLUSTER_NOT_RUNNING", `no cluster runs in ${path}; start one with "cumulo cluster up"`);
+    throw new ClusterError(
+      "CLUSTER_NOT_RUNNING",
+      `no cluster runs in ${path}; start one with "cumulo cluster up"`,
+    );
   }
   if (!(await isAlive(file.supervisor))) {
     const message = `the supervisor of ${path} is gone; clear what is left with "cumulo cluster down", then start again`;
     throw new ClusterError("CLUSTER_NOT_RUNNING", message);
   }
-  if (file.state !== "running") throw new ClusterError("CLUSTER_NOT_RUNNING", `the cluster in ${path} is still starting`);
+  if (file.state !== "running")
+    throw new ClusterError("CLUSTER_NOT_RUNNING", `the cluster in ${path} is still starting`);
   const token = (await readFile(file.tokenFile, "utf8")).trim();
   const { url } = file;
   const clients = new Map<number, Client>();

@@ -76,7 +76,9 @@ export async function readClusterFile(directory: string): Promise<ClusterFile | 
     text = await readFile(file, "utf8");
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw new ClusterError("CLUSTER_FILE_INVALID", `cannot read ${file}: ${(error as Error).message}`, { cause: error });
+    throw new ClusterError("CLUSTER_FILE_INVALID", `cannot read ${file}: ${(error as Error).message}`, {
+      cause: error,
+    });
   }
   try {
     const json: unknown = JSON.parse(text);

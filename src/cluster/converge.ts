@@ -24,11 +24,15 @@ export function relateHeads(nodes: readonly NodeSnapshot[]): HeadRelation {
  * and none mines.
  */
 export function isTied(nodes: readonly NodeSnapshot[]): boolean {
-  const statuses = nodes.map(({ status }) => status).filter((status): status is Status => status !== undefined);
+  const statuses = nodes
+    .map(({ status }) => status)
+    .filter((status): status is Status => status !== undefined);
   if (statuses.length !== nodes.length || statuses.some(({ mining }) => mining.on)) return false;
   const ids = new Set(statuses.map(({ head }) => head.id));
   if (ids.size < 2) return false;
-  return statuses.every(({ head, tied }) => [...ids].every((id) => id === head.id || tied.some((tip) => tip.id === id)));
+  return statuses.every(({ head, tied }) =>
+    [...ids].every((id) => id === head.id || tied.some((tip) => tip.id === id)),
+  );
 }
 
 export interface Convergence {
@@ -44,7 +48,9 @@ const TIE_LOOKS = 10;
 
 function describe(nodes: readonly NodeSnapshot[]): string {
   const groups = groupsOf(nodes);
-  const heads = nodes.map(({ n, status }) => `${n} at ${status?.head.height ?? "?"} ${status?.head.id.slice(0, 8) ?? "no answer"}`);
+  const heads = nodes.map(
+    ({ n, status }) => `${n} at ${status?.head.height ?? "?"} ${status?.head.id.slice(0, 8) ?? "no answer"}`,
+  );
   const split = groups.length > 1 ? `; the cluster is split ${groups.join("/")}: heal it first` : "";
   return `nodes ${heads.join(", ")}${split}`;
 }
@@ -56,7 +62,11 @@ function describe(nodes: readonly NodeSnapshot[]): string {
  */
 export async function waitConverged(
   cluster: ClusterClient,
-  options: { readonly timeoutMs: number; readonly signal?: AbortSignal; readonly onLook?: (nodes: readonly NodeSnapshot[]) => void },
+  options: {
+    readonly timeoutMs: number;
+    readonly signal?: AbortSignal;
+    readonly onLook?: (nodes: readonly NodeSnapshot[]) => void;
+  },
 ): Promise<Convergence> {
   const startMs = performance.now();
   const first = (await cluster.info()).nodes[0];
@@ -72,13 +82,20 @@ export async function waitConverged(
     const relation = relateHeads(nodes);
     adjacentSinceMs = relation === "adjacent" ? (adjacentSinceMs ?? nowMs) : undefined;
     const settled = adjacentSinceMs !== undefined && nowMs - adjacentSinceMs >= 3 * intervalMs;
-    const [best] = nodes.flatMap(({ status }) => (status === undefined ? [] : [status.head])).sort((a, b) => b.height - a.height);
-    if ((relation === "equal" || settled) && best !== undefined) return { head: best, timeMs: nowMs - startMs, nodes };
+    const [best] = nodes
+      .flatMap(({ status }) => (status === undefined ? [] : [status.head]))
+      .sort((a, b) => b.height - a.height);
+    if ((relation === "equal" || settled) && best !== undefined)
+      return { head: best, timeMs: nowMs - startMs, nodes };
     tiedLooks = isTied(nodes) ? tiedLooks + 1 : 0;
     const details = { heads: nodes.map(({ n, status }) => ({ node: n, head: status?.head ?? null })) };
     if (tiedLooks >= TIE_LOOKS) throw new ClusterError("CLUSTER_TIED", "tied: mine one block", { details });
     if (nowMs - startMs > options.timeoutMs) {
-      throw new ClusterError("CLUSTER_TIMEOUT", `not converged within ${options.timeoutMs} ms: ${describe(nodes)}`, { details });
+      throw new ClusterError(
+        "CLUSTER_TIMEOUT",
+        `not converged within ${options.timeoutMs} ms: ${describe(nodes)}`,
+        { details },
+      );
     }
     await sleep(POLL_MS);
   }

@@ -37,7 +37,10 @@ export async function stopCluster(
       await purge(path);
       return { ended: 0 };
     }
-    throw new ClusterError("CLUSTER_NOT_RUNNING", `no cluster runs in ${path}; start one with "cumulo cluster up"`);
+    throw new ClusterError(
+      "CLUSTER_NOT_RUNNING",
+      `no cluster runs in ${path}; start one with "cumulo cluster up"`,
+    );
   }
   const all = [file.supervisor, ...file.nodes.map((node) => node.process)];
   const alive = await Promise.all(all.map(isAlive));

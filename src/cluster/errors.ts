@@ -9,7 +9,10 @@ export type ClusterErrorCode =
   | "CLUSTER_LOAD_FAILED";
 
 // Groups are typed by people, so a wrong one is wrong usage; waiting in vain has an exit code of its own.
-const EXIT_CODES: Partial<Record<ClusterErrorCode, number>> = { CLUSTER_GROUPS_INVALID: 2, CLUSTER_TIMEOUT: 3 };
+const EXIT_CODES: Partial<Record<ClusterErrorCode, number>> = {
+  CLUSTER_GROUPS_INVALID: 2,
+  CLUSTER_TIMEOUT: 3,
+};
 
 /** Something about a local cluster could not be done; the message says what and what to do. */
 export class ClusterError extends Error {

@@ -48,7 +48,13 @@ interface Sender {
   expiry: number;
 }
 
-function transfer(network: Network, from: Sender, to: Uint8Array, amount: number, creates: boolean): SealedTransaction {
+function transfer(
+  network: Network,
+  from: Sender,
+  to: Uint8Array,
+  amount: number,
+  creates: boolean,
+): SealedTransaction {
   const sign = (fee: number) =>
     signTransaction(
       {
@@ -105,11 +111,19 @@ async function findFunder(cluster: ClusterClient, needed: number): Promise<Sende
 }
 
 /** Gives each sender `amount`, and waits until every sender sees it at its own node. */
-async function fund(cluster: ClusterClient, network: Network, senders: readonly Sender[], amount: number): Promise<void> {
+async function fund(
+  cluster: ClusterClient,
+  network: Network,
+  senders: readonly Sender[],
+  amount: number,
+): Promise<void> {
   const balances = await Promise.all(senders.map(({ client, key }) => client.account(key.address)));
   const poor = senders.filter((_, i) => (balances[i]?.balance ?? 0) < amount);
   if (poor.length === 0) return;
-  const funder = await findFunder(cluster, poor.length * (amount + network.accountCreationFee + 1_000 * network.minFeePerByte));
+  const funder = await findFunder(
+    cluster,
+    poor.length * (amount + network.accountCreationFee + 1_000 * network.minFeePerByte),
+  );
   for (const { key } of poor) {
     const creates = !(await funder.client.account(key.address)).exists;
     await funder.client.submit(transfer(network, funder, key.publicKey, amount, creates).bytes);
@@ -117,7 +131,8 @@ async function fund(cluster: ClusterClient, network: Network, senders: readonly 
   }
   // With mining off nothing would confirm the funding, so one block is mined for it.
   const statuses = await cluster.snapshot();
-  if (!statuses.some(({ status }) => status?.mining.on)) await funder.client.mining({ mode: "blocks", count: 1 });
+  if (!statuses.some(({ status }) => status?.mining.on))
+    await funder.client.mining({ mode: "blocks", count: 1 });
   const funded = async (): Promise<boolean> => {
     const now = await Promise.all(poor.map(({ client, key }) => client.account(key.address)));
     return now.every(({ balance }) => balance >= amount);
@@ -128,7 +143,12 @@ async function fund(cluster: ClusterClient, network: Network, senders: readonly 
 }
 
 /** Signs the next `count` transfers of one sender and hands them to its node in one batch. */
-async function sendBatch(network: Network, sender: Sender, to: Uint8Array, count: number): Promise<SubmitResult> {
+async function sendBatch(
+  network: Network,
+  sender: Sender,
+  to: Uint8Array,
+  count: number,
+): Promise<SubmitResult> {
   const batch: SealedTransaction[] = [];
   for (let i = 0; i < count; i++) {
     batch.push(transfer(network, sender, to, 1, false));
@@ -140,7 +160,10 @@ async function sendBatch(network: Network, sender: Sender, to: Uint8Array, count
   return result;
 }
 
-type Counts = { -readonly [Name in keyof LoadResult]: LoadResult[Name] } & { ids: string[]; refusals: Record<string, number> };
+type Counts = { -readonly [Name in keyof LoadResult]: LoadResult[Name] } & {
+  ids: string[];
+  refusals: Record<string, number>;
+};
 
 function addUp(total: Counts, result: SubmitResult): void {
   for (const { id, accepted, code = "REFUSED" } of result.items) {
@@ -159,7 +182,10 @@ function addUp(total: Counts, result: SubmitResult): void {
 export async function runLoad(cluster: ClusterClient, options: LoadOptions): Promise<LoadResult> {
   const total = Math.ceil((options.tps * options.durationMs) / 1_000);
   if (!(options.tps > 0 && options.tps <= MAX_TPS && total <= MAX_TRANSFERS)) {
-    throw new ClusterError("CLUSTER_LOAD_FAILED", `a load is at most ${MAX_TPS} transfers a second and ${MAX_TRANSFERS} in all`);
+    throw new ClusterError(
+      "CLUSTER_LOAD_FAILED",
+      `a load is at most ${MAX_TPS} transfers a second and ${MAX_TRANSFERS} in all`,
+    );
   }
   const running = (await cluster.info()).nodes.filter(({ state }) => state === "running");
   const clients = running.map(({ n }) => cluster.node(n));
@@ -173,7 +199,12 @@ export async function runLoad(cluster: ClusterClient, options: LoadOptions): Pro
   };
   const senders = await loadSenders(createKeyStore(join(cluster.directory, "keys")), clients);
   // Each transfer costs one unit and a fee for some 210 bytes.
-  await fund(cluster, network, senders, Math.ceil(total / senders.length + 1) * (1 + 250 * network.minFeePerByte));
+  await fund(
+    cluster,
+    network,
+    senders,
+    Math.ceil(total / senders.length + 1) * (1 + 250 * network.minFeePerByte),
+  );
   await Promise.all(senders.map(refresh));
 
   const startMs = performance.now();

@@ -48,7 +48,14 @@ export async function startNodeProcess(options: NodeProcessOptions): Promise<Nod
   await rm(join(dataDir, "node.json"), { force: true });
   const [program = process.execPath, ...before] = options.command;
   const args = ["node", "start", "--data", dataDir, "--genesis", options.genesisFile, "--api", "127.0.0.1:0"];
-  args.push("--listen", "/ip4/127.0.0.1/tcp/0", "--miners", String(options.miners), "--log-level", options.logLevel);
+  args.push(
+    "--listen",
+    "/ip4/127.0.0.1/tcp/0",
+    "--miners",
+    String(options.miners),
+    "--log-level",
+    options.logLevel,
+  );
   if (options.mine) args.push("--mine");
   const log = openSync(join(dataDir, "node.log"), "a", 0o600);
   const child = spawn(program, [...before, ...args], { stdio: ["ignore", log, log, "ipc"] });
@@ -74,7 +81,10 @@ async function lastWords(dataDir: string): Promise<string> {
   return last.replace(/^cumulo: /, "").slice(0, 300) || "it wrote nothing";
 }
 
-async function readAddress({ dataDir, id }: NodeProcess): Promise<{ api: string; multiaddrs: string[] } | undefined> {
+async function readAddress({
+  dataDir,
+  id,
+}: NodeProcess): Promise<{ api: string; multiaddrs: string[] } | undefined> {
   try {
     const note = JSON.parse(await readFile(join(dataDir, "node.json"), "utf8")) as Record<string, unknown>;
     if (note["pid"] !== id.pid) return undefined;

@@ -28,7 +28,8 @@ export async function isAlive({ pid, started }: ProcessId): Promise<boolean> {
   return (await processStart(pid)) === started;
 }
 
-export const sleep = (delayMs: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, delayMs));
+export const sleep = (delayMs: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, delayMs));
 
 /** Looks every 50 ms until `done` holds; false when it does not within the time. */
 export async function waitUntil(done: () => Promise<boolean> | boolean, timeoutMs: number): Promise<boolean> {

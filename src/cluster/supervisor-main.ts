@@ -4,7 +4,7 @@
  * interrupted `up`) takes the cluster with it.
  */
 import pino from "pino";
-import { type Supervisor, startSupervisor, type SupervisorOptions } from "./supervisor.ts";
+import { type Supervisor, type SupervisorOptions, startSupervisor } from "./supervisor.ts";
 
 export type SupervisorMessage =
   | { readonly type: "running"; readonly url: string }

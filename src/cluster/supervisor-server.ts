@@ -43,7 +43,16 @@ function infoOf(nodes: readonly SupervisedNode[], directory: string): ClusterInf
     nodes: nodes.map(({ n, process: { id, exit }, api, peer, multiaddrs, dataDir }) => {
       const ended = exit();
       const how = ended === undefined ? null : String(ended.signal ?? ended.code);
-      return { n, pid: id.pid, state: ended === undefined ? "running" : "exited", exit: how, api, peer, multiaddrs, dataDir };
+      return {
+        n,
+        pid: id.pid,
+        state: ended === undefined ? "running" : "exited",
+        exit: how,
+        api,
+        peer,
+        multiaddrs,
+        dataDir,
+      };
     }),
   };
 }
@@ -58,7 +67,9 @@ export async function startSupervisorServer(
 ): Promise<SupervisorServer> {
   const host = "127.0.0.1";
   const app = createHttpApp(deps, { host, token: options.token, apiRead: "token", hostNames: [] });
-  app.get("/v1/cluster", { schema: { summary: "The nodes of this cluster" } }, async () => infoOf(deps.nodes, options.directory));
+  app.get("/v1/cluster", { schema: { summary: "The nodes of this cluster" } }, async () =>
+    infoOf(deps.nodes, options.directory),
+  );
   for (const node of deps.nodes) {
     await app.register(httpProxy, {
       upstream: node.api,

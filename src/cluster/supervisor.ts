@@ -1,13 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { open, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { Logger } from "../ports/index.ts";
 import { createClient } from "../client/index.ts";
+import type { Logger } from "../ports/index.ts";
 import { type ClusterFile, clusterFilePath, readClusterFile, writeClusterFile } from "./cluster-file.ts";
 import { ClusterError } from "./errors.ts";
 import { type NodeAddress, type NodeProcess, startNodeProcess, waitForNode } from "./node-process.ts";
 import { endProcess, isAlive, type ProcessId, processStart, waitUntil } from "./processes.ts";
-import { startSupervisorServer, type SupervisedNode, type SupervisorServer } from "./supervisor-server.ts";
+import { type SupervisedNode, type SupervisorServer, startSupervisorServer } from "./supervisor-server.ts";
 
 export interface SupervisorOptions {
   readonly directory: string;
@@ -36,7 +36,14 @@ const CONNECT_MS = 20_000;
 
 /** Takes the directory for this process, or says who has it. What a dead supervisor left behind is swept away. */
 async function claim(directory: string, self: ProcessId, tokenFile: string): Promise<void> {
-  const mine: ClusterFile = { version: 1, state: "starting", supervisor: self, url: "", tokenFile, nodes: [] };
+  const mine: ClusterFile = {
+    version: 1,
+    state: "starting",
+    supervisor: self,
+    url: "",
+    tokenFile,
+    nodes: [],
+  };
   for (let attempt = 0; attempt < 2; attempt++) {
     try {
       const handle = await open(clusterFilePath(directory), "wx", 0o600);
@@ -69,11 +76,16 @@ async function connectAll(nodes: readonly SupervisedNode[], signal: AbortSignal)
     return statuses.every(({ peers }) => peers >= nodes.length - 1);
   };
   if (await waitUntil(connected, CONNECT_MS)) return;
-  throw new ClusterError("CLUSTER_START_FAILED", `the nodes did not connect to each other within ${CONNECT_MS / 1_000} s`);
+  throw new ClusterError(
+    "CLUSTER_START_FAILED",
+    `the nodes did not connect to each other within ${CONNECT_MS / 1_000} s`,
+  );
 }
 
 async function endAll(nodes: readonly NodeProcess[]): Promise<void> {
-  await Promise.all(nodes.map((node) => (node.exit() === undefined ? endProcess(node.id, NODE_GRACE_MS) : undefined)));
+  await Promise.all(
+    nodes.map((node) => (node.exit() === undefined ? endProcess(node.id, NODE_GRACE_MS) : undefined)),
+  );
 }
 
 /**
@@ -95,7 +107,11 @@ export async function startSupervisor(
 
   async function note(state: ClusterFile["state"], url: string): Promise<void> {
     const known = processes.map(({ n, id, dataDir }) => {
-      const { api = "", peer = "", multiaddrs = [] }: Partial<NodeAddress> = nodes.find((node) => node.n === n) ?? {};
+      const {
+        api = "",
+        peer = "",
+        multiaddrs = [],
+      }: Partial<NodeAddress> = nodes.find((node) => node.n === n) ?? {};
       return { n, process: id, dataDir, api, peer, multiaddrs };
     });
     await writeClusterFile(directory, { version: 1, state, supervisor: self, url, tokenFile, nodes: known });

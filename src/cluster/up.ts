@@ -41,7 +41,11 @@ const exists = (file: string): Promise<boolean> =>
 async function prepareGenesis(directory: string, given: string | undefined): Promise<string> {
   const file = resolve(given ?? join(directory, "genesis.json"));
   if (given === undefined && !(await exists(file))) {
-    const made = specFromJson({ name: "cluster", genesisTimestampMs: Date.now(), salt: randomBytes(16).toString("hex") });
+    const made = specFromJson({
+      name: "cluster",
+      genesisTimestampMs: Date.now(),
+      salt: randomBytes(16).toString("hex"),
+    });
     if (!made.ok) throw new Error(`the built-in cluster spec is wrong: ${made.problem}`);
     await writeWhole(file, `${JSON.stringify(specToJson(made.spec), undefined, 2)}\n`, 0o644);
     return file;
@@ -63,10 +67,17 @@ async function refuseRunning(directory: string): Promise<void> {
 }
 
 /** Waits for the supervisor's word; rejects when it ends, is late, or the caller aborts. */
-function firstMessage(child: ReturnType<typeof spawn>, log: string, signal: AbortSignal | undefined): Promise<string> {
+function firstMessage(
+  child: ReturnType<typeof spawn>,
+  log: string,
+  signal: AbortSignal | undefined,
+): Promise<string> {
   return new Promise((resolvePromise, reject) => {
     const failed = (message: string) => reject(new ClusterError("CLUSTER_START_FAILED", message));
-    const timer = setTimeout(() => failed(`the cluster did not start within ${UP_MS / 1_000} s; see ${log}`), UP_MS);
+    const timer = setTimeout(
+      () => failed(`the cluster did not start within ${UP_MS / 1_000} s; see ${log}`),
+      UP_MS,
+    );
     const onAbort = () => reject(signal?.reason);
     const end = (settle: () => void) => {
       clearTimeout(timer);
@@ -90,11 +101,16 @@ function firstMessage(child: ReturnType<typeof spawn>, log: string, signal: Abor
  * Starts a cluster and settles with its supervisor's URL once all nodes answer and are connected. The supervisor goes
  * on by itself. Fails with a `ClusterError`, or the signal's reason, and then leaves no process behind.
  */
-export async function startCluster(options: ClusterOptions): Promise<{ readonly url: string; readonly directory: string }> {
+export async function startCluster(
+  options: ClusterOptions,
+): Promise<{ readonly url: string; readonly directory: string }> {
   const directory = resolve(options.directory);
   const nodes = options.nodes ?? 3;
   if (!(Number.isInteger(nodes) && nodes >= 1 && nodes <= MAX_NODES)) {
-    throw new ClusterError("CLUSTER_START_FAILED", `a local cluster has 1 to ${MAX_NODES} nodes, not ${nodes}`);
+    throw new ClusterError(
+      "CLUSTER_START_FAILED",
+      `a local cluster has 1 to ${MAX_NODES} nodes, not ${nodes}`,
+    );
   }
   await mkdir(directory, { recursive: true, mode: 0o700 });
   await refuseRunning(directory);
@@ -103,7 +119,11 @@ export async function startCluster(options: ClusterOptions): Promise<{ readonly 
     nodes,
     genesisFile: await prepareGenesis(directory, options.genesisFile),
     mine: options.mine === true,
-    command: [process.execPath, ...process.execArgv, fileURLToPath(new URL("../cli/main.ts", import.meta.url))],
+    command: [
+      process.execPath,
+      ...process.execArgv,
+      fileURLToPath(new URL("../cli/main.ts", import.meta.url)),
+    ],
     logLevel: options.logLevel ?? "info",
     port: options.port ?? 0,
   };
@@ -118,11 +138,14 @@ export async function startCluster(options: ClusterOptions): Promise<{ readonly 
   closeSync(output);
   try {
     const url = await firstMessage(child, log, options.signal);
-    await new Promise<void>((done, reject) => child.send("release", (error) => (error === null ? done() : reject(error))));
+    await new Promise<void>((done, reject) =>
+      child.send("release", (error) => (error === null ? done() : reject(error))),
+    );
     return { url, directory };
   } catch (error) {
     const started = child.pid === undefined ? undefined : await processStart(child.pid);
-    if (child.pid !== undefined && started !== undefined) await endProcess({ pid: child.pid, started }, STOP_GRACE_MS);
+    if (child.pid !== undefined && started !== undefined)
+      await endProcess({ pid: child.pid, started }, STOP_GRACE_MS);
     throw error;
   } finally {
     if (child.connected) child.disconnect();

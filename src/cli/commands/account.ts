@@ -20,7 +20,10 @@ export function addAccount(program: Command): void {
           ["address", account.address],
           ["balance", `${formatCoins(account.balance)} coins`],
           ["nonce", `${account.nonce} (next ${account.nextNonce}, ${account.pending} pending)`],
-          ["at", `height ${account.head.height}${account.exists ? "" : "; the chain has never seen this account"}`],
+          [
+            "at",
+            `height ${account.head.height}${account.exists ? "" : "; the chain has never seen this account"}`,
+          ],
         ]),
       );
     });

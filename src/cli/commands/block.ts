@@ -11,11 +11,17 @@ async function showBlock(block: BlockDetail): Promise<void> {
   printLine(
     fields([
       ["block", block.id],
-      ["height", `${block.height}, ${block.state}${block.rule === undefined ? "" : ` (${block.rule})`}, depth ${block.depth}`],
+      [
+        "height",
+        `${block.height}, ${block.state}${block.rule === undefined ? "" : ` (${block.rule})`}, depth ${block.depth}`,
+      ],
       ["parent", block.parent],
       ["time", new Date(block.timestampMs).toISOString()],
       ["proposer", block.proposer],
-      ["work", `${formatWork(block.work)} (difficulty ${formatWork(block.difficulty)}, nonce ${block.nonce})`],
+      [
+        "work",
+        `${formatWork(block.work)} (difficulty ${formatWork(block.difficulty)}, nonce ${block.nonce})`,
+      ],
       ["state root", block.stateRoot],
       ["size", `${block.sizeBytes} bytes`],
     ]),

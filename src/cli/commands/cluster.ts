@@ -1,8 +1,18 @@
 import type { Command } from "commander";
 import type { NodeSnapshot } from "../../cluster/index.ts";
 import type { JsonOption } from "../connection.ts";
-import { EXIT, CliError, usageError } from "../failure.ts";
-import { formatDuration, formatWork, printJson, printLine, shortId, shortPeer, style, table, withProgress } from "../output.ts";
+import { CliError, EXIT, usageError } from "../failure.ts";
+import {
+  formatDuration,
+  formatWork,
+  printJson,
+  printLine,
+  shortId,
+  shortPeer,
+  style,
+  table,
+  withProgress,
+} from "../output.ts";
 import { duration, integer, oneOf } from "../values.ts";
 
 interface Options extends JsonOption {
@@ -11,12 +21,15 @@ interface Options extends JsonOption {
 
 const DEFAULT_DIR = "./.cumulo-cluster";
 const open = async ({ dir }: Options) => (await import("../../cluster/index.ts")).createClusterClient(dir);
-const inDirectory = (command: Command): Command => command.option("--dir <dir>", "the cluster's directory", DEFAULT_DIR);
+const inDirectory = (command: Command): Command =>
+  command.option("--dir <dir>", "the cluster's directory", DEFAULT_DIR);
 
 async function headsTable(nodes: readonly NodeSnapshot[]): Promise<string> {
   const rows = nodes.map(({ n, pid, api, peer, state, status }) => [
     String(n),
-    status === undefined ? style("red", state === "exited" ? "exited" : "no answer") : style("green", status.state),
+    status === undefined
+      ? style("red", state === "exited" ? "exited" : "no answer")
+      : style("green", status.state),
     status === undefined ? "-" : String(status.head.height),
     status === undefined ? "-" : shortId(status.head.id),
     status === undefined ? "-" : formatWork(status.head.work),
@@ -27,7 +40,10 @@ async function headsTable(nodes: readonly NodeSnapshot[]): Promise<string> {
     api,
     String(pid),
   ]);
-  return table(["NODE", "STATE", "HEIGHT", "HEAD", "WORK", "PEERS", "PENDING", "MINING", "PEER", "API", "PID"], rows);
+  return table(
+    ["NODE", "STATE", "HEIGHT", "HEAD", "WORK", "PEERS", "PENDING", "MINING", "PEER", "API", "PID"],
+    rows,
+  );
 }
 
 interface UpOptions extends Options {
@@ -41,7 +57,10 @@ interface UpOptions extends Options {
 async function up(options: UpOptions): Promise<void> {
   const { startCluster } = await import("../../cluster/index.ts");
   const interrupted = new AbortController();
-  const onSignal = () => interrupted.abort(new CliError("INTERRUPTED", EXIT.interrupted, "interrupted; what was started is ended"));
+  const onSignal = () =>
+    interrupted.abort(
+      new CliError("INTERRUPTED", EXIT.interrupted, "interrupted; what was started is ended"),
+    );
   process.on("SIGINT", onSignal);
   process.on("SIGTERM", onSignal);
   await withProgress(`starting ${options.nodes} nodes`, () =>
@@ -60,7 +79,9 @@ async function up(options: UpOptions): Promise<void> {
   const cluster = await open(options);
   if (options.json) return printJson({ ...(await cluster.info()), url: cluster.url });
   printLine(await headsTable(await cluster.snapshot()));
-  printLine(`\nall nodes at ${cluster.url}; end it with: cumulo cluster down${options.dir === DEFAULT_DIR ? "" : ` --dir ${options.dir}`}`);
+  printLine(
+    `\nall nodes at ${cluster.url}; end it with: cumulo cluster down${options.dir === DEFAULT_DIR ? "" : ` --dir ${options.dir}`}`,
+  );
 }
 
 async function status(options: Options): Promise<void> {
@@ -77,10 +98,14 @@ async function status(options: Options): Promise<void> {
 async function split(text: string, options: Options): Promise<void> {
   const { parseGroups } = await import("../../cluster/index.ts");
   const cluster = await open(options);
-  const groups = parseGroups(text, (await cluster.info()).nodes.map(({ n }) => n));
+  const groups = parseGroups(
+    text,
+    (await cluster.info()).nodes.map(({ n }) => n),
+  );
   await cluster.split(groups);
   if (options.json) printJson({ groups });
-  else printLine(`split: ${groups.map((group) => group.join(",")).join(" / ")}; heal with: cumulo cluster heal`);
+  else
+    printLine(`split: ${groups.map((group) => group.join(",")).join(" / ")}; heal with: cumulo cluster heal`);
 }
 
 async function heal(options: Options): Promise<void> {
@@ -119,7 +144,9 @@ async function load(options: Options & { tps: number; for: number }): Promise<vo
   if (options.json) return printJson(result);
   const why = Object.entries(result.refusals).map(([code, count]) => `${count} ${code}`);
   const rate = Math.round((result.sent * 1_000) / Math.max(1, result.durationMs));
-  printLine(`${result.sent} sent in ${formatDuration(result.durationMs)} (${rate} a second): ${result.accepted} accepted, ${result.refused} refused`);
+  printLine(
+    `${result.sent} sent in ${formatDuration(result.durationMs)} (${rate} a second): ${result.accepted} accepted, ${result.refused} refused`,
+  );
   if (why.length > 0) printLine(`refused by: ${why.join(", ")}`);
 }
 
@@ -129,14 +156,20 @@ async function down(options: Options & { purge?: boolean }): Promise<void> {
     stopCluster(options.dir, { purge: options.purge === true }),
   );
   if (options.json) printJson({ ended, purged: options.purge === true });
-  else printLine(`ended ${ended} processes; the nodes' data is ${options.purge ? "removed" : `kept in ${options.dir} (--purge removes it)`}`);
+  else
+    printLine(
+      `ended ${ended} processes; the nodes' data is ${options.purge ? "removed" : `kept in ${options.dir} (--purge removes it)`}`,
+    );
 }
 
 function addLifecycle(cluster: Command): void {
   inDirectory(cluster.command("up"))
     .description("start nodes on this machine and connect them all with each other")
     .option("--nodes <n>", "how many", integer(1, 32), 3)
-    .option("--genesis <file>", "the network's rules (default: the directory's own, made anew: 10 bits, reward 50)")
+    .option(
+      "--genesis <file>",
+      "the network's rules (default: the directory's own, made anew: 10 bits, reward 50)",
+    )
     .option("--mine", "all nodes mine continuously")
     .option("--port <port>", "where the supervisor serves (0: any free port)", integer(0, 65_535), 0)
     .option("--log-level <level>", "of the nodes", oneOf("debug", "info", "warn", "error", "silent"), "info")
@@ -154,7 +187,9 @@ function addLifecycle(cluster: Command): void {
 }
 
 export function addCluster(program: Command): void {
-  const cluster = program.command("cluster").description("several nodes on this machine, to watch forks and reorgs");
+  const cluster = program
+    .command("cluster")
+    .description("several nodes on this machine, to watch forks and reorgs");
   addLifecycle(cluster);
   inDirectory(cluster.command("split"))
     .description("cut the network into groups that cannot reach each other")

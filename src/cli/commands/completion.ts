@@ -1,6 +1,6 @@
 import type { Command } from "commander";
-import { printLine } from "../output.ts";
 import { usageError } from "../failure.ts";
+import { printLine } from "../output.ts";
 
 interface Words {
   readonly path: string;
@@ -33,7 +33,8 @@ complete -o default -F _cumulo cumulo`;
 
 function fish(lists: readonly Words[]): string {
   const lines = lists.flatMap(({ path, words }) => {
-    const seen = path === "" ? "__fish_use_subcommand" : `__fish_seen_subcommand_from ${path.split(" ").at(-1)}`;
+    const seen =
+      path === "" ? "__fish_use_subcommand" : `__fish_seen_subcommand_from ${path.split(" ").at(-1)}`;
     return words.map((word) =>
       word.startsWith("--")
         ? `complete -c cumulo -n '${seen}' -l ${word.slice(2)}`

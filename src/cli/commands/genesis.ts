@@ -25,11 +25,17 @@ type Primitives = typeof import("../../primitives/index.ts");
 function coins(primitives: Primitives, option: string, text: string): number {
   const units = primitives.parseCoins(text);
   if (units !== undefined) return units;
-  throw usageError(`${option} must be an amount in coins such as 50 or 0.25 (at most 8 decimals), not "${text}"`);
+  throw usageError(
+    `${option} must be an amount in coins such as 50 or 0.25 (at most 8 decimals), not "${text}"`,
+  );
 }
 
 /** ADDR=VALUE; the address is checked with its checksum. */
-function pair(primitives: Primitives, option: string, text: string): readonly [address: string, value: string] {
+function pair(
+  primitives: Primitives,
+  option: string,
+  text: string,
+): readonly [address: string, value: string] {
   const at = text.indexOf("=");
   const address = at === -1 ? text : text.slice(0, at);
   if (primitives.decodeAddress(address) === undefined) {
@@ -41,7 +47,8 @@ function pair(primitives: Primitives, option: string, text: string): readonly [a
 function validators(primitives: Primitives, given: readonly string[]) {
   return given.map((text) => {
     const [address, power] = pair(primitives, "--validator", text);
-    if (!/^\d{0,10}$/.test(power)) throw usageError(`--validator must be ADDR or ADDR=POWER with a whole power, not "${text}"`);
+    if (!/^\d{0,10}$/.test(power))
+      throw usageError(`--validator must be ADDR or ADDR=POWER with a whole power, not "${text}"`);
     return { address, power: power === "" ? 1 : Number(power) };
   });
 }
@@ -51,8 +58,15 @@ async function write(file: string, text: string, force: boolean): Promise<void> 
     await writeFile(file, text, { flag: force ? "w" : "wx" });
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    if (code === "EEXIST") throw failure("FILE_EXISTS", `${file} exists already; choose another -o FILE, or replace it with --force`);
-    throw failure("FILE_UNWRITABLE", `cannot write ${file}: ${code === "ENOENT" ? "its directory does not exist" : message}`);
+    if (code === "EEXIST")
+      throw failure(
+        "FILE_EXISTS",
+        `${file} exists already; choose another -o FILE, or replace it with --force`,
+      );
+    throw failure(
+      "FILE_UNWRITABLE",
+      `cannot write ${file}: ${code === "ENOENT" ? "its directory does not exist" : message}`,
+    );
   }
 }
 
@@ -79,7 +93,10 @@ async function create(options: Options): Promise<void> {
   const json = primitives.specToJson(parsed.spec);
   await write(options.output, `${JSON.stringify(json, undefined, 2)}\n`, options.force === true);
   if (options.json) printJson({ file: options.output, genesis: json });
-  else printLine(`wrote ${options.output}: network ${json.name}; give it to every node with --genesis ${options.output}`);
+  else
+    printLine(
+      `wrote ${options.output}: network ${json.name}; give it to every node with --genesis ${options.output}`,
+    );
 }
 
 export function addGenesis(program: Command): void {
@@ -94,7 +111,11 @@ export function addGenesis(program: Command): void {
     .option("--adjust", "adjust the difficulty to the interval (default: fixed)")
     .option("--interval <time>", "time between blocks aimed at", duration, 2_000)
     .option("--reward <coins>", "coins per block", "50")
-    .option("--halving <blocks>", "blocks between halvings of the reward", integer(1, Number.MAX_SAFE_INTEGER))
+    .option(
+      "--halving <blocks>",
+      "blocks between halvings of the reward",
+      integer(1, Number.MAX_SAFE_INTEGER),
+    )
     .option("--alloc <addr=coins>", "coins from the start; may be given several times", collect(String))
     .option("--validator <addr[=power]>", "for engine vote; may be given several times", collect(String))
     .requiredOption("-o, --output <file>", "where to write it")

@@ -7,7 +7,9 @@ interface Options extends JsonOption {
 }
 
 export function addKey(program: Command): void {
-  const key = program.command("key").description("keys in a node's data directory (unencrypted, readable by you only)");
+  const key = program
+    .command("key")
+    .description("keys in a node's data directory (unencrypted, readable by you only)");
   key
     .command("new")
     .description("make a key")
@@ -30,6 +32,11 @@ export function addKey(program: Command): void {
       const keys = await openKeyStore(options).list();
       if (options.json) return printJson(keys);
       if (keys.length === 0) return printLine("no keys yet; make one with: cumulo key new NAME --data DIR");
-      printLine(await table(["NAME", "ADDRESS"], keys.map(({ name, address }) => [name, address])));
+      printLine(
+        await table(
+          ["NAME", "ADDRESS"],
+          keys.map(({ name, address }) => [name, address]),
+        ),
+      );
     });
 }

@@ -31,7 +31,10 @@ async function mineContinuously(options: Options): Promise<void> {
   }
   const result = await client.mining({ mode: "continuous", ...(hashRate === undefined ? {} : { hashRate }) });
   if (options.json) printJson(result);
-  else printLine(`mines continuously, at ${Math.round(result.mining.targetHashRate)} tries a second; stop it with: cumulo mine off`);
+  else
+    printLine(
+      `mines continuously, at ${Math.round(result.mining.targetHashRate)} tries a second; stop it with: cumulo mine off`,
+    );
 }
 
 async function mineOff(options: Options): Promise<void> {
@@ -50,13 +53,17 @@ export function addMine(program: Command): void {
     .addHelpText("after", "\nExamples:\n  cumulo mine 5\n  cumulo mine --every 2s\n  cumulo mine off")
     .action(async (what: string | undefined, options: Options) => {
       const continuous = options.every !== undefined || options.hashRate !== undefined;
-      if (options.every !== undefined && options.hashRate !== undefined) throw usageError("--every and --hash-rate say the same; give one");
-      if (continuous && what !== undefined && what !== "on") throw usageError(`give either "${what}" or --every and --hash-rate, not both`);
+      if (options.every !== undefined && options.hashRate !== undefined)
+        throw usageError("--every and --hash-rate say the same; give one");
+      if (continuous && what !== undefined && what !== "on")
+        throw usageError(`give either "${what}" or --every and --hash-rate, not both`);
       if (continuous || what === "on") return mineContinuously(options);
       if (what === "off") return mineOff(options);
       const count = /^\d{1,6}$/.test(what ?? "") ? Number(what) : 0;
       if (count < 1 || count > MAX_BLOCKS) {
-        throw usageError(`say how many blocks (1 to ${MAX_BLOCKS}), on, off or --every TIME; not "${what ?? ""}"`);
+        throw usageError(
+          `say how many blocks (1 to ${MAX_BLOCKS}), on, off or --every TIME${what === undefined ? "" : `; not "${what}"`}`,
+        );
       }
       if (options.timeout > 600_000) throw usageError("--timeout must be at most 10m");
       return mineBlocks(count, options);

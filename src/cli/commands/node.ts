@@ -30,6 +30,16 @@ const DEFAULT_LISTEN = "/ip4/127.0.0.1/tcp/0";
 /** A clean stop takes at most this long; then the process ends anyway, and the next start recovers. */
 const STOP_MS = 5_000;
 
+// Typed here until node/ is there.
+const NODE_MODULE = "../../node/index.ts" as string;
+interface RunningNode {
+  readonly api: string;
+  readonly multiaddrs: readonly string[];
+  readonly dataDir: string;
+  stop(): Promise<void>;
+  readonly done: Promise<void>;
+}
+
 async function readGenesis(file: string): Promise<string> {
   const { parseGenesis, specToJson } = await import("../../primitives/index.ts");
   let text: string;
@@ -37,7 +47,10 @@ async function readGenesis(file: string): Promise<string> {
     text = await readFile(file, "utf8");
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    throw failure("FILE_UNREADABLE", `cannot read the genesis file ${file}: ${code === "ENOENT" ? "it does not exist" : message}`);
+    throw failure(
+      "FILE_UNREADABLE",
+      `cannot read the genesis file ${file}: ${code === "ENOENT" ? "it does not exist" : message}`,
+    );
   }
   const parsed = parseGenesis(text);
   if (!parsed.ok) throw usageError(`${file}: ${parsed.problem}`);
@@ -46,14 +59,21 @@ async function readGenesis(file: string): Promise<string> {
 
 async function init({ data, genesis, json }: InitOptions): Promise<void> {
   const { devnetSpec, specToJson } = await import("../../primitives/index.ts");
-  const text = genesis === undefined ? `${JSON.stringify(specToJson(devnetSpec()), undefined, 2)}\n` : await readGenesis(genesis);
+  const text =
+    genesis === undefined
+      ? `${JSON.stringify(specToJson(devnetSpec()), undefined, 2)}\n`
+      : await readGenesis(genesis);
   const file = join(data, "genesis.json");
   try {
     await mkdir(data, { recursive: true, mode: 0o700 });
     await writeFile(file, text, { flag: "wx" });
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    if (code === "EEXIST") throw failure("DATA_EXISTS", `${data} is a node's directory or a file already; choose another --data DIR`);
+    if (code === "EEXIST")
+      throw failure(
+        "DATA_EXISTS",
+        `${data} is a node's directory or a file already; choose another --data DIR`,
+      );
     throw failure("FILE_UNWRITABLE", `cannot write ${file}: ${message}`);
   }
   const { name } = JSON.parse(text) as { name: string };
@@ -85,7 +105,7 @@ async function start(options: StartOptions): Promise<void> {
       throw usageError(`--reward-to must be a valid address (cum1...), not "${options.rewardTo}"`);
     }
   }
-  const { startNode } = await import("../../node/index.ts");
+  const { startNode } = (await import(NODE_MODULE)) as { startNode(options: object): Promise<RunningNode> };
   // Until the node stands, a signal simply ends the process: nothing is held that a crash could not leave as well.
   const node = await startNode({
     dataDir: options.data,
@@ -128,18 +148,52 @@ export function addNode(program: Command): void {
     .command("start")
     .description("run a node until it is interrupted")
     .requiredOption("--data <dir>", "its data directory; made if missing")
-    .option("--genesis <file>", "the network's rules (default: those in the directory, else the built-in devnet)")
-    .option("--listen <multiaddr>", `where peers reach it; may be given several times (default: ${DEFAULT_LISTEN})`, collect(multiaddr))
-    .option("--announce <multiaddr>", "address to tell peers instead; may be given several times", collect(multiaddr))
-    .option("--api <host:port>", "where the HTTP API is served (port 0: any free one)", hostPort, { host: "127.0.0.1", port: 7070 })
-    .option("--api-read <who>", "open: reading needs no token on any address; token: only on loopback", oneOf("open", "token"), "token")
-    .option("--token-file <file>", "the API's bearer token (default: api-token in the directory, made if missing)")
+    .option(
+      "--genesis <file>",
+      "the network's rules (default: those in the directory, else the built-in devnet)",
+    )
+    .option(
+      "--listen <multiaddr>",
+      `where peers reach it; may be given several times (default: ${DEFAULT_LISTEN})`,
+      collect(multiaddr),
+    )
+    .option(
+      "--announce <multiaddr>",
+      "address to tell peers instead; may be given several times",
+      collect(multiaddr),
+    )
+    .option("--api <host:port>", "where the HTTP API is served (port 0: any free one)", hostPort, {
+      host: "127.0.0.1",
+      port: 7070,
+    })
+    .option(
+      "--api-read <who>",
+      "open: reading needs no token on any address; token: only on loopback",
+      oneOf("open", "token"),
+      "token",
+    )
+    .option(
+      "--token-file <file>",
+      "the API's bearer token (default: api-token in the directory, made if missing)",
+    )
     .option("--peer <multiaddr>", "a peer to keep connected; may be given several times", collect(multiaddr))
     .option("--mine", "mine continuously")
-    .option("--hash-rate <n>", "tries a second (default: this node's share of one block an interval)", positive)
+    .option(
+      "--hash-rate <n>",
+      "tries a second (default: this node's share of one block an interval)",
+      positive,
+    )
     .option("--miners <n>", "miners that share the interval, for the default hash rate", integer(1, 10_000))
     .option("--reward-to <address>", "where rewards go (default: a key made in the directory)")
-    .option("--log-level <level>", "debug, info, warn, error or silent", oneOf("debug", "info", "warn", "error", "silent"), "info")
-    .addHelpText("after", "\nExample:\n  cumulo node start --data ./node2 --api 127.0.0.1:7071 --peer /ip4/127.0.0.1/tcp/4001 --mine")
+    .option(
+      "--log-level <level>",
+      "debug, info, warn, error or silent",
+      oneOf("debug", "info", "warn", "error", "silent"),
+      "info",
+    )
+    .addHelpText(
+      "after",
+      "\nExample:\n  cumulo node start --data ./node2 --api 127.0.0.1:7071 --peer /ip4/127.0.0.1/tcp/4001 --mine",
+    )
     .action(start);
 }

@@ -22,7 +22,9 @@ export function addPeers(program: Command): void {
         head === null ? "-" : String(head.height),
         problem ?? address ?? "-",
       ]);
-      printLine(await table(["PEER", "STATE", "DIRECTION", "CONFIGURED", "HEAD", "ADDRESS OR PROBLEM"], rows));
+      printLine(
+        await table(["PEER", "STATE", "DIRECTION", "CONFIGURED", "HEAD", "ADDRESS OR PROBLEM"], rows),
+      );
     });
 }
 
@@ -43,7 +45,9 @@ export function addPeer(program: Command): void {
     .addHelpText("after", "\nExample:\n  cumulo peer remove /ip4/127.0.0.1/tcp/4001 --data ./node2")
     .action(async (name: string, options: Options) => {
       if (!/^\/|^[1-9A-HJ-NP-Za-km-z]{20,80}$/.test(name)) {
-        throw usageError(`a peer is named by its multiaddr or its name as "cumulo peers" shows it, not "${name}"`);
+        throw usageError(
+          `a peer is named by its multiaddr or its name as "cumulo peers" shows it, not "${name}"`,
+        );
       }
       const removed = await (await openClient(options)).removePeer(name);
       if (options.json) printJson(removed);

@@ -23,7 +23,10 @@ export function describeReorg(reorg: Reorg): string {
   const who = cause.peer === null ? cause.message : `${cause.message} from ${shortPeer(cause.peer)}`;
   const when = new Date(reorg.startedMs).toISOString().slice(11, 23);
   return [
-    style("bold", `reorg ${reorg.id}: depth ${reorg.depth}, fork point ${forkPoint.height} ${shortId(forkPoint.id)}`),
+    style(
+      "bold",
+      `reorg ${reorg.id}: depth ${reorg.depth}, fork point ${forkPoint.height} ${shortId(forkPoint.id)}`,
+    ),
     `  out  ${reorg.blocksOut.length} blocks, head ${oldHead.height} ${shortId(oldHead.id)}, work ${formatWork(oldHead.work)}`,
     `  in   ${reorg.blocksIn.length} blocks, head ${newHead.height} ${shortId(newHead.id)}, work ${formatWork(newHead.work)}`,
     `  why  ${who}, at ${when}, took ${formatDuration(reorg.durationMs)}`,
@@ -44,8 +47,11 @@ export function addReorgs(program: Command): void {
       for (const reorg of items) {
         printLine(describeReorg(reorg));
         for (const fate of options.transactions ? reorg.transactions : []) {
-          const where = fate.fate === "mined" ? ` at ${fate.height}` : fate.fate === "dropped" ? ` by ${fate.rule}` : "";
-          printLine(`    ${fate.id}  ${fate.fate}${where}${fate.fate === "conflicted" ? ` with ${fate.by}` : ""}`);
+          const where =
+            fate.fate === "mined" ? ` at ${fate.height}` : fate.fate === "dropped" ? ` by ${fate.rule}` : "";
+          printLine(
+            `    ${fate.id}  ${fate.fate}${where}${fate.fate === "conflicted" ? ` with ${fate.by}` : ""}`,
+          );
         }
       }
     });

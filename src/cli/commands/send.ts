@@ -37,10 +37,13 @@ async function readTransfer(options: Options): Promise<Transfer> {
     const units = parseCoins(text);
     if (units !== undefined && units >= least) return units;
     const above = least > 0 ? " above 0" : "";
-    throw usageError(`${option} must be an amount in coins${above}, such as 1.5 (at most 8 decimals), not "${text}"`);
+    throw usageError(
+      `${option} must be an amount in coins${above}, such as 1.5 (at most 8 decimals), not "${text}"`,
+    );
   };
   const memo = new TextEncoder().encode(options.memo ?? "");
-  if (memo.length > MAX_MEMO_BYTES) throw usageError(`--memo must be at most ${MAX_MEMO_BYTES} bytes, not ${memo.length}`);
+  if (memo.length > MAX_MEMO_BYTES)
+    throw usageError(`--memo must be at most ${MAX_MEMO_BYTES} bytes, not ${memo.length}`);
   const amount = coins("--amount", options.amount, 1);
   const fee = options.fee === undefined ? undefined : coins("--fee", options.fee, 0);
   const to = await resolveAddress(options.to, options);
@@ -67,7 +70,11 @@ async function signTransfer(client: Client, transfer: Transfer): Promise<SealedT
         expiry: status.head.height + EXPIRY_BLOCKS,
         action: {
           selector: 0,
-          value: { to: decodeAddress(transfer.to) as Uint8Array, amount: transfer.amount, memo: transfer.memo },
+          value: {
+            to: decodeAddress(transfer.to) as Uint8Array,
+            amount: transfer.amount,
+            memo: transfer.memo,
+          },
         },
       },
       transfer.key,
@@ -108,14 +115,20 @@ export function addSend(program: Command): void {
     .option("--memo <text>", "up to 64 bytes, public")
     .option("--wait <depth>", "wait until it is mined and so many blocks deep", integer(1, 100_000))
     .option("--timeout <time>", "how long to wait", duration, 60_000)
-    .addHelpText("after", "\nExample:\n  cumulo send --from alice --to bob --amount 1.5 --wait 1 --data ./node1")
+    .addHelpText(
+      "after",
+      "\nExample:\n  cumulo send --from alice --to bob --amount 1.5 --wait 1 --data ./node1",
+    )
     .action(async (options: Options) => {
       const transfer = await readTransfer(options);
       const client = await openClient(options);
       const sealed = await signTransfer(client, transfer);
       await client.submit(sealed.bytes);
       if (options.wait !== undefined) await waitForDepth(client, sealed.txid, options.wait, options.timeout);
-      const { fate } = options.wait === undefined ? { fate: { state: "pending" as const } } : await client.transaction(sealed.txid);
+      const { fate } =
+        options.wait === undefined
+          ? { fate: { state: "pending" as const } }
+          : await client.transaction(sealed.txid);
       const { nonce, fee } = sealed.transaction.body;
       if (options.json) printJson({ id: sealed.txid, nonce, fee, fate });
       else printLine(`${sealed.txid}  ${describeFate(fate)}`);

@@ -6,7 +6,10 @@ import { fields, formatDuration, formatWork, printJson, printLine, shortId, styl
 function describeMining({ mining }: Status): string {
   if (!mining.on) return "off";
   const rate = Math.round(mining.hashRate).toLocaleString("en-US");
-  const limit = mining.mode === "continuous" ? `, aims at ${Math.round(mining.targetHashRate).toLocaleString("en-US")}` : "";
+  const limit =
+    mining.mode === "continuous"
+      ? `, aims at ${Math.round(mining.targetHashRate).toLocaleString("en-US")}`
+      : "";
   return `${mining.mode}, ${rate} tries a second${limit}`;
 }
 

@@ -27,12 +27,17 @@ async function showTransaction({ id, fate, transaction, events }: TransactionSta
       : [
           ["from", `${transaction.sender} (nonce ${transaction.nonce})`] as const,
           ["to", transaction.action.to] as const,
-          ["amount", `${formatCoins(transaction.action.amount)} coins, fee ${formatCoins(transaction.fee)}`] as const,
+          [
+            "amount",
+            `${formatCoins(transaction.action.amount)} coins, fee ${formatCoins(transaction.fee)}`,
+          ] as const,
           ["expires", `after height ${transaction.expiry}`] as const,
         ];
   printLine(fields([["transaction", id], ["fate", describeFate(fate)], ...body]));
   for (const { timeMs, what, block, height, rule, by } of events) {
-    const more = [height, block === undefined ? undefined : shortId(block), rule, by].filter((part) => part !== undefined);
+    const more = [height, block === undefined ? undefined : shortId(block), rule, by].filter(
+      (part) => part !== undefined,
+    );
     printLine(`  ${new Date(timeMs).toISOString().slice(11, 23)}  ${what} ${more.join(" ")}`.trimEnd());
   }
 }
@@ -43,7 +48,8 @@ export function addTx(program: Command): void {
     .argument("<id>", "transaction id")
     .addHelpText("after", `\nExample:\n  cumulo tx ${"5".repeat(64)}`)
     .action(async (id: string, options: Options) => {
-      if (!/^[0-9a-f]{64}$/.test(id)) throw usageError(`a transaction id has 64 lowercase hex digits, not "${id}"`);
+      if (!/^[0-9a-f]{64}$/.test(id))
+        throw usageError(`a transaction id has 64 lowercase hex digits, not "${id}"`);
       const transaction = await (await openClient(options)).transaction(id);
       return options.json ? printJson(transaction) : showTransaction(transaction);
     });
