@@ -22,10 +22,13 @@ export interface ClusterOptions {
   readonly logLevel?: string;
   /** Where the supervisor serves; 0 (default): any free port. */
   readonly port?: number;
+  /** Program and arguments before "node start"; default: this checkout's command line. */
+  readonly command?: readonly string[];
   /** Aborting before the cluster runs ends what was started. */
   readonly signal?: AbortSignal;
 }
 
+const CLI_MAIN = fileURLToPath(new URL("../cli/main.ts", import.meta.url));
 /** Starting all nodes and connecting them, at most. */
 const UP_MS = 120_000;
 /** A supervisor that is told to stop ends its nodes first. */
@@ -119,11 +122,7 @@ export async function startCluster(
     nodes,
     genesisFile: await prepareGenesis(directory, options.genesisFile),
     mine: options.mine === true,
-    command: [
-      process.execPath,
-      ...process.execArgv,
-      fileURLToPath(new URL("../cli/main.ts", import.meta.url)),
-    ],
+    command: options.command ?? [process.execPath, ...process.execArgv, CLI_MAIN],
     logLevel: options.logLevel ?? "info",
     port: options.port ?? 0,
   };
