@@ -150,9 +150,11 @@ export function runGossip(deps: GossipDeps, service: GossipSub, topics: Readonly
 
   router.addEventListener("gossipsub:message", ({ detail: { msg, msgId, propagationSource } }) => {
     const from = propagationSource.toString();
-    void judge(msg.topic, from, msg.data).then((verdict) => {
-      router.reportMessageValidationResult(msgId, from, verdict as TopicValidatorResult);
-    });
+    judge(msg.topic, from, msg.data)
+      .then((verdict) => router.reportMessageValidationResult(msgId, from, verdict as TopicValidatorResult))
+      .catch((error: unknown) =>
+        deps.logger.error({ topic: msg.topic, error }, "a gossip verdict was not taken"),
+      );
   });
 
   // When a peer's bytes cannot be read as frames, js-libp2p forgets the peer for gossip and keeps the connection: the
