@@ -187,6 +187,7 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
     protocols: () => protocols,
     ownStatus,
     onIdle: () => exchange.reconcileAll(),
+    onPeerReorg: (peer) => exchange.reconcile(peer),
   });
   const relay = createBlockRelay({
     chain,
