@@ -110,6 +110,7 @@ class PortOverLibp2p implements Libp2pNetwork {
     host.addEventListener("connection:open", ({ detail }) => this.#links.opened(detail));
     host.addEventListener("connection:close", ({ detail }) => this.#links.closed(detail));
     host.addEventListener("peer:identify", ({ detail }) => {
+      this.#gossip?.forgetDeadStream(detail.peerId.toString());
       this.#links.identified(detail.connection, detail.protocols);
     });
     try {
