@@ -61,7 +61,6 @@ export interface SyncPlanner {
   readonly progress: SyncProgress | undefined;
   /** The highest work that a connected peer claims. */
   readonly bestClaim: bigint;
-  statusOf(peer: string): PeerStatus | undefined;
   peerStatus(peer: string, status: PeerStatus): SyncEffect[];
   peerGone(peer: string): SyncEffect[];
   headers(peer: string, headers: readonly SealedHeader[], nowMs: number): SyncEffect[];
@@ -216,7 +215,6 @@ export function createSyncPlanner(rules: HeaderRules, chain: SyncChain): SyncPla
       for (const { work } of peers.values()) if (work > best) best = work;
       return best;
     },
-    statusOf: (peer) => peers.get(peer),
     peerStatus(peer, status) {
       if (peers.size >= MAX_PEERS && !peers.has(peer)) return [];
       peers.set(peer, status);
