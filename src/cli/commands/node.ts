@@ -30,16 +30,6 @@ const DEFAULT_LISTEN = "/ip4/127.0.0.1/tcp/0";
 /** A clean stop takes at most this long; then the process ends anyway, and the next start recovers. */
 const STOP_MS = 5_000;
 
-// Typed here until node/ is there.
-const NODE_MODULE = "../../node/index.ts" as string;
-interface RunningNode {
-  readonly api: string;
-  readonly multiaddrs: readonly string[];
-  readonly dataDir: string;
-  stop(): Promise<void>;
-  readonly done: Promise<void>;
-}
-
 async function readGenesis(file: string): Promise<string> {
   const { parseGenesis, specToJson } = await import("../../primitives/index.ts");
   let text: string;
@@ -105,7 +95,7 @@ async function start(options: StartOptions): Promise<void> {
       throw usageError(`--reward-to must be a valid address (cum1...), not "${options.rewardTo}"`);
     }
   }
-  const { startNode } = (await import(NODE_MODULE)) as { startNode(options: object): Promise<RunningNode> };
+  const { startNode } = await import("../../node/index.ts");
   // Until the node stands, a signal simply ends the process: nothing is held that a crash could not leave as well.
   const node = await startNode({
     dataDir: options.data,

@@ -5,8 +5,8 @@ import { describe, it } from "node:test";
 import { MAX_STREAMS, MAX_UNSENT_BYTES } from "../../../src/api/event-stream.ts";
 import { ServiceError } from "../../../src/api/index.ts";
 import { startApi, TOKEN } from "../../support/api-server.ts";
-import { eventually } from "../../support/real-time.ts";
 import { ID_A, ID_B, PEER, stubStatus } from "../../support/stub-node-service.ts";
+import { until } from "../../support/until.ts";
 
 const bearer = { authorization: `Bearer ${TOKEN}` };
 const json = { "content-type": "application/json" };
@@ -181,7 +181,7 @@ describe("API server", () => {
     const asked = fetch(`${url}/v1/mining`, init).catch(() => "gone");
     setTimeout(() => client.abort(), 50);
     assert.equal(await asked, "gone");
-    await eventually("the node is told", () => aborted || undefined);
+    await until("the node is told", () => aborted || undefined);
   });
 
   it("a busy port is an error that names it", async (t) => {
@@ -253,13 +253,13 @@ describe("event stream", () => {
       data: { peer: PEER, connected: true, reason: "x".repeat(256 * 1024) },
     };
     const before = received;
-    await eventually("the slow client is closed", () => {
+    await until("the slow client is closed", () => {
       node.emit(big);
       // The paused socket sees the close only when it reads, so the server's side is asked: it stops counting it.
       return slow.destroyed || closed || received - before > 8 * MAX_UNSENT_BYTES || undefined;
     });
     slow.resume();
-    await eventually("the slow client sees the end", () => closed || undefined);
+    await until("the slow client sees the end", () => closed || undefined);
     assert.ok(received > MAX_UNSENT_BYTES, "the good client went on");
     void reading;
   });

@@ -8,8 +8,8 @@ import { generateKey, signTransaction } from "../../../src/keys/index.ts";
 import { createSeededRandom } from "../../../src/ports/index.ts";
 import { ZERO_32 } from "../../../src/primitives/index.ts";
 import { startApi, TOKEN } from "../../support/api-server.ts";
-import { eventually } from "../../support/real-time.ts";
 import { ADDRESS, ID_A, ID_B, PEER, stubStatus } from "../../support/stub-node-service.ts";
+import { until } from "../../support/until.ts";
 
 const key = generateKey(createSeededRandom(1));
 const transfer = (nonce: number) =>
@@ -97,7 +97,7 @@ describe("client", () => {
     const reading = (async () => {
       for await (const event of createClient({ url }).events(stop.signal)) seen.push(event);
     })();
-    await eventually("the stream is open", () => {
+    await until("the stream is open", () => {
       node.emit({ type: "head", data: stubStatus.head });
       return seen.length > 0 || undefined;
     });

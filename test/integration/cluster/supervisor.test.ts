@@ -12,8 +12,8 @@ import {
   stopCluster,
 } from "../../../src/cluster/index.ts";
 import { endProcess, isAlive, type ProcessId } from "../../../src/cluster/processes.ts";
-import { eventually } from "../../support/real-time.ts";
-import { temporaryDirectory } from "../../support/temporary-directory.ts";
+import { temporaryDirectory } from "../../support/temp-dir.ts";
+import { until } from "../../support/until.ts";
 
 const fakeNode = [process.execPath, fileURLToPath(new URL("../../support/fake-node.ts", import.meta.url))];
 
@@ -136,13 +136,13 @@ describe("cluster supervisor", { timeout: 60_000 }, () => {
     const interrupt = new AbortController();
     const starting = start(interrupt.signal);
     starting.catch(() => {});
-    const file = await eventually("all nodes are spawned", async () => {
+    const file = await until("all nodes are spawned", async () => {
       const now = await readFileOf(directory).catch(() => undefined);
       return now?.nodes.length === 2 ? now : undefined;
     });
     interrupt.abort(new Error("interrupted"));
     await assert.rejects(starting, { message: "interrupted" });
-    await eventually("all are gone", () => allGone(processesOf(file)));
+    await until("all are gone", () => allGone(processesOf(file)));
   });
 
   it("nodes of a killed supervisor end by themselves, and down and up work again", async (t) => {
@@ -150,7 +150,7 @@ describe("cluster supervisor", { timeout: 60_000 }, () => {
     await start();
     const file = await readFileOf(directory);
     process.kill(file.supervisor.pid, "SIGKILL");
-    await eventually("no orphan is left", () => allGone(processesOf(file)));
+    await until("no orphan is left", () => allGone(processesOf(file)));
     await assert.rejects(createClusterClient(directory), {
       code: "CLUSTER_NOT_RUNNING",
       message: /cluster down/,
@@ -166,7 +166,7 @@ describe("cluster supervisor", { timeout: 60_000 }, () => {
     const second = (await readFileOf(directory)).nodes[1];
     assert.ok(second !== undefined);
     process.kill(second.process.pid, "SIGKILL");
-    const info = await eventually("it is shown", async () => {
+    const info = await until("it is shown", async () => {
       const now = await cluster.info();
       return now.nodes[1]?.state === "exited" ? now : undefined;
     });
