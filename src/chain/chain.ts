@@ -296,14 +296,15 @@ function createWriter(deps: WriterDeps): Chain & { resume(): Promise<void> } {
       const { id } = block.header;
       const refusal = checks.knownInvalid(id);
       if (refusal !== undefined) return { status: "refused", verdict: refusal };
-      if (tree.get(id) !== undefined) return known(id);
+      const waiting = queued.get(id);
+      // A block that waits, or whose batch is being written, may be in the tree already, but is not durable.
+      if (waiting === undefined && tree.get(id) !== undefined) return known(id);
       const verdict = checks.sanity(block);
       if (!verdict.ok) {
         // A header that fails is cheap to judge again; a body that belongs to its header and fails is not.
         if (!verdict.mutated && !verdict.code.startsWith("HDR")) checks.rememberInvalid(id, verdict);
         return { status: "refused", verdict };
       }
-      const waiting = queued.get(id);
       if (waiting !== undefined) return await waiting;
       if (queue.length >= MAX_QUEUED_BLOCKS || queuedBytes + block.bodyBytes.length > MAX_QUEUED_BYTES) {
         throw new ChainError("CHAIN_BUSY", `${queue.length} blocks are waiting to be imported; try again`);

@@ -12,7 +12,7 @@ import type { KeyValueStore, Write } from "../ports/index.ts";
 import { bytesToHex } from "../primitives/index.ts";
 import { decodeAccountRow, encodeAccountRow, encodeTotals, keys, tableRange } from "./schema.ts";
 
-/** Accounts kept in memory once read or written; about 200 bytes each. */
+/** Accounts kept in memory from one call to the next; about 200 bytes each. One call may need more than these. */
 const MAX_CACHED_ACCOUNTS = 100_000;
 /** Keys asked of the store in one call. */
 const READ_BATCH = 1_000;
@@ -47,13 +47,17 @@ export function createLedgerState(
   let totals = initial.totals;
 
   function remember(key: AccountKey, record: AccountRecord | undefined): void {
-    if (cache.size >= MAX_CACHED_ACCOUNTS && !cache.has(key)) {
-      const [oldest] = cache.keys();
-      if (oldest !== undefined) cache.delete(oldest);
-    }
-    // Deleting first moves the key to the young end: what a block needs is never evicted by the rest of that block.
+    // Deleting first moves the key to the young end.
     cache.delete(key);
     cache.set(key, record);
+  }
+
+  /** Only before anything is fetched: what one call asks for must all be there when it is used. */
+  function evict(): void {
+    for (const key of cache.keys()) {
+      if (cache.size <= MAX_CACHED_ACCOUNTS) return;
+      cache.delete(key);
+    }
   }
 
   function get(key: AccountKey): AccountRecord | undefined {
@@ -70,6 +74,7 @@ export function createLedgerState(
     tree,
     get,
     async prefetch(accountKeys) {
+      evict();
       const missing: AccountKey[] = [];
       for (const key of new Set(accountKeys)) {
         if (dirty.has(key)) continue;

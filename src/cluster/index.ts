@@ -7,6 +7,7 @@
  */
 export * from "./client.ts";
 export * from "./converge.ts";
+export * from "./demo/index.ts";
 export { stopCluster } from "./down.ts";
 export * from "./errors.ts";
 export * from "./load.ts";

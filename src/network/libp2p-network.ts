@@ -110,6 +110,7 @@ class PortOverLibp2p implements Libp2pNetwork {
     host.addEventListener("connection:open", ({ detail }) => this.#links.opened(detail));
     host.addEventListener("connection:close", ({ detail }) => this.#links.closed(detail));
     host.addEventListener("peer:identify", ({ detail }) => {
+      this.#gossip?.forgetDeadStream(detail.peerId.toString());
       this.#links.identified(detail.connection, detail.protocols);
     });
     try {
@@ -317,6 +318,9 @@ function dialError(address: string, error: unknown): NetworkError {
       return new NetworkError("NETWORK_ADDRESS_INVALID", `${address} cannot be dialled over TCP`, {
         cause: error,
       });
+    case "AbortError":
+    case "TimeoutError":
+      return new NetworkError("NETWORK_TIMEOUT", `nobody answered at ${address} in time`, { cause: error });
     default:
       return new NetworkError("NETWORK_DIAL_FAILED", `cannot connect to ${address}: ${message}`, {
         cause: error,

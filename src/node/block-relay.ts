@@ -1,5 +1,5 @@
 import { type Chain, STALE_BRANCH_BLOCKS } from "../chain/index.ts";
-import { checkHeaderSanity } from "../consensus/index.ts";
+import { checkHeaderSanity, type RuleCode } from "../consensus/index.ts";
 import type { Mempool } from "../mempool/index.ts";
 import { type CompactBlock, MAX_TRANSACTIONS_PER_REQUEST, type Protocols } from "../network/index.ts";
 import type { Clock, GossipVerdict, Logger } from "../ports/index.ts";
@@ -15,6 +15,7 @@ import {
   leavesRoot,
   type SealedTransaction,
 } from "../primitives/index.ts";
+import type { Punish } from "./punish.ts";
 
 /** Announced blocks that are being put together at the same time; beyond that a sync fetches them. */
 const MAX_REBUILDING = 64;
@@ -25,6 +26,7 @@ export interface BlockRelayDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly protocols: () => Protocols;
+  readonly punish: Punish;
   /** The peer has something that we cannot place: ask where it stands, and sync. */
   readonly askStatus: (peer: string) => void;
 }
@@ -73,7 +75,8 @@ export function createBlockRelay(deps: BlockRelayDeps): BlockRelay {
       const source = { peer: from, message: "gossip" as const, receivedMs };
       const result = await chain.import(assembleBlock(compact.header, body), source);
       if (result.status !== "refused") return;
-      const { code, detail, permanence } = result.verdict;
+      const { code, detail, permanence, mutated } = result.verdict;
+      if (mutated) return deps.punish(from, `sent a body that is not its header's: ${code}`);
       logger.info({ block: id, peer: from, code, detail }, "a gossiped block was refused");
       if (permanence === "transient") deps.askStatus(from);
     } catch (error) {
@@ -84,14 +87,23 @@ export function createBlockRelay(deps: BlockRelayDeps): BlockRelay {
     }
   }
 
+  /** The rule that anybody who passed the announcement on had to check, and that it breaks. */
+  function forwarderFault({ header, leaves, engineData }: CompactBlock): RuleCode | undefined {
+    const sanity = checkHeaderSanity({ spec, chainId }, header);
+    if (!sanity.ok) return sanity.code;
+    if (!equalBytes(leavesRoot(leaves), header.header.core.transactionsRoot)) return "BLK-02";
+    return spec.engine === "pow" && engineData.length > 0 ? "BLK-05" : undefined;
+  }
+
   return {
     async announced(from, compact) {
       const { header } = compact;
       const { core } = header.header;
-      const sanity = checkHeaderSanity({ spec, chainId }, header);
-      if (!sanity.ok) return "reject";
-      if (!equalBytes(leavesRoot(compact.leaves), core.transactionsRoot)) return "reject";
-      if (spec.engine === "pow" && compact.engineData.length > 0) return "reject";
+      const fault = forwarderFault(compact);
+      if (fault !== undefined) {
+        deps.punish(from, `gossiped a block against rule ${fault}`);
+        return "reject";
+      }
       if (chain.tree.get(header.id) !== undefined || chain.checks.knownInvalid(header.id) !== undefined)
         return "ignore";
       const context = chain.checks.context(header);

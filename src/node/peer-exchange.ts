@@ -32,6 +32,8 @@ export interface PeerExchange {
   connected(peer: string): void;
   /** Tells all peers our head soon. */
   headChanged(): void;
+  /** Compares mempools with one peer. */
+  reconcile(peer: string): void;
   /** After a sync or a reorg: heads and mempools with everybody. */
   reconcileAll(): void;
   stop(): void;
@@ -108,6 +110,7 @@ export function createPeerExchange(deps: PeerExchangeDeps): PeerExchange {
   return {
     connected: (peer) => void meet(peer),
     headChanged: tellSoon,
+    reconcile: (peer) => void reconcile(peer),
     reconcileAll() {
       for (const peer of peers()) void meet(peer);
     },

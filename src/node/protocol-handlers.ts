@@ -3,6 +3,7 @@ import type { ProtocolHandlers, Status } from "../network/index.ts";
 import type { BlockId, SealedHeader } from "../primitives/index.ts";
 import { decodeHeader } from "../primitives/index.ts";
 import type { BlockRelay } from "./block-relay.ts";
+import type { Punish } from "./punish.ts";
 import type { SyncDriver } from "./sync-driver.ts";
 import type { TransactionPool } from "./transaction-pool.ts";
 
@@ -12,16 +13,12 @@ export interface ProtocolHandlersDeps {
   readonly sync: SyncDriver;
   readonly relay: BlockRelay;
   readonly ownStatus: () => Status;
+  readonly punish: Punish;
 }
 
 /** What this node answers its peers: read from the chain and the mempool as they are. */
-export function createProtocolHandlers({
-  chain,
-  pool,
-  sync,
-  relay,
-  ownStatus,
-}: ProtocolHandlersDeps): ProtocolHandlers {
+export function createProtocolHandlers(deps: ProtocolHandlersDeps): ProtocolHandlers {
+  const { chain, pool, sync, relay, ownStatus, punish } = deps;
   /** The newest locator id on our best chain, else genesis. */
   function commonHeight(locator: readonly BlockId[]): number {
     for (const id of locator) {
@@ -66,9 +63,13 @@ export function createProtocolHandlers({
       return leaves.sort().slice(0, limit);
     },
     transaction: (_peer, leaf) => pool.mempool.getByLeaf(leaf) ?? pool.recentlyMined(leaf),
-    async gossipedTransactions(_from, transactions) {
+    async gossipedTransactions(from, transactions) {
       const judged = await pool.admit(transactions);
-      if (judged.some(({ senderAtFault }) => senderAtFault)) return "reject";
+      const fault = judged.find(({ senderAtFault }) => senderAtFault);
+      if (fault?.admission.status === "refused") {
+        punish(from, `gossiped a transaction against rule ${fault.admission.rule}`);
+        return "reject";
+      }
       // One stale transaction does not hold back the rest; a batch with nothing new in it need not go on.
       return judged.some(({ admission }) => admission.status === "pending") ? "accept" : "ignore";
     },

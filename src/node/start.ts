@@ -26,6 +26,7 @@ import { createMining } from "./mining.ts";
 import { NodeError, type NodeOptions } from "./options.ts";
 import { createPeerExchange } from "./peer-exchange.ts";
 import { createProtocolHandlers } from "./protocol-handlers.ts";
+import { createPunish } from "./punish.ts";
 import { createNodeService } from "./service.ts";
 import { createSyncDriver } from "./sync-driver.ts";
 import { createTransactionPool } from "./transaction-pool.ts";
@@ -187,9 +188,12 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
     protocols: () => protocols,
     ownStatus,
     onIdle: () => exchange.reconcileAll(),
+    onPeerReorg: (peer) => exchange.reconcile(peer),
   });
+  const punish = createPunish({ network, logger });
   const relay = createBlockRelay({
     chain,
+    punish,
     mempool: pool.mempool,
     clock,
     logger,
@@ -199,7 +203,7 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
   const protocols = createProtocols(
     { network, clock, timers, logger },
     { chain: genesis.block.header.id },
-    createProtocolHandlers({ chain, pool, sync, relay, ownStatus }),
+    createProtocolHandlers({ chain, pool, sync, relay, ownStatus, punish }),
   );
   const exchange = createPeerExchange({
     network,
@@ -253,8 +257,8 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
   });
   events.attach(chain, network, service);
 
-  await network.start();
   shutdown.add("network", () => network.stop());
+  await network.start();
   shutdown.add("protocols", () => protocols.stop());
   shutdown.add("exchange", () => exchange.stop());
   shutdown.add("sync", () => sync.stop());

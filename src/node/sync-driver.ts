@@ -4,6 +4,9 @@ import type { Clock, Logger, Network } from "../ports/index.ts";
 import { assembleBlock, decodeBody } from "../primitives/index.ts";
 import { createSyncPlanner, type ImportOutcome, type SyncEffect, type SyncPlanner } from "../sync/index.ts";
 
+/** Statuses kept: far above any connection limit, so that answers of peers long gone cannot pile up. */
+const MAX_STATUSES = 1_024;
+
 export interface SyncDriverDeps {
   readonly chain: Chain;
   readonly clock: Clock;
@@ -14,6 +17,8 @@ export interface SyncDriverDeps {
   readonly ownStatus: () => Status;
   /** A sync ended, whatever came of it. */
   readonly onIdle: () => void;
+  /** A peer that stood on another branch than ours has left it: it may have transactions back that we lack. */
+  readonly onPeerReorg: (peer: string) => void;
 }
 
 /** Runs the planner: carries out what it asks for, and tells it how that ended. */
@@ -51,8 +56,12 @@ export function createSyncDriver(deps: SyncDriverDeps): SyncDriver {
   let wasSyncing = false;
 
   function takeStatus(peer: string, status: Status): void {
+    const before = statuses.get(peer);
+    if (before === undefined && statuses.size >= MAX_STATUSES) return;
     statuses.set(peer, status);
     run(planner.peerStatus(peer, status));
+    const hasMoved = before !== undefined && before.head !== status.head;
+    if (hasMoved && !chain.isConnected(before.head)) deps.onPeerReorg(peer);
   }
 
   function run(effects: readonly SyncEffect[]): void {

@@ -5,11 +5,12 @@ import type {
   Fate,
   Head,
   Reorg,
+  ReorgFate,
   Tip,
   TransactionEvent,
 } from "../api/index.ts";
 import { transactionToJson } from "../api/index.ts";
-import type { Chain, ReorgRecord, StoredBlock } from "../chain/index.ts";
+import type { Chain, ReorgRecord, StoredBlock, TransactionFate } from "../chain/index.ts";
 import { formatWork, type TreeBlock } from "../consensus/index.ts";
 import type { TransactionHappening } from "../mempool/index.ts";
 import { type Block, type BlockId, bytesToHex, decodeHeader, encodeAddress } from "../primitives/index.ts";
@@ -104,20 +105,16 @@ export async function reorgView(chain: Chain, record: ReorgRecord): Promise<Reor
     receivedMs: record.receivedMs,
     startedMs: record.startedMs,
     durationMs: record.durationMs,
-    transactions: record.transactions.map((fate) => {
-      const { txid: id } = fate;
-      switch (fate.fate) {
-        case "returned":
-          return { id, fate: "returned" };
-        case "mined":
-          return { id, fate: "mined", block: fate.block, height: chain.tree.get(fate.block)?.height ?? 0 };
-        case "conflicted":
-          return { id, fate: "conflicted", by: fate.by };
-        case "dropped":
-          return { id, fate: "dropped", rule: fate.rule };
-      }
-    }),
+    transactions: record.transactions.map((fate) => reorgFateView(chain, fate)),
   };
+}
+
+function reorgFateView(chain: Chain, fate: TransactionFate): ReorgFate {
+  const { txid: id } = fate;
+  if (fate.fate === "returned") return { id, fate: "returned" };
+  if (fate.fate === "conflicted") return { id, fate: "conflicted", by: fate.by };
+  if (fate.fate === "dropped") return { id, fate: "dropped", rule: fate.rule };
+  return { id, fate: "mined", block: fate.block, height: chain.tree.get(fate.block)?.height ?? 0 };
 }
 
 export function minedFate(chain: Chain, block: BlockId): Fate {

@@ -5,18 +5,21 @@ import {
   createSignatureVerifier,
   type ImportResult,
   openChain,
+  type SignatureVerifier,
 } from "../../src/chain/index.ts";
 import { tasks } from "../../src/keys/verify-tasks.ts";
-import type { Genesis } from "../../src/ledger/index.ts";
+import { applyBlock, type Genesis } from "../../src/ledger/index.ts";
 import {
   createInlineWorkerPool,
   createManualClock,
   createMemoryStore,
   type KeyValueStore,
+  type Logger,
   type ManualClock,
   silentLogger,
 } from "../../src/ports/index.ts";
 import type { Block } from "../../src/primitives/index.ts";
+import { referenceStateRoot } from "./block-builder.ts";
 
 export const fromPeer = (peer = "peer"): BlockSource => ({ peer, message: "sync", receivedMs: 0 });
 
@@ -24,6 +27,8 @@ export interface OpenOptions {
   readonly store?: KeyValueStore;
   readonly clock?: ManualClock;
   readonly settle?: ChainDeps["settle"];
+  readonly signatures?: SignatureVerifier;
+  readonly logger?: Logger;
 }
 
 /** A chain over real code with an in-memory store and a clock far ahead of the test blocks' timestamps. */
@@ -32,8 +37,8 @@ export async function openTestChain(genesis: Genesis, options: OpenOptions = {})
     store: options.store ?? createMemoryStore(),
     genesis,
     clock: options.clock ?? createManualClock(genesis.spec.genesisTimestampMs + 365 * 86_400_000),
-    logger: silentLogger,
-    signatures: createSignatureVerifier(createInlineWorkerPool(tasks)),
+    logger: options.logger ?? silentLogger,
+    signatures: options.signatures ?? createSignatureVerifier(createInlineWorkerPool(tasks)),
     node: "test",
     settle: options.settle ?? (async () => []),
   });
@@ -44,4 +49,57 @@ export async function importAll(chain: Chain, blocks: readonly Block[]): Promise
   const results: ImportResult[] = [];
   for (const block of blocks) results.push(await chain.import(block, fromPeer()));
   return results;
+}
+
+/** A signature verifier that counts what it was asked, over the real one. */
+export function createCountingVerifier(): SignatureVerifier & { asked: number } {
+  const real = createSignatureVerifier(createInlineWorkerPool(tasks));
+  const counting = {
+    asked: 0,
+    async findInvalid(transactions: Parameters<SignatureVerifier["findInvalid"]>[0]) {
+      counting.asked += 1;
+      return await real.findInvalid(transactions);
+    },
+  };
+  return counting;
+}
+
+/** How an import went, in one word: a status, or the rule that refused. */
+export const outcome = (result: ImportResult): string =>
+  result.status === "refused"
+    ? `${result.verdict.code} ${result.verdict.mutated === true ? "mutated" : result.verdict.permanence}`
+    : result.status;
+
+/** Imports one block and says how it went. */
+export async function importOne(
+  chain: Chain,
+  block: Block,
+  source: BlockSource = fromPeer(),
+): Promise<string> {
+  return outcome(await chain.import(block, source));
+}
+
+/** The outcome of a replay of the best chain from genesis, with nothing of the database but the blocks. */
+export async function replayedRoot(chain: Chain): Promise<Uint8Array> {
+  const accounts = new Map(chain.genesis.state.accounts.map((account) => [account.key, account]));
+  let totals = chain.genesis.state.totals;
+  for (let height = 1; height <= chain.head.height; height++) {
+    const block = await chain.blocks.block(chain.idAt(height) ?? "");
+    if (block === undefined) throw new Error(`the block at height ${height} is missing`);
+    const execution = applyBlock(chain.genesis.spec, accounts, totals, block);
+    if (!execution.ok) throw new Error(`height ${height}: ${execution.detail}`);
+    for (const account of execution.change.accounts) accounts.set(account.key, account);
+    totals = execution.change.totals;
+  }
+  return referenceStateRoot(
+    [...accounts.values()].sort((a, b) => a.index - b.index),
+    totals,
+  );
+}
+
+/** The state root that the head's header names. */
+export async function headStateRoot(chain: Chain): Promise<Uint8Array> {
+  const header = await chain.blocks.header(chain.head.id);
+  if (header === undefined) throw new Error("the head is not stored");
+  return header.header.core.stateRoot;
 }

@@ -17,7 +17,7 @@ const MAX_INTERVALS = 6;
  *
  * `fixed`: the genesis difficulty. `adjusting`: WTEMA, next = floor(d * N*T / (N*T + t - T)) in integers, where d is the
  * parent's difficulty, T the interval, N the smoothing, and t the parent's timestamp minus the grandparent's, clamped to
- * [1 ms, 6T]; never below the genesis difficulty. Block 1 has the genesis difficulty. (J. Toomim and others' comparison
+ * [1 ms, 6T]; never below the genesis difficulty. Block 1 has the genesis difficulty; under `vote` every block has 1. (J. Toomim and others' comparison
  * of difficulty algorithms for Bitcoin Cash, 2020, describes WTEMA.)
  */
 export function nextDifficulty(
@@ -26,7 +26,7 @@ export function nextDifficulty(
   grandparent: DifficultyAncestor | undefined,
 ): bigint {
   const minimum = genesisDifficulty(spec);
-  if (spec.difficultyMode === "fixed" || grandparent === undefined) return minimum;
+  if (spec.engine === "vote" || spec.difficultyMode === "fixed" || grandparent === undefined) return minimum;
   const tookMs = Math.min(
     Math.max(parent.timestampMs - grandparent.timestampMs, 1),
     MAX_INTERVALS * spec.intervalMs,

@@ -152,3 +152,38 @@ test("200 connects and disconnects leave nothing behind", { timeout: 60_000 }, a
   await a.stop();
   assert.equal(timers.pending, 0);
 });
+
+test("a connection that ends while gossip is starting leaves the next one with gossip both ways", async () => {
+  const heard = { a: 0, b: 0 };
+  const [a, b] = [await create(), await create()];
+  a.subscribe(TOPIC, 1_000, async () => {
+    heard.a++;
+    return "accept";
+  });
+  b.subscribe(TOPIC, 1_000, async () => {
+    heard.b++;
+    return "accept";
+  });
+  await a.start();
+  await b.start();
+  for (let round = 0; round < 40; round++) {
+    await b.dial(addressOf(a));
+    // Somewhere in the few milliseconds in which the streams are opened.
+    for (let turn = 0; turn < round % 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+    await (round % 2 === 0 ? a.refuse(b.self) : b.refuse(a.self));
+    a.allow(b.self);
+    b.allow(a.self);
+    await until("both let go", () => !knows(a, b) && !knows(b, a));
+    if (round % 4 !== 3) continue;
+    await b.dial(addressOf(a));
+    Object.assign(heard, { a: 0, b: 0 });
+    let attempt = 0;
+    await until(`both were heard after round ${round}`, () => {
+      if (heard.a > 0 && heard.b > 0) return true;
+      if (attempt++ % 10 === 0) for (const node of [a, b]) void node.publish(TOPIC, randomBytes(20));
+      return false;
+    });
+    await b.disconnect(a.self, "for the test");
+    await until("both let go", () => !knows(a, b) && !knows(b, a));
+  }
+});

@@ -1,0 +1,199 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { decodeBody, decodeHeader, decodeTransaction } from "../../src/primitives/index.ts";
+import * as chain from "../support/reference-chain.ts";
+import * as codec from "../support/reference-codec.ts";
+import { currentVectors } from "./generate.ts";
+
+/** Frozen files, compared twice: with what our code says, and with what the formats say when written by hand. */
+const frozen = <T>(name: string): T[] =>
+  JSON.parse(readFileSync(new URL(`${name}.json`, import.meta.url), "utf8")) as T[];
+const { fromHex, toHex } = codec;
+
+test("our code still gives every frozen vector", () => {
+  for (const [name, content] of Object.entries(currentVectors())) {
+    const expected = frozen(name.replace(".json", ""));
+    assert.ok(expected.length > 0);
+    assert.deepEqual(JSON.parse(JSON.stringify(content)), expected, name);
+  }
+});
+
+interface SpecVector {
+  readonly given: Partial<chain.WholeGenesis>;
+  readonly whole: chain.WholeGenesis;
+  readonly specRoot: string;
+  readonly stateRoot: string;
+  readonly genesisHeader: string;
+  readonly genesisBody: string;
+  readonly chainId: string;
+}
+
+test("spec roots, genesis headers and chain ids by hand", () => {
+  for (const vector of frozen<SpecVector>("chain-spec")) {
+    const { whole } = vector;
+    assert.equal(toHex(chain.specRoot(whole)), vector.specRoot);
+    assert.equal(toHex(chain.genesisHeader(whole).core.stateRoot), vector.stateRoot);
+    assert.equal(toHex(chain.genesisBytes(whole)), vector.genesisHeader);
+    assert.equal(toHex(codec.blockBodyBytes([], new Uint8Array())), vector.genesisBody);
+    assert.equal(toHex(chain.chainId(whole)), vector.chainId);
+    for (const [key, value] of Object.entries(vector.given)) {
+      if (key !== "allocations" && key !== "validators")
+        assert.deepEqual(Reflect.get(whole, key), value, key);
+    }
+  }
+});
+
+interface HeaderVector {
+  readonly core: Record<string, string | number>;
+  readonly nonce: number;
+  readonly bytes: string;
+  readonly coreRoot: string;
+  readonly id: string;
+}
+
+test("header bytes, core roots and ids by hand", () => {
+  for (const { core, nonce, bytes, coreRoot, id } of frozen<HeaderVector>("header")) {
+    const fields = Object.entries(core).map(([name, value]) => {
+      if (name === "difficulty") return [name, BigInt(value)];
+      return [name, typeof value === "string" ? fromHex(value) : value];
+    });
+    const header = { core: Object.fromEntries(fields) as codec.PlainHeader["core"], nonce };
+    assert.equal(toHex(codec.headerBytes(header)), bytes);
+    assert.equal(toHex(codec.headerId(header)), id);
+    assert.equal(toHex(codec.sha256(fromHex(coreRoot), codec.uintRoot(nonce))), id);
+    assert.equal(decodeHeader(fromHex(bytes))?.id, id);
+  }
+});
+
+interface TransactionVector {
+  readonly seed: string;
+  readonly recipientSeed: string;
+  readonly chain: string;
+  readonly amount: number;
+  readonly nonce: number;
+  readonly fee: number;
+  readonly expiry: number;
+  readonly memo: string;
+  readonly sender: string;
+  readonly recipient: string;
+  readonly bytes: string;
+  readonly txid: string;
+  readonly leaf: string;
+  readonly signingMessage: string;
+  readonly signature: string;
+}
+
+test("transaction bytes, ids, leaves and signatures by hand, the keys and signatures by OpenSSL", () => {
+  for (const vector of frozen<TransactionVector>("transaction")) {
+    const key = chain.opensslKey(fromHex(vector.seed));
+    const to = chain.opensslKey(fromHex(vector.recipientSeed)).publicKey;
+    assert.equal(chain.address(key.publicKey), vector.sender);
+    assert.equal(chain.address(to), vector.recipient);
+    const memo = new TextEncoder().encode(vector.memo);
+    const body = { ...vector, chain: fromHex(vector.chain), sender: key.publicKey, to, memo };
+    const txid = codec.sha256(codec.transactionBodyBytes(body));
+    assert.equal(toHex(txid), vector.txid);
+    assert.equal(toHex(chain.signingMessage(txid)), vector.signingMessage);
+    const signature = key.sign(chain.signingMessage(txid));
+    assert.equal(toHex(signature), vector.signature);
+    const bytes = codec.transactionBytes(body, signature);
+    assert.equal(toHex(bytes), vector.bytes);
+    assert.equal(toHex(codec.sha256(bytes)), vector.leaf);
+    assert.equal(decodeTransaction(bytes)?.leaf, vector.leaf);
+  }
+});
+
+test("body bytes and transactions roots by hand", () => {
+  interface Vector {
+    readonly transactions: string[];
+    readonly engineData: string;
+    readonly bytes: string;
+    readonly transactionsRoot: string;
+  }
+  for (const vector of frozen<Vector>("body")) {
+    const transactions = vector.transactions.map(fromHex);
+    const bytes = codec.blockBodyBytes(transactions, fromHex(vector.engineData));
+    assert.equal(toHex(bytes), vector.bytes);
+    const leaves = transactions.map((transaction) => codec.sha256(transaction));
+    assert.equal(toHex(codec.listRoot(leaves, 16)), vector.transactionsRoot);
+    assert.equal(decodeBody(bytes)?.transactions.length, transactions.length);
+  }
+});
+
+test("state roots by hand", () => {
+  interface Vector {
+    readonly accounts: chain.PlainAccount[];
+    readonly issued: number;
+    readonly burned: number;
+    readonly root: string;
+  }
+  for (const { accounts, issued, burned, root } of frozen<Vector>("state")) {
+    assert.equal(toHex(chain.stateRoot(accounts, issued, burned)), root);
+  }
+});
+
+test("difficulty sequences by big integers", () => {
+  interface Vector {
+    readonly smoothing: number;
+    readonly intervalMs: number;
+    readonly difficultyBits: number;
+    readonly gapsMs: number[];
+    readonly difficulties: string[];
+  }
+  for (const { smoothing, intervalMs, difficultyBits, gapsMs, difficulties } of frozen<Vector>(
+    "difficulty",
+  )) {
+    const [N, T, least] = [BigInt(smoothing), BigInt(intervalMs), 2n ** BigInt(difficultyBits)];
+    let difficulty = least;
+    difficulties.forEach((expected, i) => {
+      // Block 1 has the genesis difficulty; block i + 1 looks at the gap that its parent, block i, left.
+      if (i > 0) {
+        const gap = BigInt(gapsMs[i - 1] ?? 0);
+        const took = gap < 1n ? 1n : gap > 6n * T ? 6n * T : gap;
+        const next = (difficulty * N * T) / (N * T + took - T);
+        difficulty = next < least ? least : next > 2n ** 128n - 1n ? 2n ** 128n - 1n : next;
+      }
+      assert.equal(difficulty.toString(), expected, `block ${i + 1}`);
+    });
+  }
+});
+
+test("rewards and targets by big integers", () => {
+  interface Reward {
+    readonly reward: number;
+    readonly halvingInterval: number;
+    readonly heights: number[];
+    readonly rewards: number[];
+  }
+  for (const { reward, halvingInterval, heights, rewards } of frozen<Reward>("reward")) {
+    const expected = heights.map((height) => {
+      const halvings = (BigInt(height) - 1n) / BigInt(halvingInterval);
+      return halvings > 64n ? 0 : Number(BigInt(reward) >> halvings);
+    });
+    assert.deepEqual(rewards, expected);
+  }
+  interface Target {
+    readonly difficulty: string;
+    readonly work: string;
+    readonly target: string;
+  }
+  for (const { difficulty, work, target } of frozen<Target>("target")) {
+    const exact = 2n ** 256n / BigInt(difficulty);
+    const expected = exact === 2n ** 256n ? exact - 1n : exact;
+    assert.equal(target, expected.toString(16).padStart(64, "0"));
+    assert.equal(work, BigInt(difficulty).toString(16));
+  }
+});
+
+test("gossip message ids and addresses by hand", () => {
+  for (const { topic, data, id } of frozen<{ topic: string; data: string; id: string }>(
+    "gossip-message-id",
+  )) {
+    assert.equal(toHex(chain.gossipId(topic, fromHex(data))), id);
+  }
+  for (const { publicKey, address } of frozen<{ publicKey: string; address: string }>("address")) {
+    assert.equal(chain.address(fromHex(publicKey)), address);
+    assert.equal(toHex(chain.keyBehind(address)), publicKey);
+  }
+});
