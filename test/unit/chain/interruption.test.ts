@@ -64,10 +64,7 @@ function createSettler(): { settled: Settlement[]; settle: (settlement: Settleme
   };
 }
 
-async function live(
-  open: (life: Life) => Promise<Chain>,
-  groups: readonly (readonly Block[])[],
-): Promise<Life> {
+async function live(open: () => Promise<Chain>, groups: readonly (readonly Block[])[]): Promise<Life> {
   const life: Life = { acknowledged: new Set(), heads: [] };
   let chain: Chain;
   try {
