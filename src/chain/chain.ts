@@ -110,7 +110,7 @@ export async function openChain(deps: ChainDeps): Promise<Chain> {
   const emitter = createEmitter<ChainEvents>((error) =>
     logger.error({ error }, "a listener of chain events failed"),
   );
-  const publisher = await createPublisher({ ...deps, tree, state, connector, emitter }, recovered.head);
+  const publisher = await createPublisher({ ...deps, tree, state, connector, emitter });
   const chain = createWriter({ ...deps, recovered, state, blocks, connector, checks, emitter, publisher });
   await chain.resume();
   return chain;

@@ -2,6 +2,7 @@ import { createForkTree, type ForkTree, type TreeBlock } from "../consensus/inde
 import {
   type AccountRecord,
   applyBlock,
+  createStateTree,
   encodeUndo,
   type Genesis,
   type LedgerTotals,
@@ -11,7 +12,7 @@ import type { KeyValueStore, Logger, Write } from "../ports/index.ts";
 import { type BlockId, bytesToHex, equalBytes, HeaderSsz, hexToBytes, ZERO_32 } from "../primitives/index.ts";
 import { createBlockStore } from "./block-store.ts";
 import { ChainError } from "./errors.ts";
-import { checkJournal, createJournal, headOf, type JournalCheck } from "./journal.ts";
+import { checkJournal, createJournal, headOf, type Journal, type JournalCheck } from "./journal.ts";
 import { createLedgerState, readAccounts } from "./ledger-state.ts";
 import {
   DERIVED_TABLES,
@@ -38,7 +39,7 @@ export interface RecoveredChain {
   readonly rebuilt: { readonly lostBatches: boolean; readonly replayed: number } | undefined;
 }
 
-/** Deletions per unsynced batch while a table is wiped. */
+/** Deletions per batch while a table is wiped. */
 const WIPE_BATCH = 10_000;
 /** Bytes of state, undo and index per batch during a replay. */
 const REPLAY_BATCH_BYTES = 8 * 1024 * 1024;
@@ -54,46 +55,57 @@ export async function recover(
   logger: Logger,
 ): Promise<RecoveredChain> {
   await checkIdentity(store, genesis);
-  let journal = await checkJournal(store);
+  const check = await checkJournal(store);
   const mark = await store.get(keys.meta("rebuild"));
-  let rebuilt: RecoveredChain["rebuilt"];
-  if (mark !== undefined || journal.stranded.length > 0 || journal.last === undefined) {
-    const isNew = mark === undefined && journal.last === undefined && journal.stranded.length === 0;
-    const target =
-      mark === undefined
-        ? journal.last === undefined
-          ? undefined
-          : headOf(journal.last.link)
-        : bytesToHex(mark);
-    if (!isNew) {
-      const fields = {
-        lostAfterBatch: journal.last?.sequence ?? 0,
-        strandedBatches: journal.stranded.length,
-      };
-      logger.warn(fields, "the database lost writes; rebuilding the state by replay");
-    }
-    await markRebuild(store, genesis, target ?? genesis.block.header.id, journal);
-    journal = await checkJournal(store);
-    const replayed = await rebuild(store, genesis, target ?? genesis.block.header.id, journal, logger);
-    journal = await checkJournal(store);
-    if (!isNew) rebuilt = { lostBatches: mark === undefined, replayed };
+  const isNew = mark === undefined && check.last === undefined && check.stranded.length === 0;
+  if (mark === undefined && check.last !== undefined && check.stranded.length === 0) {
+    const recovered = await load(store, genesis, logger);
+    if (recovered !== undefined) return { ...recovered, journal: check, rebuilt: undefined };
   }
-  const { tree, nextArrival } = await loadTree(store, genesis, logger, rebuilt !== undefined);
-  const headId = await store.get(keys.meta("head"));
-  const head = headId === undefined ? undefined : tree.get(bytesToHex(headId));
-  const totals = await store.get(keys.meta("totals"));
-  if (head === undefined || totals === undefined) {
-    throw new ChainError("CHAIN_CORRUPT", "the database names a head that it does not hold");
+  if (!isNew) {
+    const fields = { lostAfterBatch: check.last?.sequence ?? 0, strandedBatches: check.stranded.length };
+    logger.warn(fields, "the database lost writes; rebuilding the state by replay");
+  }
+  const lastHead = check.last === undefined ? genesis.block.header.id : headOf(check.last.link);
+  const target = mark === undefined ? lastHead : bytesToHex(mark);
+  const journal = createJournal(store, check);
+  await markRebuild(journal, genesis, target, check);
+  const rebuilt = await rebuild(store, genesis, target, journal, logger);
+  await removeLost(store, genesis, journal, rebuilt.head, logger);
+  await journal.commit(
+    [...identityWrites(genesis), { key: keys.meta("rebuild"), value: undefined }],
+    rebuilt.head,
+  );
+  const recovered = await load(store, genesis, logger);
+  if (recovered === undefined) {
+    throw new ChainError("CHAIN_CORRUPT", "the state does not fit the head, not even after a rebuild");
   }
   return {
-    tree,
-    head,
-    accounts: await readAccounts(store),
-    totals: decodeTotals(totals),
-    journal,
-    nextArrival,
-    rebuilt,
+    ...recovered,
+    journal: await checkJournal(store),
+    rebuilt: isNew ? undefined : { lostBatches: mark === undefined, replayed: rebuilt.replayed },
   };
+}
+
+/** Reads everything; `undefined` where the head is not there or the state is not the head's. */
+async function load(
+  store: KeyValueStore,
+  genesis: Genesis,
+  logger: Logger,
+): Promise<Omit<RecoveredChain, "journal" | "rebuilt"> | undefined> {
+  const [headId, totalsRow] = await store.getMany([keys.meta("head"), keys.meta("totals")]);
+  if (headId === undefined || totalsRow === undefined) return undefined;
+  const totals = decodeTotals(totalsRow);
+  const accounts = await readAccounts(store);
+  const header = await createBlockStore(store).header(bytesToHex(headId));
+  // Holes older than the checked window, and whatever else a disk does to a state: the header knows what it must be.
+  if (header === undefined || accounts.some(({ index }, i) => index !== i)) return undefined;
+  if (accounts.length !== totals.accounts) return undefined;
+  if (!equalBytes(createStateTree({ accounts, totals }).root, header.header.core.stateRoot)) return undefined;
+  const { tree, nextArrival, lost } = await readTree(store, genesis);
+  const head = tree.get(header.id);
+  if (lost.length > 0) logger.warn({ blocks: lost.length }, "stored blocks have no way to genesis");
+  return head === undefined || lost.length > 0 ? undefined : { tree, head, accounts, totals, nextArrival };
 }
 
 async function checkIdentity(store: KeyValueStore, genesis: Genesis): Promise<void> {
@@ -113,32 +125,39 @@ async function checkIdentity(store: KeyValueStore, genesis: Genesis): Promise<vo
   }
 }
 
-/** One synced batch that makes the rebuild restartable, and ends the old chain of batches at its last whole one. */
-async function markRebuild(
-  store: KeyValueStore,
-  genesis: Genesis,
-  target: BlockId,
-  journal: JournalCheck,
-): Promise<void> {
-  const writes: Write[] = [
+function identityWrites(genesis: Genesis): Write[] {
+  return [
     { key: keys.meta("schema"), value: numberBytes(SCHEMA_VERSION) },
     { key: keys.meta("chain"), value: genesis.chainId },
-    { key: keys.meta("rebuild"), value: hexToBytes(target) },
-    ...journal.stranded.map((sequence) => ({ key: keys.batch(sequence), value: undefined })),
   ];
-  await store.write(writes, { sync: true });
 }
 
-async function wipe(store: KeyValueStore): Promise<void> {
+/** One batch that makes the rebuild restartable, and ends the old chain of batches at its last whole one. */
+async function markRebuild(
+  journal: Journal,
+  genesis: Genesis,
+  target: BlockId,
+  { stranded }: JournalCheck,
+): Promise<void> {
+  const writes: Write[] = [
+    ...identityWrites(genesis),
+    { key: keys.meta("rebuild"), value: hexToBytes(target) },
+    ...stranded.map((sequence) => ({ key: keys.batch(sequence), value: undefined })),
+  ];
+  await journal.commit(writes, target);
+}
+
+/** Empties the derived tables. Like the replay it goes through the journal: a hole in a rebuild is a hole too. */
+async function wipe(store: KeyValueStore, journal: Journal, target: BlockId): Promise<void> {
   for (const table of DERIVED_TABLES) {
     let writes: Write[] = [];
     for await (const [key] of store.scan(tableRange(table))) {
       writes.push({ key, value: undefined });
       if (writes.length < WIPE_BATCH) continue;
-      await store.write(writes, { sync: false });
+      await journal.commit(writes, target);
       writes = [];
     }
-    await store.write(writes, { sync: false });
+    if (writes.length > 0) await journal.commit(writes, target);
   }
 }
 
@@ -165,13 +184,12 @@ async function rebuild(
   store: KeyValueStore,
   genesis: Genesis,
   target: BlockId,
-  check: JournalCheck,
+  journal: Journal,
   logger: Logger,
-): Promise<number> {
-  await wipe(store);
+): Promise<{ readonly head: BlockId; readonly replayed: number }> {
+  await wipe(store, journal, target);
   const blocks = createBlockStore(store);
   const path = await pathTo(store, genesis, target);
-  const journal = createJournal(store, check);
   const state = createLedgerState(store, { accounts: [], totals: { accounts: 0, issued: 0, burned: 0 } });
   state.tree.prepare(genesis.state).commit();
   const nothing = { accounts: 0, issued: 0, burned: 0 };
@@ -180,6 +198,7 @@ async function rebuild(
   let head = genesis.block.header.id;
   let writes: Write[] = genesisWrites(genesis);
   let pendingBytes = 0;
+  let replayed = 0;
   for (const id of path) {
     const block = await blocks.block(id);
     if (block === undefined) break;
@@ -196,21 +215,19 @@ async function rebuild(
       writes.push({ key: keys.transaction(txidBytes), value: encodePlace(block.header.idBytes, index) });
     });
     head = id;
+    replayed += 1;
     pendingBytes += undo.length + block.bodyBytes.length;
     if (pendingBytes > REPLAY_BATCH_BYTES) {
-      // Not through the journal: until the mark is gone these batches only have to be there at the end.
-      await store.write([...writes, ...state.drain()], { sync: false });
+      await journal.commit([...writes, ...state.drain()], head);
       logger.info({ height: core.height }, "rebuilding the state");
       writes = [];
       pendingBytes = 0;
     }
   }
+  // Also where there is no account at all, and so nothing to drain.
   const totals = { key: keys.meta("totals"), value: encodeTotals(state.totals) };
-  await journal.commit(
-    [...writes, ...state.drain(), totals, { key: keys.meta("rebuild"), value: undefined }],
-    head,
-  );
-  return path.length;
+  await journal.commit([...writes, ...state.drain(), totals], head);
+  return { head, replayed };
 }
 
 function genesisWrites({ block }: Genesis): Write[] {
@@ -230,12 +247,31 @@ function genesisWrites({ block }: Genesis): Write[] {
   ];
 }
 
-async function loadTree(
+interface StoredRow {
+  readonly block: Parameters<ForkTree["insert"]>[0];
+  readonly status: TreeBlock["status"];
+}
+
+/** Every stored block but genesis, parents before children. */
+async function readRows(store: KeyValueStore): Promise<StoredRow[]> {
+  const rows: StoredRow[] = [];
+  for await (const [key, value] of store.scan(tableRange("blocks"))) {
+    const { header, arrival, status } = decodeStoredBlock(value);
+    const { height, parent, timestampMs, difficulty } = HeaderSsz.deserialize(header).core;
+    if (height === 0) continue;
+    const id = bytesToHex(key.subarray(1));
+    rows.push({
+      block: { id, parent: bytesToHex(parent), height, timestampMs, difficulty, arrival },
+      status,
+    });
+  }
+  return rows.sort((a, b) => a.block.height - b.block.height || a.block.arrival - b.block.arrival);
+}
+
+async function readTree(
   store: KeyValueStore,
   genesis: Genesis,
-  logger: Logger,
-  bodiesMayBeLost: boolean,
-): Promise<{ tree: ForkTree; nextArrival: number }> {
+): Promise<{ tree: ForkTree; nextArrival: number; lost: BlockId[] }> {
   const { core } = genesis.block.header.header;
   const tree = createForkTree({
     id: genesis.block.header.id,
@@ -245,46 +281,39 @@ async function loadTree(
     difficulty: core.difficulty,
     arrival: 0,
   });
-  const rows: (Parameters<ForkTree["insert"]>[0] & { status: TreeBlock["status"] })[] = [];
-  for await (const [key, value] of store.scan(tableRange("blocks"))) {
-    const stored = decodeStoredBlock(value);
-    const header = HeaderSsz.deserialize(stored.header).core;
-    if (header.height === 0) continue;
-    const { height, timestampMs, difficulty } = header;
-    const id = bytesToHex(key.subarray(1));
-    rows.push({
-      id,
-      parent: bytesToHex(header.parent),
-      height,
-      timestampMs,
-      difficulty,
-      arrival: stored.arrival,
-      status: stored.status,
-    });
-  }
-  rows.sort((a, b) => a.height - b.height || a.arrival - b.arrival);
-  const lost = new Set<BlockId>();
-  if (bodiesMayBeLost) {
-    for (const { id } of rows) if ((await store.get(keys.body(id))) === undefined) lost.add(id);
-  }
-  const orphaned: Write[] = [];
+  const lost: BlockId[] = [];
   let nextArrival = 1;
-  for (const { status, ...row } of rows) {
-    nextArrival = Math.max(nextArrival, row.arrival + 1);
-    if (tree.get(row.parent) === undefined || lost.has(row.id)) {
-      // It, or its parent, was lost with a hole in the log; it comes back from peers.
-      orphaned.push(
-        { key: keys.block(row.id), value: undefined },
-        { key: keys.body(row.id), value: undefined },
-      );
+  for (const { block, status } of await readRows(store)) {
+    nextArrival = Math.max(nextArrival, block.arrival + 1);
+    if (tree.get(block.parent) === undefined) {
+      lost.push(block.id);
       continue;
     }
-    tree.insert(row, status === "valid" ? "valid" : "stored");
-    if (status === "invalid") tree.markInvalid(row.id);
+    tree.insert(block, status === "valid" ? "valid" : "stored");
+    if (status === "invalid") tree.markInvalid(block.id);
   }
-  if (orphaned.length > 0) {
-    logger.warn({ blocks: orphaned.length / 2 }, "removed stored blocks whose ancestors were lost");
-    await store.write(orphaned, { sync: true });
+  return { tree, nextArrival, lost };
+}
+
+/** Removes blocks that lost their body, or an ancestor, in a hole; they come back from peers. */
+async function removeLost(
+  store: KeyValueStore,
+  genesis: Genesis,
+  journal: Journal,
+  head: BlockId,
+  logger: Logger,
+): Promise<void> {
+  const whole = new Set([genesis.block.header.id]);
+  const writes: Write[] = [];
+  for (const { block } of await readRows(store)) {
+    const { id, parent } = block;
+    if (whole.has(parent) && (await store.get(keys.body(id))) !== undefined) {
+      whole.add(id);
+      continue;
+    }
+    writes.push({ key: keys.block(id), value: undefined }, { key: keys.body(id), value: undefined });
   }
-  return { tree, nextArrival };
+  if (writes.length === 0) return;
+  logger.warn({ blocks: writes.length / 2 }, "removed stored blocks whose data or ancestors were lost");
+  await journal.commit(writes, head);
 }
