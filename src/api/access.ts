@@ -35,7 +35,9 @@ const digest = (text: string): Buffer => createHash("sha256").update(text).diges
 export function createAccessCheck(options: AccessOptions): (request: FastifyRequest) => void {
   const expected = digest(options.token);
   const loopback = isLoopback(options.host);
-  const known = new Set(["localhost", "127.0.0.1", "::1", options.host, ...options.hostNames].map((n) => n.toLowerCase()));
+  const known = new Set(
+    ["localhost", "127.0.0.1", "::1", options.host, ...options.hostNames].map((n) => n.toLowerCase()),
+  );
   // A rebound name is never an IP literal, so where we serve other machines any literal will do.
   const isKnown = (name: string): boolean => known.has(name) || (!loopback && isIP(name) !== 0);
 
@@ -45,10 +47,18 @@ export function createAccessCheck(options: AccessOptions): (request: FastifyRequ
     // Digests have one length, so the comparison tells nothing about the token's.
     if (given !== undefined && timingSafeEqual(digest(given), expected)) return;
     if (authorization !== undefined) {
-      throw new ServiceError("TOKEN_WRONG", 401, "the bearer token is not this node's; it is in <data>/api-token");
+      throw new ServiceError(
+        "TOKEN_WRONG",
+        401,
+        "the bearer token is not this node's; it is in <data>/api-token",
+      );
     }
     if (request.method !== "GET" && request.method !== "HEAD") {
-      throw new ServiceError("TOKEN_REQUIRED", 401, "changing anything needs the bearer token in <data>/api-token");
+      throw new ServiceError(
+        "TOKEN_REQUIRED",
+        401,
+        "changing anything needs the bearer token in <data>/api-token",
+      );
     }
     const name = hostName(request.headers.host);
     if (name === undefined || !isKnown(name)) {
@@ -56,7 +66,11 @@ export function createAccessCheck(options: AccessOptions): (request: FastifyRequ
       throw new ServiceError("HOST_NOT_SERVED", 421, message);
     }
     if (!loopback && options.apiRead !== "open") {
-      throw new ServiceError("TOKEN_REQUIRED", 401, "reading on this address needs the bearer token in <data>/api-token");
+      throw new ServiceError(
+        "TOKEN_REQUIRED",
+        401,
+        "reading on this address needs the bearer token in <data>/api-token",
+      );
     }
   };
 }

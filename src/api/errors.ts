@@ -11,7 +11,10 @@ const FRAMEWORK_ERRORS: Readonly<Record<string, readonly [code: string, message:
     "CONTENT_TYPE_UNSUPPORTED",
     "the content type must be application/json, or application/octet-stream for one SSZ transaction",
   ],
-  FST_ERR_CTP_BODY_TOO_LARGE: ["BODY_TOO_LARGE", "the body is larger than this route allows; send less at a time"],
+  FST_ERR_CTP_BODY_TOO_LARGE: [
+    "BODY_TOO_LARGE",
+    "the body is larger than this route allows; send less at a time",
+  ],
   FST_ERR_CTP_EMPTY_JSON_BODY: ["BODY_INVALID", "the body is empty, but its content type promises JSON"],
   FST_ERR_CTP_INVALID_JSON_BODY: ["BODY_INVALID", "the body is not valid JSON"],
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: ["BODY_INVALID", "the body's length differs from its Content-Length"],
@@ -25,7 +28,9 @@ export const errorBody = (
   details: Readonly<Record<string, unknown>> = {},
 ): ErrorBody => ({ code, message, details: { ...details } });
 
-function describe(error: FastifyError | ServiceError): { readonly status: number; readonly body: ErrorBody } | undefined {
+function describe(
+  error: FastifyError | ServiceError,
+): { readonly status: number; readonly body: ErrorBody } | undefined {
   if (error instanceof ServiceError) {
     return { status: error.status, body: errorBody(error.code, error.message, error.details) };
   }
@@ -33,8 +38,12 @@ function describe(error: FastifyError | ServiceError): { readonly status: number
   if (status < 400 || status >= 500) return undefined;
   const known = FRAMEWORK_ERRORS[error.code ?? ""];
   if (known !== undefined) return { status, body: errorBody(...known) };
-  if (error instanceof SyntaxError) return { status, body: errorBody("BODY_INVALID", "the body is not valid JSON") };
-  return { status, body: errorBody("REQUEST_INVALID", `${STATUS_CODES[status] ?? "the request is not valid"}`) };
+  if (error instanceof SyntaxError)
+    return { status, body: errorBody("BODY_INVALID", "the body is not valid JSON") };
+  return {
+    status,
+    body: errorBody("REQUEST_INVALID", `${STATUS_CODES[status] ?? "the request is not valid"}`),
+  };
 }
 
 /** Answers every failure of a route; what nobody foresaw is logged whole and told as INTERNAL without details. */
@@ -64,10 +73,14 @@ export function installNotFound(app: FastifyInstance): void {
   });
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split("?")[0] ?? "";
-    const allowed = new Set(routes.filter(({ pattern }) => pattern.test(path)).flatMap(({ methods }) => methods));
+    const allowed = new Set(
+      routes.filter(({ pattern }) => pattern.test(path)).flatMap(({ methods }) => methods),
+    );
     const shown = path.slice(0, 120);
     if (allowed.size === 0) {
-      void reply.code(404).send(errorBody("ROUTE_NOT_FOUND", `nothing is served at ${shown}; /openapi.json lists the routes`));
+      void reply
+        .code(404)
+        .send(errorBody("ROUTE_NOT_FOUND", `nothing is served at ${shown}; /openapi.json lists the routes`));
       return;
     }
     const list = [...allowed].join(", ");

@@ -23,7 +23,10 @@ export interface EventStreams {
  * Sends events to many readers. Each event gets an id "<epoch>-<n>", n counting up; the epoch tells the runs of the
  * daemon apart.
  */
-export function createEventStreams(deps: { readonly timers: Timers }, options: { readonly epoch: string }): EventStreams {
+export function createEventStreams(
+  deps: { readonly timers: Timers },
+  options: { readonly epoch: string },
+): EventStreams {
   const open = new Set<ServerResponse>();
   let sequence = 0;
 

@@ -5,7 +5,9 @@
  * Invariants: every failure is `{ code, message, details }` without a stack trace; nothing changes without the token;
  * every request, body, list and event buffer has a bound.
  */
+export type { AccessOptions } from "./access.ts";
+export * from "./http-app.ts";
 export * from "./schemas/index.ts";
-export * from "./service.ts";
 export * from "./server.ts";
-export { transactionFromJson, transactionToJson, type ParsedTransaction } from "./transaction-json.ts";
+export * from "./service.ts";
+export { type ParsedTransaction, transactionFromJson, transactionToJson } from "./transaction-json.ts";

@@ -12,7 +12,8 @@ export interface ApiMetrics {
 export function createApiMetrics(node: NodeService): ApiMetrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const gauge = (name: string, help: string) => new Gauge({ name: `cumulo_${name}`, help, registers: [registry] });
+  const gauge = (name: string, help: string) =>
+    new Gauge({ name: `cumulo_${name}`, help, registers: [registry] });
   const height = gauge("head_height", "Height of the head");
   const peers = gauge("peers", "Connected peers");
   const transactions = gauge("mempool_transactions", "Pending transactions");

@@ -30,15 +30,19 @@ function chooseBranch(branches: readonly JsonSchema[], value: unknown): JsonSche
   const tagOf = (branch: JsonSchema): string | undefined =>
     Object.keys(branch.properties ?? {}).find((key) => branch.properties?.[key]?.const !== undefined);
   const tag = branches.map(tagOf).find((key) => key !== undefined);
-  if (tag === undefined) return branches.map((branch) => branch.description ?? branch.type ?? "").join(" or ");
+  if (tag === undefined)
+    return branches.map((branch) => branch.description ?? branch.type ?? "").join(" or ");
   const given = isObject(value) ? value[tag] : undefined;
   const constants = branches.map((branch) => branch.properties?.[tag]?.const);
-  return branches[constants.indexOf(given)] ?? `${tag} must be one of ${constants.join(", ")}, not ${show(given)}`;
+  return (
+    branches[constants.indexOf(given)] ?? `${tag} must be one of ${constants.join(", ")}, not ${show(given)}`
+  );
 }
 
 function objectProblem(schema: JsonSchema, value: unknown, path: string): string | undefined {
   const where = path === "" ? "the request" : path;
-  if (!isObject(value)) return `${where} must be ${schema.description ?? "a JSON object"}, not ${show(value)}`;
+  if (!isObject(value))
+    return `${where} must be ${schema.description ?? "a JSON object"}, not ${show(value)}`;
   const properties = schema.properties ?? {};
   const unknown = Object.keys(value).find((key) => !Object.hasOwn(properties, key));
   if (unknown !== undefined) {
@@ -58,11 +62,16 @@ function problemAt(schema: JsonSchema, value: unknown, path: string): string | u
   if (schema.anyOf !== undefined) {
     const branch = chooseBranch(schema.anyOf, value);
     if (typeof branch !== "string") return problemAt(branch, value, path);
-    return isObject(value) ? branch : `${path || "the request"} must be a JSON object with ${branch.split(" must")[0]}`;
+    return isObject(value)
+      ? branch
+      : `${path || "the request"} must be a JSON object with ${branch.split(" must")[0]}`;
   }
   if (schema.type === "object") return objectProblem(schema, value, path);
   if (schema.type === "array" && Array.isArray(value) && schema.items !== undefined) {
-    if (value.length >= (schema.minItems ?? 0) && value.length <= (schema.maxItems ?? Number.POSITIVE_INFINITY)) {
+    if (
+      value.length >= (schema.minItems ?? 0) &&
+      value.length <= (schema.maxItems ?? Number.POSITIVE_INFINITY)
+    ) {
       const { items } = schema;
       const at = value.findIndex((item) => !fits(items, item));
       if (at !== -1) return problemAt(items, value[at], `${path}[${at}]`);

@@ -54,7 +54,7 @@ export function createBlockChecks({ genesis, tree, clock, signatures }: BlockChe
       return PASSED;
     },
     async signatures(block) {
-      const bad = await signatures.findInvalid(block.transactions);
+      const [bad] = await signatures.findInvalid(block.transactions);
       return bad === undefined ? PASSED : refuse("TX-03", `transaction ${bad.txid} has a bad signature`);
     },
     context(header) {

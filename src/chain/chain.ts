@@ -74,6 +74,14 @@ export interface Chain {
   isConnected(id: BlockId): boolean;
   /** Accounts at the head. */
   accounts(accountKeys: readonly AccountKey[]): Promise<(AccountRecord | undefined)[]>;
+  /**
+   * Hands accounts at the head to `read` and settles with its answer; the head does not move meanwhile, so what `read`
+   * decides with them (say, to admit a transaction) holds.
+   */
+  withAccounts<T>(
+    accountKeys: readonly AccountKey[],
+    read: (accounts: (AccountRecord | undefined)[], head: TreeBlock) => T,
+  ): Promise<T>;
   /** Everything of a child of the head but the nonce. */
   buildTemplate(request: TemplateRequest): Promise<Template>;
   readonly reorgs: Publisher["reorgs"];
@@ -255,6 +263,19 @@ function createWriter(deps: WriterDeps): Chain & { resume(): Promise<void> } {
     return promise;
   }
 
+  async function withAccounts<T>(
+    accountKeys: readonly AccountKey[],
+    read: (accounts: (AccountRecord | undefined)[], head: TreeBlock) => T,
+  ): Promise<T> {
+    return await exclusively(async () => {
+      await state.prefetch(accountKeys);
+      return read(
+        accountKeys.map((key) => state.get(key)),
+        publisher.head,
+      );
+    });
+  }
+
   return {
     genesis,
     tree,
@@ -290,11 +311,8 @@ function createWriter(deps: WriterDeps): Chain & { resume(): Promise<void> } {
       }
       return await enqueue(block, source);
     },
-    accounts: (accountKeys) =>
-      exclusively(async () => {
-        await state.prefetch(accountKeys);
-        return accountKeys.map((key) => state.get(key));
-      }),
+    accounts: (accountKeys) => withAccounts(accountKeys, (accounts) => accounts),
+    withAccounts,
     buildTemplate: (request) =>
       exclusively(() =>
         buildTemplate({ genesis, tree, state, head: publisher.head, nowMs: clock.nowMs() }, request),

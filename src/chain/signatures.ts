@@ -11,8 +11,8 @@ const MAX_RECORDS_PER_TASK = 512;
 
 /** Checks signatures off the event loop, and each of them once. */
 export interface SignatureVerifier {
-  /** The first transaction whose signature is not valid, or `undefined`. */
-  findInvalid(transactions: readonly SealedTransaction[]): Promise<SealedTransaction | undefined>;
+  /** Those of the transactions whose signature is not valid; empty where all are good. */
+  findInvalid(transactions: readonly SealedTransaction[]): Promise<readonly SealedTransaction[]>;
 }
 
 /**
@@ -30,10 +30,15 @@ export function createSignatureVerifier(pool: WorkerPool<VerifyTasks>): Signatur
     good.add(leaf);
   }
 
-  async function verify(transactions: readonly SealedTransaction[]): Promise<SealedTransaction | undefined> {
+  async function verify(transactions: readonly SealedTransaction[]): Promise<SealedTransaction[]> {
     const input = packSignatures(transactions);
     const results = await pool.run("verifySignatures", input, { transfer: [input.buffer] });
-    return transactions.find((_, i) => results[i] !== 1);
+    const invalid: SealedTransaction[] = [];
+    transactions.forEach((transaction, i) => {
+      if (results[i] === 1) remember(transaction.leaf);
+      else invalid.push(transaction);
+    });
+    return invalid;
   }
 
   return {
@@ -41,12 +46,10 @@ export function createSignatureVerifier(pool: WorkerPool<VerifyTasks>): Signatur
       const unknown = transactions.filter(({ leaf }) => !good.has(leaf));
       const share = Math.ceil(unknown.length / pool.size);
       const size = Math.min(Math.max(share, MIN_RECORDS_PER_TASK), MAX_RECORDS_PER_TASK);
-      const parts: Promise<SealedTransaction | undefined>[] = [];
+      const parts: Promise<SealedTransaction[]>[] = [];
       for (let from = 0; from < unknown.length; from += size)
         parts.push(verify(unknown.slice(from, from + size)));
-      const invalid = (await Promise.all(parts)).find((transaction) => transaction !== undefined);
-      if (invalid === undefined) for (const { leaf } of unknown) remember(leaf);
-      return invalid;
+      return (await Promise.all(parts)).flat();
     },
   };
 }

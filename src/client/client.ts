@@ -17,7 +17,7 @@ import type {
   TransactionStatus,
   Tree,
 } from "../api/index.ts";
-import { readEvents, type ReceivedEvent } from "./events.ts";
+import { type ReceivedEvent, readEvents } from "./events.ts";
 import { createHttp, type HttpOptions } from "./http.ts";
 
 export interface CallOptions {
@@ -87,7 +87,8 @@ export function createClient(options: HttpOptions): Client {
     addPeer: (address, call) => http("/v1/peers", { ...call, method: "POST", json: { address } }),
     removePeer: (peer, call) => http(`/v1/peers/${part(peer)}`, { ...call, method: "DELETE" }),
     links: (call) => http("/v1/links", call),
-    refuseLink: (peer, call) => http(`/v1/links/${part(peer)}`, { ...call, method: "PUT", json: { mode: "refuse" } }),
+    refuseLink: (peer, call) =>
+      http(`/v1/links/${part(peer)}`, { ...call, method: "PUT", json: { mode: "refuse" } }),
     allowLink: (peer, call) => http(`/v1/links/${part(peer)}`, { ...call, method: "DELETE" }),
     tips: (call) => http("/v1/tips", call),
     tree: (depth, call) => http(`/v1/tree?depth=${depth}`, call),
@@ -97,7 +98,8 @@ export function createClient(options: HttpOptions): Client {
     transaction: (id, call) => http(`/v1/transactions/${part(id)}`, call),
     account: (address, call) => http(`/v1/accounts/${part(address)}`, call),
     submit: (bytes, call) => http("/v1/transactions", { ...call, method: "POST", bytes }),
-    submitBatch: (transactions, call) => http("/v1/transactions", { ...call, method: "POST", json: { transactions } }),
+    submitBatch: (transactions, call) =>
+      http("/v1/transactions", { ...call, method: "POST", json: { transactions } }),
     mining: (request, call) => {
       const mineMs = request.mode === "blocks" ? (request.timeoutMs ?? DEFAULT_MINE_TIMEOUT_MS) : 0;
       const deadline = mineMs === 0 ? {} : { timeoutMs: mineMs + ANSWER_SLACK_MS };

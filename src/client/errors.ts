@@ -21,7 +21,9 @@ export class ApiError extends Error {
 
 /** What stands behind fetch's "fetch failed". */
 export function networkReason(error: unknown): string {
-  const { cause, message } = error as Error & { cause?: { code?: string; message?: string; errors?: { code?: string }[] } };
+  const { cause, message } = error as Error & {
+    cause?: { code?: string; message?: string; errors?: { code?: string }[] };
+  };
   const code = cause?.code ?? cause?.errors?.[0]?.code;
   if (code === "ECONNREFUSED") return "connection refused";
   if (code === "ENOTFOUND" || code === "EAI_AGAIN") return "the host name is not known";

@@ -42,7 +42,8 @@ export async function* readEvents(options: HttpOptions, signal: AbortSignal): As
     for await (const chunk of response.body ?? []) {
       heard();
       buffered += chunk.length;
-      if (buffered > MAX_EVENT_CHARACTERS) throw new ApiError("API_ANSWER_INVALID", 200, "an event is too long to be one");
+      if (buffered > MAX_EVENT_CHARACTERS)
+        throw new ApiError("API_ANSWER_INVALID", 200, "an event is too long to be one");
       parser.feed(decoder.decode(chunk as Uint8Array, { stream: true }));
       yield* received.splice(0);
     }
@@ -54,5 +55,9 @@ export async function* readEvents(options: HttpOptions, signal: AbortSignal): As
     clearTimeout(alarm);
   }
   if (signal.aborted) return;
-  throw new ApiError("API_STREAM_ENDED", 0, `${options.url} ended the event stream; the node may have stopped`);
+  throw new ApiError(
+    "API_STREAM_ENDED",
+    0,
+    `${options.url} ended the event stream; the node may have stopped`,
+  );
 }

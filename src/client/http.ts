@@ -22,8 +22,12 @@ const DEFAULT_TIMEOUT_MS = 10_000;
 /** One request over fetch, its answer as JSON. Every failure but the caller's own abort is an `ApiError`. */
 export type Http = <Answer>(path: string, options?: RequestOptions) => Promise<Answer>;
 
-function bodyOf({ json, bytes }: RequestOptions): { type: string; body: string | Uint8Array<ArrayBuffer> } | undefined {
-  if (bytes !== undefined) return { type: "application/octet-stream", body: bytes as Uint8Array<ArrayBuffer> };
+function bodyOf({
+  json,
+  bytes,
+}: RequestOptions): { type: string; body: string | Uint8Array<ArrayBuffer> } | undefined {
+  if (bytes !== undefined)
+    return { type: "application/octet-stream", body: bytes as Uint8Array<ArrayBuffer> };
   if (json !== undefined) return { type: "application/json", body: JSON.stringify(json) };
   return undefined;
 }
@@ -32,9 +36,15 @@ function bodyOf({ json, bytes }: RequestOptions): { type: string; body: string |
 export async function errorOf(response: Response, url: string): Promise<ApiError> {
   const text = await response.text().catch(() => "");
   try {
-    const { code, message, details } = JSON.parse(text) as { code?: unknown; message?: unknown; details?: unknown };
+    const { code, message, details } = JSON.parse(text) as {
+      code?: unknown;
+      message?: unknown;
+      details?: unknown;
+    };
     if (typeof code === "string" && typeof message === "string") {
-      return new ApiError(code, response.status, message, { details: (details ?? {}) as Record<string, unknown> });
+      return new ApiError(code, response.status, message, {
+        details: (details ?? {}) as Record<string, unknown>,
+      });
     }
   } catch {
     // Not JSON: not our API.

@@ -1,7 +1,7 @@
 import { type Clock, delay, type Logger, type Random, type Timers, type WorkerPool } from "../ports/index.ts";
 import {
-  bigintToBytes,
   type BlockId,
+  bigintToBytes,
   type HeaderCore,
   headerCoreRoot,
   type SealedHeader,
@@ -165,7 +165,10 @@ export function createMiner<Template extends MiningTemplate>(
     refusedInARow = search.headVersion === headVersion ? refusedInARow + 1 : 0;
     if (refusedInARow >= MAX_REFUSED) {
       refusedInARow = 0;
-      throw new MinerError("MINER_REFUSED", `the node refused ${MAX_REFUSED} of its own blocks in a row; its log says why`);
+      throw new MinerError(
+        "MINER_REFUSED",
+        `the node refused ${MAX_REFUSED} of its own blocks in a row; its log says why`,
+      );
     }
     return false;
   }
@@ -243,9 +246,13 @@ export function createMiner<Template extends MiningTemplate>(
       void stopContinuous();
     },
     async mineBlocks(count, signal) {
-      if (stopped.signal.aborted) throw new MinerError("MINER_STOPPED", "the node is stopping; start it again to mine");
+      if (stopped.signal.aborted)
+        throw new MinerError("MINER_STOPPED", "the node is stopping; start it again to mine");
       if (counting !== undefined) {
-        throw new MinerError("MINER_BUSY", "another request mines a counted number of blocks; wait for it to end");
+        throw new MinerError(
+          "MINER_BUSY",
+          "another request mines a counted number of blocks; wait for it to end",
+        );
       }
       const work = countBlocks(count, AbortSignal.any([signal, stopped.signal]));
       counting = work;

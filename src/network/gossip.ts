@@ -7,7 +7,7 @@ import {
   StrictNoSign,
   type TopicValidatorResult,
 } from "@libp2p/gossipsub";
-import type { PeerId } from "@libp2p/interface";
+import type { PeerId, Stream } from "@libp2p/interface";
 import {
   delay,
   type GossipValidator,
@@ -46,6 +46,7 @@ export interface GossipDeps {
 interface GossipInternals {
   reportMessageValidationResult(id: string, source: PeerName, verdict: TopicValidatorResult): void;
   handlePeerReadStreamError(error: Error, peer: PeerId): void;
+  readonly streamsOutbound: Map<PeerName, { readonly rawStream: Pick<Stream, "status"> }>;
 }
 
 type Router = GossipSub & GossipInternals;
@@ -118,6 +119,11 @@ export interface Gossip {
   publish(topic: string, data: Uint8Array): Promise<void>;
   /** Peers that the router tracks; a subset of the connected ones, or something leaks. */
   peers(): readonly PeerName[];
+  /**
+   * To be called when a connection is identified, before the router opens its stream to the peer. A connection that ends
+   * while that stream is being opened leaves the dead stream with the router, which then opens no other one, ever.
+   */
+  forgetDeadStream(peer: PeerName): void;
 }
 
 /** Joins the topics and sees to it that every message gets exactly one verdict. The router must have started. */
@@ -150,9 +156,11 @@ export function runGossip(deps: GossipDeps, service: GossipSub, topics: Readonly
 
   router.addEventListener("gossipsub:message", ({ detail: { msg, msgId, propagationSource } }) => {
     const from = propagationSource.toString();
-    void judge(msg.topic, from, msg.data).then((verdict) => {
-      router.reportMessageValidationResult(msgId, from, verdict as TopicValidatorResult);
-    });
+    judge(msg.topic, from, msg.data)
+      .then((verdict) => router.reportMessageValidationResult(msgId, from, verdict as TopicValidatorResult))
+      .catch((error: unknown) =>
+        deps.logger.error({ topic: msg.topic, error }, "a gossip verdict was not taken"),
+      );
   });
 
   // When a peer's bytes cannot be read as frames, js-libp2p forgets the peer for gossip and keeps the connection: the
@@ -178,6 +186,10 @@ export function runGossip(deps: GossipDeps, service: GossipSub, topics: Readonly
       await router.publish(topic, data);
     },
     peers: () => router.getPeers().map((peer) => peer.toString()),
+    forgetDeadStream(peer) {
+      const stream = router.streamsOutbound.get(peer)?.rawStream;
+      if (stream !== undefined && stream.status !== "open") router.streamsOutbound.delete(peer);
+    },
   };
 }
 

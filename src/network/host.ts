@@ -30,6 +30,8 @@ const INBOUND_CONNECTIONS_PER_SECOND_PER_HOST = 256;
 const MAX_PENDING_INBOUND_CONNECTIONS = 128;
 const MAX_INBOUND_STREAMS_PER_CONNECTION = 256;
 const PING_INTERVAL_MS = 10_000;
+/** Gossipsub opens its streams one after the other: a peer that stalls here keeps the others waiting. Default 10 s. */
+const STREAM_NEGOTIATION_TIMEOUT_MS = 5_000;
 /** A link that the conditioner made slow, or a busy peer, answers late; only a dead one does not answer at all. */
 const PING_TIMEOUT_MS = 15_000;
 
@@ -47,6 +49,7 @@ export async function createHost(init: HostInit): Promise<Host> {
       maxConnections: init.maxConnections,
       inboundConnectionThreshold: INBOUND_CONNECTIONS_PER_SECOND_PER_HOST,
       maxIncomingPendingConnections: MAX_PENDING_INBOUND_CONNECTIONS,
+      outboundStreamProtocolNegotiationTimeout: STREAM_NEGOTIATION_TIMEOUT_MS,
       // The supervisor redials; this queue would give up after a few tries and race with it until then.
       reconnectRetries: 0,
     },

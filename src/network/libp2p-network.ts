@@ -81,6 +81,7 @@ class PortOverLibp2p implements Libp2pNetwork {
   /** Set from the start of `start` to the start of `stop`. */
   #host: Host | undefined;
   #gossip: Gossip | undefined;
+  #stopping: Promise<void> = Promise.resolve();
 
   constructor(deps: Libp2pNetworkDeps, options: Libp2pNetworkOptions, privateKey: PrivateKey) {
     this.self = peerIdFromPrivateKey(privateKey).toString();
@@ -96,6 +97,7 @@ class PortOverLibp2p implements Libp2pNetwork {
 
   async start(): Promise<void> {
     if (this.#host !== undefined) throw new Error("the network runs already");
+    await this.#stopping;
     const host = await createHost({
       privateKey: this.#privateKey,
       listen: this.#options.listen,
@@ -107,7 +109,10 @@ class PortOverLibp2p implements Libp2pNetwork {
     this.#host = host;
     host.addEventListener("connection:open", ({ detail }) => this.#links.opened(detail));
     host.addEventListener("connection:close", ({ detail }) => this.#links.closed(detail));
-    host.addEventListener("peer:identify", ({ detail }) => this.#links.identified(detail.connection));
+    host.addEventListener("peer:identify", ({ detail }) => {
+      this.#gossip?.forgetDeadStream(detail.peerId.toString());
+      this.#links.identified(detail.connection, detail.protocols);
+    });
     try {
       await this.#requests.register(host, this.#served);
       await startHost(host);
@@ -120,11 +125,17 @@ class PortOverLibp2p implements Libp2pNetwork {
     this.#logger.info({ self: this.self, addresses: this.addresses() }, "the network listens");
   }
 
-  async stop(): Promise<void> {
+  stop(): Promise<void> {
     const host = this.#host;
-    if (host === undefined) return;
-    this.#host = undefined;
-    this.#gossip = undefined;
+    if (host !== undefined) {
+      this.#host = undefined;
+      this.#gossip = undefined;
+      this.#stopping = this.#stopHost(host);
+    }
+    return this.#stopping;
+  }
+
+  async #stopHost(host: Host): Promise<void> {
     // First, because libp2p waits for streams to drain, and one to a dead link never does.
     this.#links.cutAll("stopped");
     const stopped = new AbortController();
@@ -132,7 +143,12 @@ class PortOverLibp2p implements Libp2pNetwork {
       () => this.#logger.warn({}, "libp2p did not stop in time"),
       () => {},
     );
-    await Promise.race([Promise.resolve(host.stop()), late]).finally(() => stopped.abort());
+    try {
+      await Promise.race([host.stop(), late]);
+    } catch (error) {
+      this.#logger.warn({ error }, "libp2p did not stop cleanly");
+    }
+    stopped.abort();
     this.#links.cutAll("stopped");
     for (const timer of this.#forgetting.values()) this.#deps.timers.clear(timer);
     this.#forgetting.clear();
@@ -302,6 +318,9 @@ function dialError(address: string, error: unknown): NetworkError {
       return new NetworkError("NETWORK_ADDRESS_INVALID", `${address} cannot be dialled over TCP`, {
         cause: error,
       });
+    case "AbortError":
+    case "TimeoutError":
+      return new NetworkError("NETWORK_TIMEOUT", `nobody answered at ${address} in time`, { cause: error });
     default:
       return new NetworkError("NETWORK_DIAL_FAILED", `cannot connect to ${address}: ${message}`, {
         cause: error,

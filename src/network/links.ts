@@ -11,6 +11,9 @@ import type {
 
 /** A connection whose protocols are still unknown after it is of no use. */
 const IDENTIFY_TIMEOUT_MS = 10_000;
+/** A peer that says it gossips, and to which no gossip stream stands after it, would stay connected and deaf. */
+const GOSSIP_START_TIMEOUT_MS = 15_000;
+const GOSSIP_PROTOCOL_PREFIX = "/meshsub/";
 /** Two peers that dial each other at once have two; more is an attempt to take the slots of others. */
 const MAX_CONNECTIONS_PER_PEER = 4;
 
@@ -30,7 +33,8 @@ export interface LinksDeps {
 export interface Links {
   readonly gater: ConnectionGater;
   opened(connection: Connection): void;
-  identified(connection: Connection): void;
+  /** `protocols`: what the peer says it speaks. */
+  identified(connection: Connection, protocols: readonly string[]): void;
   closed(connection: Connection): void;
   /** Closes the peer's connections at once. The reason goes to the "disconnect" event. */
   cut(peer: PeerName, reason: string): void;
@@ -51,7 +55,8 @@ interface Link {
   readonly peer: PeerName;
   /** Open connections; the value says whether identify is done. */
   readonly connections: Map<Connection, boolean>;
-  readonly identifyTimers: Map<Connection, Timer>;
+  /** What is expected of each connection next: identify, then gossip. */
+  readonly deadlines: Map<Connection, Timer>;
   readonly waiting: Set<{ resolve(): void; reject(error: Error): void }>;
   announced: PeerConnection | undefined;
   reason: string | undefined;
@@ -80,7 +85,7 @@ export function createLinks(deps: LinksDeps): Links {
       link = {
         peer,
         connections: new Map(),
-        identifyTimers: new Map(),
+        deadlines: new Map(),
         waiting: new Set(),
         announced: undefined,
         reason: undefined,
@@ -95,6 +100,30 @@ export function createLinks(deps: LinksDeps): Links {
     if (link === undefined) return;
     link.reason ??= reason;
     for (const connection of [...link.connections.keys()]) connection.abort(new Error(reason));
+  }
+
+  function clearDeadline(link: Link, connection: Connection): void {
+    const timer = link.deadlines.get(connection);
+    if (timer !== undefined) deps.timers.clear(timer);
+    link.deadlines.delete(connection);
+  }
+
+  /** js-libp2p tries once to open the stream for gossip, and only logs a failure. */
+  function expectGossip(link: Link, connection: Connection): void {
+    const timer = deps.timers.set(GOSSIP_START_TIMEOUT_MS, () => {
+      link.deadlines.delete(connection);
+      const streams = [...link.connections.keys()].flatMap((each) => each.streams);
+      if (
+        streams.some(
+          ({ direction, protocol }) =>
+            direction === "outbound" && protocol.startsWith(GOSSIP_PROTOCOL_PREFIX),
+        )
+      )
+        return;
+      deps.logger.warn({ peer: link.peer }, "gossip with a peer did not start");
+      cut(link.peer, "gossip did not start");
+    });
+    link.deadlines.set(connection, timer);
   }
 
   function announce(link: Link, connection: Connection): void {
@@ -123,9 +152,7 @@ export function createLinks(deps: LinksDeps): Links {
   function closed(connection: Connection): void {
     const link = links.get(connection.remotePeer.toString());
     if (!link?.connections.delete(connection)) return;
-    const timer = link.identifyTimers.get(connection);
-    if (timer !== undefined) deps.timers.clear(timer);
-    link.identifyTimers.delete(connection);
+    clearDeadline(link, connection);
     if (link.connections.size === 0) gone(link);
     else cut(link.peer, "one of its connections ended");
   }
@@ -150,14 +177,14 @@ export function createLinks(deps: LinksDeps): Links {
         deps.logger.warn({ peer: link.peer }, "a peer did not say what it speaks");
         connection.abort(new Error("identify timed out"));
       });
-      link.identifyTimers.set(connection, timer);
+      link.deadlines.set(connection, timer);
     },
-    identified(connection) {
+    identified(connection, protocols) {
       const link = links.get(connection.remotePeer.toString());
       if (!link?.connections.has(connection)) return;
-      const timer = link.identifyTimers.get(connection);
-      if (timer !== undefined) deps.timers.clear(timer);
-      link.identifyTimers.delete(connection);
+      clearDeadline(link, connection);
+      if (protocols.some((protocol) => protocol.startsWith(GOSSIP_PROTOCOL_PREFIX)))
+        expectGossip(link, connection);
       link.connections.set(connection, true);
       announce(link, connection);
     },

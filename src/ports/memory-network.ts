@@ -27,7 +27,10 @@ export interface MemoryNetworkDeps {
 
 /** Where the nodes of one process meet. */
 export interface MemoryNetworkHub {
-  /** A network of its own for the node called `name` (no slashes); its address is `/memory/<name>/p2p/<name>`. */
+  /**
+   * A network of its own for the node called `name` (no slashes); its address is `/memory/<name>/p2p/<name>`. Joining
+   * again takes the place of a network that was stopped, as a restarted node does.
+   */
   join(name: PeerName): Network;
 }
 
@@ -59,7 +62,7 @@ export function createMemoryNetworkHub(deps: MemoryNetworkDeps): MemoryNetworkHu
     join(name) {
       if (name === "" || name.includes("/"))
         throw new RangeError("a node's name is not empty and has no slash");
-      if (nodes.has(name)) throw new Error(`a node called ${name} joined already`);
+      if (nodes.get(name)?.addresses().length) throw new Error(`a node called ${name} is running already`);
       const network = new MemoryNetwork(deps, name, nodes);
       nodes.set(name, network);
       return network;

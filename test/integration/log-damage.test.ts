@@ -9,7 +9,7 @@ import { createBlockBuilder, testGenesis, transfer } from "../support/block-buil
 import { headStateRoot, importAll, openTestChain, replayedRoot } from "../support/chain-lab.ts";
 import { copyWithHole, copyWithTailLost, newestLog } from "../support/log-damage.ts";
 import { createRecordingLogger } from "../support/recording-logger.ts";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { temporaryDirectory } from "../support/temp-dir.ts";
 
 const SEED = 36;
 const genesis = testGenesis({ difficultyBits: 0 });

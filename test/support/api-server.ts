@@ -15,7 +15,15 @@ export async function startApi(
   const service = createStubNodeService(node);
   const server = createApiServer(
     { node: service, clock: realClock, timers: createRealTimers(), logger: silentLogger },
-    { host: "127.0.0.1", port: 0, token: TOKEN, apiRead: "token", hostNames: [], version: "0.0.0-test", ...options },
+    {
+      host: "127.0.0.1",
+      port: 0,
+      token: TOKEN,
+      apiRead: "token",
+      hostNames: [],
+      version: "0.0.0-test",
+      ...options,
+    },
   );
   const url = await server.start();
   t.after(() => server.close());

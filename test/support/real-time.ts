@@ -22,14 +22,3 @@ export function createRealTimers(): Timers {
     },
   };
 }
-
-/** Asks until the answer is not undefined; fails, naming what it waited for, after `timeoutMs`. */
-export async function eventually<T>(what: string, ask: () => Promise<T | undefined> | T | undefined, timeoutMs = 10_000): Promise<T> {
-  const endMs = performance.now() + timeoutMs;
-  for (;;) {
-    const answer = await ask();
-    if (answer !== undefined) return answer;
-    if (performance.now() > endMs) throw new Error(`${what}: not within ${timeoutMs} ms`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}

@@ -1,5 +1,5 @@
 import type { NodeEvent, NodeService, Status } from "../../src/api/index.ts";
-import { encodeAddress, type SealedTransaction, specToJson, devnetSpec } from "../../src/primitives/index.ts";
+import { devnetSpec, encodeAddress, type SealedTransaction, specToJson } from "../../src/primitives/index.ts";
 
 export const ID_A = "a".repeat(64);
 export const ID_B = "b".repeat(64);

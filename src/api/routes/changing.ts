@@ -47,7 +47,11 @@ function readOne(body: unknown): SealedTransaction {
   if (Buffer.isBuffer(body)) {
     const transaction = decodeTransaction(new Uint8Array(body));
     if (transaction !== undefined) return transaction;
-    throw new ServiceError("REQUEST_INVALID", 400, `these ${body.length} bytes are not the SSZ form of one transaction`);
+    throw new ServiceError(
+      "REQUEST_INVALID",
+      400,
+      `these ${body.length} bytes are not the SSZ form of one transaction`,
+    );
   }
   const problem = problemOf(TransactionJson, body);
   if (problem !== undefined) throw new ServiceError("REQUEST_INVALID", 400, problem);
@@ -65,16 +69,17 @@ async function submitOne(node: NodeService, transaction: SealedTransaction): Pro
   if (verdict === undefined) throw new Error("submit answers one verdict per transaction");
   if (verdict.accepted) return verdict;
   const message = verdict.message ?? "the transaction was refused";
-  throw new ServiceError(verdict.code ?? "TRANSACTION_REFUSED", 422, message, { details: { id: verdict.id } });
+  throw new ServiceError(verdict.code ?? "TRANSACTION_REFUSED", 422, message, {
+    details: { id: verdict.id },
+  });
 }
 
 function addTransactions(app: FastifyInstance, node: NodeService): void {
-  app.addContentTypeParser(
-    "application/octet-stream",
-    { parseAs: "buffer" },
-    (_request, body, done) => done(null, body),
+  app.addContentTypeParser("application/octet-stream", { parseAs: "buffer" }, (_request, body, done) =>
+    done(null, body),
   );
-  const summary = 'Submits one transaction (JSON, or SSZ as application/octet-stream) or a batch ({ "transactions": [...] })';
+  const summary =
+    'Submits one transaction (JSON, or SSZ as application/octet-stream) or a batch ({ "transactions": [...] })';
   app.post(
     "/v1/transactions",
     {
@@ -82,7 +87,8 @@ function addTransactions(app: FastifyInstance, node: NodeService): void {
       schema: { summary, response: answers(Type.Union([Submission, SubmitResult])) },
     },
     async ({ body }) => {
-      if (typeof body !== "object" || body === null || !("transactions" in body)) return submitOne(node, readOne(body));
+      if (typeof body !== "object" || body === null || !("transactions" in body))
+        return submitOne(node, readOne(body));
       const items = await node.submit(readBatch(body));
       const accepted = items.filter((item) => item.accepted).length;
       return { items, accepted, refused: items.length - accepted };
@@ -108,7 +114,12 @@ function deadline(deps: ChangingDeps, reply: FastifyReply, timeoutMs: number) {
   };
 }
 
-async function mineBlocks(deps: ChangingDeps, reply: FastifyReply, count: number, timeoutMs: number): Promise<BlockId[]> {
+async function mineBlocks(
+  deps: ChangingDeps,
+  reply: FastifyReply,
+  count: number,
+  timeoutMs: number,
+): Promise<BlockId[]> {
   const { signal, end } = deadline(deps, reply, timeoutMs);
   try {
     const blocks = await deps.node.mineBlocks(count, signal);
@@ -144,19 +155,34 @@ function addMining(app: FastifyInstance, deps: ChangingDeps): void {
 function addPeers(app: FastifyInstance, node: NodeService): void {
   app.post<{ Body: AddPeer }>(
     "/v1/peers",
-    { schema: { summary: "Adds a configured peer: dialled now and redialled for ever", body: AddPeer, response: answers(AddedPeer) } },
+    {
+      schema: {
+        summary: "Adds a configured peer: dialled now and redialled for ever",
+        body: AddPeer,
+        response: answers(AddedPeer),
+      },
+    },
     ({ body }) => node.addPeer(body.address),
   );
   app.delete<{ Params: { peer: string } }>(
     "/v1/peers/:peer",
-    { schema: { summary: "Forgets a configured peer, by name or percent-encoded multiaddr", response: answers(Done) } },
+    {
+      schema: {
+        summary: "Forgets a configured peer, by name or percent-encoded multiaddr",
+        response: answers(Done),
+      },
+    },
     async ({ params: { peer } }) => {
       if (problemOf(PeerName, peer) !== undefined && problemOf(Multiaddr, peer) !== undefined) {
         const message = `peer must be a peer's name or a multiaddr, not ${JSON.stringify(peer.slice(0, 80))}`;
         throw new ServiceError("REQUEST_INVALID", 400, message);
       }
       if (await node.removePeer(peer)) return { done: true };
-      throw new ServiceError("PEER_NOT_FOUND", 404, `${peer} is not a configured peer; GET /v1/peers lists them`);
+      throw new ServiceError(
+        "PEER_NOT_FOUND",
+        404,
+        `${peer} is not a configured peer; GET /v1/peers lists them`,
+      );
     },
   );
 }
@@ -165,7 +191,14 @@ function addLinks(app: FastifyInstance, node: NodeService): void {
   const params = Strict({ peer: PeerName });
   app.put<{ Params: { peer: string }; Body: unknown }>(
     "/v1/links/:peer",
-    { schema: { summary: "Refuses all connections with a peer, both ways", params, body: LinkMode, response: answers(Link) } },
+    {
+      schema: {
+        summary: "Refuses all connections with a peer, both ways",
+        params,
+        body: LinkMode,
+        response: answers(Link),
+      },
+    },
     async ({ params: { peer } }) => {
       await node.refuseLink(peer);
       return { peer, mode: "refuse" as const };
@@ -185,4 +218,3 @@ export function addChangingRoutes(app: FastifyInstance, deps: ChangingDeps): voi
   addPeers(app, deps.node);
   addLinks(app, deps.node);
 }
-

@@ -9,7 +9,6 @@ import {
   ErrorBody,
   Id,
   LinkList,
-
   PeerList,
   PendingList,
   ReorgList,
@@ -53,13 +52,23 @@ function addOverviews(app: FastifyInstance, node: NodeService): void {
   const schema = (summary: string, answer: Type.TSchema) => ({
     schema: { summary, querystring: NoQuery, response: answers(answer) },
   });
-  app.get("/v1/status", schema("Head, state, peers, mempool and mining at a glance", Status), () => node.status());
-  app.get("/v1/genesis", schema("The chain spec, as genesis.json with all defaults", Type.Record(Type.String(), Type.Unknown())), async () =>
-    node.genesis(),
+  app.get("/v1/status", schema("Head, state, peers, mempool and mining at a glance", Status), () =>
+    node.status(),
   );
-  app.get("/v1/peers", schema("Connected, configured and refused peers", PeerList), async () => whole(await node.peers()));
-  app.get("/v1/links", schema("Peers the link conditioner refuses", LinkList), async () => whole(await node.links()));
-  app.get("/v1/tips", schema("The leaves of all branches, the head first", TipList), async () => whole(await node.tips()));
+  app.get(
+    "/v1/genesis",
+    schema("The chain spec, as genesis.json with all defaults", Type.Record(Type.String(), Type.Unknown())),
+    async () => node.genesis(),
+  );
+  app.get("/v1/peers", schema("Connected, configured and refused peers", PeerList), async () =>
+    whole(await node.peers()),
+  );
+  app.get("/v1/links", schema("Peers the link conditioner refuses", LinkList), async () =>
+    whole(await node.links()),
+  );
+  app.get("/v1/tips", schema("The leaves of all branches, the head first", TipList), async () =>
+    whole(await node.tips()),
+  );
 }
 
 function addLists(app: FastifyInstance, node: NodeService): void {
@@ -70,7 +79,11 @@ function addLists(app: FastifyInstance, node: NodeService): void {
         summary: "All known blocks near the head, on every branch",
         querystring: Strict({
           depth: Type.Optional(
-            Type.Integer({ minimum: 1, maximum: MAX_TREE_DEPTH, description: `an integer from 1 to ${MAX_TREE_DEPTH}` }),
+            Type.Integer({
+              minimum: 1,
+              maximum: MAX_TREE_DEPTH,
+              description: `an integer from 1 to ${MAX_TREE_DEPTH}`,
+            }),
           ),
         }),
         response: answers(Tree),
@@ -113,7 +126,10 @@ function addLookups(app: FastifyInstance, node: NodeService): void {
     async ({ params }) => {
       const block = await node.block(selectBlock(params.block));
       if (block !== undefined) return block;
-      const what = params.block.length === 64 ? `no block ${params.block} is known here` : `the best chain has no height ${params.block} yet`;
+      const what =
+        params.block.length === 64
+          ? `no block ${params.block} is known here`
+          : `the best chain has no height ${params.block} yet`;
       throw notFound("BLOCK_NOT_FOUND", what);
     },
   );
@@ -129,7 +145,8 @@ function addLookups(app: FastifyInstance, node: NodeService): void {
     },
     async ({ params: { id } }) => {
       const transaction = await node.transaction(id);
-      if (transaction === undefined) throw notFound("TRANSACTION_NOT_FOUND", `this node never saw a transaction ${id}`);
+      if (transaction === undefined)
+        throw notFound("TRANSACTION_NOT_FOUND", `this node never saw a transaction ${id}`);
       return transaction;
     },
   );
@@ -145,7 +162,8 @@ function addLookups(app: FastifyInstance, node: NodeService): void {
     },
     async ({ params: { address } }) => {
       const key = decodeAddress(address);
-      if (key === undefined) throw new ServiceError("REQUEST_INVALID", 400, `address ${address} has a wrong checksum`);
+      if (key === undefined)
+        throw new ServiceError("REQUEST_INVALID", 400, `address ${address} has a wrong checksum`);
       return node.account(key);
     },
   );
@@ -157,4 +175,3 @@ export function addReadingRoutes(app: FastifyInstance, node: NodeService): void 
   addLists(app, node);
   addLookups(app, node);
 }
-

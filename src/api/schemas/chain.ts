@@ -43,10 +43,7 @@ export const BlockDetail = Strict({
   /** How many blocks a reorg must disconnect to undo it: 1 for the head; 0 off the best chain. */
   depth: Count,
   /** Null while only the header is here. */
-  transactions: Type.Union([
-    Type.Array(Strict({ id: Id, transaction: TransactionJson })),
-    Type.Null(),
-  ]),
+  transactions: Type.Union([Type.Array(Strict({ id: Id, transaction: TransactionJson })), Type.Null()]),
 });
 export type BlockDetail = Type.Static<typeof BlockDetail>;
 

@@ -4,7 +4,11 @@ import { MAX_AMOUNT } from "../../primitives/index.ts";
 // A description finishes the sentence "X must be ..."; error messages are made from it.
 
 export const Id = Type.String({ pattern: "^[0-9a-f]{64}$", description: "64 lowercase hex digits" });
-export const Height = Type.Integer({ minimum: 0, maximum: MAX_AMOUNT, description: "a height: an integer from 0" });
+export const Height = Type.Integer({
+  minimum: 0,
+  maximum: MAX_AMOUNT,
+  description: "a height: an integer from 0",
+});
 /** Base units. */
 export const Amount = Type.Integer({
   minimum: 0,
@@ -21,17 +25,27 @@ export const Address = Type.String({
   pattern: "^cum1[02-9ac-hj-np-z]{58}$",
   description: "an address: cum1 and 58 characters",
 });
-export const PeerName = Type.String({ pattern: "^[1-9A-HJ-NP-Za-km-z]{20,80}$", description: "a peer's name" });
+export const PeerName = Type.String({
+  pattern: "^[1-9A-HJ-NP-Za-km-z]{20,80}$",
+  description: "a peer's name",
+});
 export const Multiaddr = Type.String({
-  pattern: "^/(ip4|ip6|dns|dns4|dns6)/[0-9A-Za-z.:_-]{1,253}/tcp/[0-9]{1,5}(/p2p/[1-9A-HJ-NP-Za-km-z]{20,80})?$",
+  pattern:
+    "^/(ip4|ip6|dns|dns4|dns6)/[0-9A-Za-z.:_-]{1,253}/tcp/[0-9]{1,5}(/p2p/[1-9A-HJ-NP-Za-km-z]{20,80})?$",
   description: "a multiaddr such as /ip4/127.0.0.1/tcp/4001 or /ip4/127.0.0.1/tcp/4001/p2p/PEER",
 });
 /** Opaque position in a list; hand it back as it came. */
-export const Cursor = Type.String({ pattern: "^[0-9a-zA-Z_-]{1,80}$", description: "a `next` value from the page before" });
+export const Cursor = Type.String({
+  pattern: "^[0-9a-zA-Z_-]{1,80}$",
+  description: "a `next` value from the page before",
+});
 
 /** An object that refuses unknown keys, as every object of this API does. */
 export const Strict = <Properties extends Type.TProperties>(properties: Properties, description?: string) =>
-  Type.Object(properties, { additionalProperties: false, ...(description === undefined ? {} : { description }) });
+  Type.Object(properties, {
+    additionalProperties: false,
+    ...(description === undefined ? {} : { description }),
+  });
 
 /** One page of a list. `next` is null on the last one. */
 export const ListOf = <Item extends Type.TSchema>(item: Item) =>

@@ -16,7 +16,11 @@ export const MiningRequest = Type.Union([
   }),
   Strict({
     mode: Type.Literal("blocks"),
-    count: Type.Integer({ minimum: 1, maximum: MAX_MINE_COUNT, description: `an integer from 1 to ${MAX_MINE_COUNT}` }),
+    count: Type.Integer({
+      minimum: 1,
+      maximum: MAX_MINE_COUNT,
+      description: `an integer from 1 to ${MAX_MINE_COUNT}`,
+    }),
     timeoutMs: Type.Optional(
       Type.Integer({
         minimum: 1,

@@ -1,6 +1,6 @@
 import Type from "typebox";
-import { Height, Id, PeerName, Strict, Work } from "./common.ts";
 import { BlockState, Reorg } from "./chain.ts";
+import { Height, Id, PeerName, Strict, Work } from "./common.ts";
 import { Head } from "./status.ts";
 import { Fate } from "./transactions.ts";
 
@@ -14,7 +14,11 @@ export const NodeEvents = {
   block: Strict({ id: Id, height: Height, parent: Id, work: Work, state: BlockState }),
   /** A transaction's fate changed. */
   tx: Strict({ id: Id, fate: Fate }),
-  peer: Strict({ peer: PeerName, connected: Type.Boolean(), reason: Type.Union([Type.String(), Type.Null()]) }),
+  peer: Strict({
+    peer: PeerName,
+    connected: Type.Boolean(),
+    reason: Type.Union([Type.String(), Type.Null()]),
+  }),
 } as const;
 
 export type NodeEventType = keyof typeof NodeEvents;

@@ -1,10 +1,25 @@
 import Type from "typebox";
-import { Amount, Address, BlockRef, Count, Height, Id, Multiaddr, PeerName, Rate, Strict, TimeMs, Work } from "./common.ts";
+import {
+  Address,
+  Amount,
+  BlockRef,
+  Count,
+  Height,
+  Id,
+  Multiaddr,
+  PeerName,
+  Rate,
+  Strict,
+  TimeMs,
+  Work,
+} from "./common.ts";
 
 export const Head = Strict({ id: Id, height: Height, work: Work, parent: Id, timestampMs: TimeMs });
 export type Head = Type.Static<typeof Head>;
 
-export const MiningMode = Type.Enum(["off", "continuous", "blocks"], { description: "off, continuous or blocks" });
+export const MiningMode = Type.Enum(["off", "continuous", "blocks"], {
+  description: "off, continuous or blocks",
+});
 export const MiningStatus = Strict({
   mode: MiningMode,
   on: Type.Boolean({ description: "true unless mode is off" }),

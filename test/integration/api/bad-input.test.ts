@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { after, before, describe, it } from "node:test";
+import { transactionToJson } from "../../../src/api/index.ts";
 import { generateKey, signTransaction } from "../../../src/keys/index.ts";
 import { createSeededRandom } from "../../../src/ports/index.ts";
-import { transactionToJson } from "../../../src/api/index.ts";
 import { ZERO_32 } from "../../../src/primitives/index.ts";
 import { startApi, TOKEN } from "../../support/api-server.ts";
 import { ADDRESS, ID_A, PEER, type StubNodeService } from "../../support/stub-node-service.ts";
@@ -55,7 +55,11 @@ const post = (name: string, path: string, json: unknown, says: RegExp): Case => 
 });
 
 const reading: Case[] = [
-  bad("a tree depth that is no number", "/v1/tree?depth=abc", /depth must be an integer from 1 to 1000, not "abc"/),
+  bad(
+    "a tree depth that is no number",
+    "/v1/tree?depth=abc",
+    /depth must be an integer from 1 to 1000, not "abc"/,
+  ),
   bad("a tree depth of zero", "/v1/tree?depth=0", /depth must be an integer from 1 to 1000, not 0/),
   bad("a tree depth beyond the bound", "/v1/tree?depth=1001", /not 1001/),
   bad("a negative tree depth", "/v1/tree?depth=-1", /not "-1"/),
@@ -64,15 +68,29 @@ const reading: Case[] = [
   bad("a query key where none is known", "/v1/status?x=1", /unknown key "x"/),
   bad("a cursor nobody handed out", "/v1/reorgs?after=%2e%2e%2f", /after must be a `next` value/),
   bad("the same query key twice", "/v1/tree?depth=1&depth=2", /depth must be/),
-  bad("a short block id", "/v1/blocks/abc", /block must be a block id \(64 lowercase hex digits\) or a height, not "abc"/),
+  bad(
+    "a short block id",
+    "/v1/blocks/abc",
+    /block must be a block id \(64 lowercase hex digits\) or a height, not "abc"/,
+  ),
   bad("a block id in capitals", `/v1/blocks/${"A".repeat(64)}`, /64 lowercase/),
   bad("a height beyond all heights", "/v1/blocks/9999999999999999", /or a height/),
   bad("a negative height", "/v1/blocks/-1", /or a height/),
   bad("a path that tries to climb", "/v1/blocks/..%2f..%2fetc", /or a height/),
   bad("a height that is not there", "/v1/blocks/99", /no height 99/, 404, "BLOCK_NOT_FOUND"),
   bad("a block that is not there", `/v1/blocks/${ID_A}`, /no block a+ is known/, 404, "BLOCK_NOT_FOUND"),
-  bad("a transaction id with a 0x", `/v1/transactions/0x${"a".repeat(62)}`, /id must be 64 lowercase hex digits/),
-  bad("a transaction that is not there", `/v1/transactions/${ID_A}`, /never saw/, 404, "TRANSACTION_NOT_FOUND"),
+  bad(
+    "a transaction id with a 0x",
+    `/v1/transactions/0x${"a".repeat(62)}`,
+    /id must be 64 lowercase hex digits/,
+  ),
+  bad(
+    "a transaction that is not there",
+    `/v1/transactions/${ID_A}`,
+    /never saw/,
+    404,
+    "TRANSACTION_NOT_FOUND",
+  ),
   bad("an address of another kind", "/v1/accounts/bc1qxyz", /address must be an address: cum1/),
   bad("an address with a wrong checksum", `/v1/accounts/${wrongChecksum}`, /wrong checksum/),
   bad("a path nobody serves", "/v1/nothing", /\/v1\/nothing/, 404, "ROUTE_NOT_FOUND"),
@@ -81,36 +99,106 @@ const reading: Case[] = [
 ];
 
 const changing: Case[] = [
-  post("an unknown mining mode", "/v1/mining", { mode: "fast" }, /mode must be one of off, continuous, blocks, not "fast"/),
+  post(
+    "an unknown mining mode",
+    "/v1/mining",
+    { mode: "fast" },
+    /mode must be one of off, continuous, blocks, not "fast"/,
+  ),
   post("mining without a mode", "/v1/mining", {}, /mode must be one of .* not missing/),
   post("mining a list", "/v1/mining", [1], /must be a JSON object/),
   post("mining null", "/v1/mining", null, /must be a JSON object/),
-  post("zero blocks", "/v1/mining", { mode: "blocks", count: 0 }, /count must be an integer from 1 to 10000, not 0/),
+  post(
+    "zero blocks",
+    "/v1/mining",
+    { mode: "blocks", count: 0 },
+    /count must be an integer from 1 to 10000, not 0/,
+  ),
   post("too many blocks", "/v1/mining", { mode: "blocks", count: 10_001 }, /count must be .* not 10001/),
   post("a count as text", "/v1/mining", { mode: "blocks", count: "5" }, /count must be .* not "5"/),
   post("no count", "/v1/mining", { mode: "blocks" }, /count must be .* not missing/),
   post("a count for off", "/v1/mining", { mode: "off", count: 1 }, /unknown key "count"/),
-  post("a hash rate of zero", "/v1/mining", { mode: "continuous", hashRate: 0 }, /hashRate must be tries a second/),
-  post("an unknown mining key", "/v1/mining", { mode: "continuous", speed: 1 }, /unknown key "speed"; allowed: mode, hashRate/),
+  post(
+    "a hash rate of zero",
+    "/v1/mining",
+    { mode: "continuous", hashRate: 0 },
+    /hashRate must be tries a second/,
+  ),
+  post(
+    "an unknown mining key",
+    "/v1/mining",
+    { mode: "continuous", speed: 1 },
+    /unknown key "speed"; allowed: mode, hashRate/,
+  ),
   post("a peer without an address", "/v1/peers", {}, /address must be a multiaddr .* not missing/),
-  post("a peer that is a host and port", "/v1/peers", { address: "localhost:4001" }, /address must be a multiaddr/),
+  post(
+    "a peer that is a host and port",
+    "/v1/peers",
+    { address: "localhost:4001" },
+    /address must be a multiaddr/,
+  ),
   post("a peer over UDP", "/v1/peers", { address: "/ip4/127.0.0.1/udp/1" }, /address must be a multiaddr/),
   post("a peer with more keys", "/v1/peers", { address: "/ip4/127.0.0.1/tcp/1", x: 1 }, /unknown key "x"/),
-  post("a transaction that is text", "/v1/transactions", "hello", /must be a transaction object, not "hello"/),
+  post(
+    "a transaction that is text",
+    "/v1/transactions",
+    "hello",
+    /must be a transaction object, not "hello"/,
+  ),
   post("an empty transaction", "/v1/transactions", {}, /chain must be 64 lowercase hex digits, not missing/),
   post("a transaction with another key", "/v1/transactions", { ...good, gas: 1 }, /unknown key "gas"/),
-  post("a negative fee", "/v1/transactions", { ...good, fee: -1 }, /fee must be an amount in base units.* not -1/),
+  post(
+    "a negative fee",
+    "/v1/transactions",
+    { ...good, fee: -1 },
+    /fee must be an amount in base units.* not -1/,
+  ),
   post("a fractional fee", "/v1/transactions", { ...good, fee: 1.5 }, /fee must be .* not 1.5/),
   post("a fee beyond 2^53", "/v1/transactions", { ...good, fee: 2 ** 53 }, /fee must be/),
-  post("a zero amount", "/v1/transactions", action({ amount: 0 }), /action\.amount must be .* from 1 .* not 0/),
+  post(
+    "a zero amount",
+    "/v1/transactions",
+    action({ amount: 0 }),
+    /action\.amount must be .* from 1 .* not 0/,
+  ),
   post("an amount as text", "/v1/transactions", action({ amount: "5" }), /action\.amount must be .* not "5"/),
-  post("another action", "/v1/transactions", action({ kind: "mint" }), /action\.kind must be "transfer", not "mint"/),
-  post("a memo of 65 bytes", "/v1/transactions", action({ memo: "00".repeat(65) }), /action\.memo must be at most 64 bytes/),
-  post("a recipient with a wrong checksum", "/v1/transactions", action({ to: wrongChecksum }), /action\.to .* wrong checksum/),
-  post("a short signature", "/v1/transactions", { ...good, signature: "00" }, /signature must be 128 lowercase hex digits/),
-  post("an empty batch", "/v1/transactions", { transactions: [] }, /list of 1 to 1000 transactions, not 0 items/),
+  post(
+    "another action",
+    "/v1/transactions",
+    action({ kind: "mint" }),
+    /action\.kind must be "transfer", not "mint"/,
+  ),
+  post(
+    "a memo of 65 bytes",
+    "/v1/transactions",
+    action({ memo: "00".repeat(65) }),
+    /action\.memo must be at most 64 bytes/,
+  ),
+  post(
+    "a recipient with a wrong checksum",
+    "/v1/transactions",
+    action({ to: wrongChecksum }),
+    /action\.to .* wrong checksum/,
+  ),
+  post(
+    "a short signature",
+    "/v1/transactions",
+    { ...good, signature: "00" },
+    /signature must be 128 lowercase hex digits/,
+  ),
+  post(
+    "an empty batch",
+    "/v1/transactions",
+    { transactions: [] },
+    /list of 1 to 1000 transactions, not 0 items/,
+  ),
   post("a batch of 1,001", "/v1/transactions", { transactions: Array(1_001).fill(good) }, /not 1001 items/),
-  post("a bad one in a batch", "/v1/transactions", { transactions: [good, { ...good, nonce: -1 }] }, /transactions\[1\]\.nonce must be/),
+  post(
+    "a bad one in a batch",
+    "/v1/transactions",
+    { transactions: [good, { ...good, nonce: -1 }] },
+    /transactions\[1\]\.nonce must be/,
+  ),
   post("a batch with another key", "/v1/transactions", { transactions: [good], x: 1 }, /unknown key "x"/),
   {
     name: "bytes that are no transaction",
@@ -129,7 +217,14 @@ const changing: Case[] = [
     status: 400,
     code: "REQUEST_INVALID",
   },
-  { name: "broken JSON", path: "/v1/mining", raw: '{"mode":', status: 400, code: "BODY_INVALID", says: /not valid JSON/ },
+  {
+    name: "broken JSON",
+    path: "/v1/mining",
+    raw: '{"mode":',
+    status: 400,
+    code: "BODY_INVALID",
+    says: /not valid JSON/,
+  },
   { name: "an empty body", path: "/v1/mining", raw: "", status: 400, code: "BODY_INVALID", says: /empty/ },
   {
     name: "a prototype in a body",
@@ -147,9 +242,28 @@ const changing: Case[] = [
     code: "CONTENT_TYPE_UNSUPPORTED",
     says: /application\/json/,
   },
-  { name: "plain text", path: "/v1/mining", raw: "off", type: "text/plain", status: 415, code: "CONTENT_TYPE_UNSUPPORTED" },
-  { name: "a huge body", path: "/v1/mining", raw: `"${"x".repeat(100_000)}"`, status: 413, code: "BODY_TOO_LARGE" },
-  { name: "a huge batch", path: "/v1/transactions", raw: `"${"x".repeat(3_000_000)}"`, status: 413, code: "BODY_TOO_LARGE" },
+  {
+    name: "plain text",
+    path: "/v1/mining",
+    raw: "off",
+    type: "text/plain",
+    status: 415,
+    code: "CONTENT_TYPE_UNSUPPORTED",
+  },
+  {
+    name: "a huge body",
+    path: "/v1/mining",
+    raw: `"${"x".repeat(100_000)}"`,
+    status: 413,
+    code: "BODY_TOO_LARGE",
+  },
+  {
+    name: "a huge batch",
+    path: "/v1/transactions",
+    raw: `"${"x".repeat(3_000_000)}"`,
+    status: 413,
+    code: "BODY_TOO_LARGE",
+  },
   {
     name: "a huge transaction in bytes",
     path: "/v1/transactions",
@@ -158,14 +272,71 @@ const changing: Case[] = [
     status: 413,
     code: "BODY_TOO_LARGE",
   },
-  { name: "bytes where JSON belongs", path: "/v1/mining", raw: new Uint8Array(4), type: "application/octet-stream", status: 400, code: "REQUEST_INVALID" },
-  { name: "a link mode of tomorrow", path: `/v1/links/${PEER}`, method: "PUT", json: { mode: "delay" }, status: 400, code: "REQUEST_INVALID", says: /mode must be "refuse", not "delay"/ },
-  { name: "a link to nobody", path: "/v1/links/x", method: "PUT", json: { mode: "refuse" }, status: 400, code: "REQUEST_INVALID", says: /peer must be a peer's name/ },
-  { name: "a link given up to nobody", path: "/v1/links/!", method: "DELETE", status: 400, code: "REQUEST_INVALID" },
-  { name: "removing what is no peer", path: "/v1/peers/hello", method: "DELETE", status: 400, code: "REQUEST_INVALID", says: /name or a multiaddr, not "hello"/ },
-  { name: "removing an unknown peer", path: `/v1/peers/${encodeURIComponent("/ip4/1.2.3.4/tcp/5")}`, method: "DELETE", status: 404, code: "PEER_NOT_FOUND", says: /\/ip4\/1\.2\.3\.4\/tcp\/5/ },
-  { name: "the wrong method", path: "/v1/status", method: "DELETE", status: 405, code: "METHOD_NOT_ALLOWED", says: /allowed: .*GET/ },
-  { name: "the wrong method with a parameter", path: `/v1/blocks/${ID_A}`, method: "POST", json: {}, status: 405, code: "METHOD_NOT_ALLOWED" },
+  {
+    name: "bytes where JSON belongs",
+    path: "/v1/mining",
+    raw: new Uint8Array(4),
+    type: "application/octet-stream",
+    status: 400,
+    code: "REQUEST_INVALID",
+  },
+  {
+    name: "a link mode of tomorrow",
+    path: `/v1/links/${PEER}`,
+    method: "PUT",
+    json: { mode: "delay" },
+    status: 400,
+    code: "REQUEST_INVALID",
+    says: /mode must be "refuse", not "delay"/,
+  },
+  {
+    name: "a link to nobody",
+    path: "/v1/links/x",
+    method: "PUT",
+    json: { mode: "refuse" },
+    status: 400,
+    code: "REQUEST_INVALID",
+    says: /peer must be a peer's name/,
+  },
+  {
+    name: "a link given up to nobody",
+    path: "/v1/links/!",
+    method: "DELETE",
+    status: 400,
+    code: "REQUEST_INVALID",
+  },
+  {
+    name: "removing what is no peer",
+    path: "/v1/peers/hello",
+    method: "DELETE",
+    status: 400,
+    code: "REQUEST_INVALID",
+    says: /name or a multiaddr, not "hello"/,
+  },
+  {
+    name: "removing an unknown peer",
+    path: `/v1/peers/${encodeURIComponent("/ip4/1.2.3.4/tcp/5")}`,
+    method: "DELETE",
+    status: 404,
+    code: "PEER_NOT_FOUND",
+    says: /\/ip4\/1\.2\.3\.4\/tcp\/5/,
+  },
+  {
+    name: "the wrong method",
+    path: "/v1/status",
+    method: "DELETE",
+    status: 405,
+    code: "METHOD_NOT_ALLOWED",
+    says: /allowed: .*GET/,
+  },
+  {
+    name: "the wrong method with a parameter",
+    path: `/v1/blocks/${ID_A}`,
+    method: "POST",
+    json: {},
+    status: 405,
+    code: "METHOD_NOT_ALLOWED",
+  },
 ];
 
 describe("API: bad input", () => {
@@ -193,7 +364,10 @@ describe("API: bad input", () => {
     assert.deepEqual(Object.keys(answer).sort(), ["code", "details", "message"], text);
     assert.equal(answer.code, code);
     if (says !== undefined) assert.match(answer.message, says);
-    assert.ok(!answer.message.includes("\n") && !/\bat .*\.ts:/.test(text), `one line without a stack: ${text}`);
+    assert.ok(
+      !answer.message.includes("\n") && !/\bat .*\.ts:/.test(text),
+      `one line without a stack: ${text}`,
+    );
   }
 
   for (const oneCase of [...reading, ...changing]) {

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
-import { connect } from "node:net";
 import { request } from "node:http";
+import { connect } from "node:net";
 import { describe, it } from "node:test";
 import { MAX_STREAMS, MAX_UNSENT_BYTES } from "../../../src/api/event-stream.ts";
 import { ServiceError } from "../../../src/api/index.ts";
 import { startApi, TOKEN } from "../../support/api-server.ts";
-import { eventually } from "../../support/real-time.ts";
 import { ID_A, ID_B, PEER, stubStatus } from "../../support/stub-node-service.ts";
+import { until } from "../../support/until.ts";
 
 const bearer = { authorization: `Bearer ${TOKEN}` };
 const json = { "content-type": "application/json" };
@@ -17,7 +17,11 @@ async function get(url: string, headers: Record<string, string> = {}) {
 }
 
 /** With a Host header of our choice, which fetch does not allow. */
-function getAs(url: string, host: string, headers: Record<string, string> = {}): Promise<{ status: number; code: string }> {
+function getAs(
+  url: string,
+  host: string,
+  headers: Record<string, string> = {},
+): Promise<{ status: number; code: string }> {
   return new Promise((resolve, reject) => {
     const outgoing = request(url, { headers: { ...headers, host } }, async (response) => {
       let text = "";
@@ -48,7 +52,10 @@ describe("API server", () => {
       assert.equal(response.status, 200);
       return (await response.json()) as Record<string, unknown>;
     };
-    assert.deepEqual((await send("POST", "/v1/mining", { mode: "blocks", count: 2 }))["blocks"], [ID_B, ID_B]);
+    assert.deepEqual((await send("POST", "/v1/mining", { mode: "blocks", count: 2 }))["blocks"], [
+      ID_B,
+      ID_B,
+    ]);
     await send("POST", "/v1/mining", { mode: "continuous", hashRate: 50 });
     await send("POST", "/v1/mining", { mode: "off" });
     await send("POST", "/v1/peers", { address: "/ip4/127.0.0.1/tcp/4001" });
@@ -56,7 +63,12 @@ describe("API server", () => {
     await send("PUT", `/v1/links/${PEER}`, { mode: "refuse" });
     await send("DELETE", `/v1/links/${PEER}`);
     const expected = ["mineBlocks 2", "mineContinuously 50", "stopMining", "addPeer /ip4/127.0.0.1/tcp/4001"];
-    assert.deepEqual(node.calls, [...expected, `removePeer ${PEER}`, `refuseLink ${PEER}`, `allowLink ${PEER}`]);
+    assert.deepEqual(node.calls, [
+      ...expected,
+      `removePeer ${PEER}`,
+      `refuseLink ${PEER}`,
+      `allowLink ${PEER}`,
+    ]);
   });
 
   it("changing needs the right token; reading on loopback needs none", async (t) => {
@@ -80,10 +92,24 @@ describe("API server", () => {
   it("a name that a web page could point at us is not served, except to who has the token", async (t) => {
     const { url } = await startApi(t, {}, { hostNames: ["node1"] });
     const path = `${url}/v1/status`;
-    for (const host of ["localhost", "localhost:7070", "127.0.0.1:1", "[::1]:7070", "node1:7070", "LOCALHOST"]) {
+    for (const host of [
+      "localhost",
+      "localhost:7070",
+      "127.0.0.1:1",
+      "[::1]:7070",
+      "node1:7070",
+      "LOCALHOST",
+    ]) {
       assert.equal((await getAs(path, host)).status, 200, host);
     }
-    for (const host of ["evil.example", "evil.example:7070", "localhost.evil.example", "10.1.2.3", "a@localhost", "[::2]"]) {
+    for (const host of [
+      "evil.example",
+      "evil.example:7070",
+      "localhost.evil.example",
+      "10.1.2.3",
+      "a@localhost",
+      "[::2]",
+    ]) {
       assert.deepEqual(await getAs(path, host), { status: 421, code: "HOST_NOT_SERVED" }, host);
     }
     assert.equal((await getAs(path, "evil.example", bearer)).status, 200);
@@ -104,7 +130,9 @@ describe("API server", () => {
   it("a failure of the node is told by its code; an unforeseen one without details", async (t) => {
     const { url } = await startApi(t, {
       tips: async () => {
-        throw new ServiceError("NODE_SYNCING", 503, "the node is syncing; try later", { details: { height: 5 } });
+        throw new ServiceError("NODE_SYNCING", 503, "the node is syncing; try later", {
+          details: { height: 5 },
+        });
       },
       status: async () => {
         throw new Error("secret path /home/x");
@@ -124,7 +152,11 @@ describe("API server", () => {
         new Promise((resolve) => signal.addEventListener("abort", () => resolve([ID_A]), { once: true })),
     });
     const body = JSON.stringify({ mode: "blocks", count: 3, timeoutMs: 30 });
-    const response = await fetch(`${url}/v1/mining`, { method: "POST", headers: { ...bearer, ...json }, body });
+    const response = await fetch(`${url}/v1/mining`, {
+      method: "POST",
+      headers: { ...bearer, ...json },
+      body,
+    });
     assert.equal(response.status, 504);
     const answer = (await response.json()) as { code: string; message: string; details: object };
     assert.equal(answer.code, "MINING_TIMEOUT");
@@ -149,7 +181,7 @@ describe("API server", () => {
     const asked = fetch(`${url}/v1/mining`, init).catch(() => "gone");
     setTimeout(() => client.abort(), 50);
     assert.equal(await asked, "gone");
-    await eventually("the node is told", () => aborted || undefined);
+    await until("the node is told", () => aborted || undefined);
   });
 
   it("a busy port is an error that names it", async (t) => {
@@ -163,7 +195,14 @@ describe("API server", () => {
     const { url } = await startApi(t);
     const { body } = await get(`${url}/openapi.json`);
     const paths = Object.keys(body["paths"] as object);
-    for (const path of ["/v1/status", "/v1/blocks/{block}", "/v1/transactions", "/v1/transactions/{id}", "/v1/events", "/v1/mining"]) {
+    for (const path of [
+      "/v1/status",
+      "/v1/blocks/{block}",
+      "/v1/transactions",
+      "/v1/transactions/{id}",
+      "/v1/events",
+      "/v1/mining",
+    ]) {
       assert.ok(paths.includes(path), path);
     }
     const metrics = await (await fetch(`${url}/metrics`)).text();
@@ -209,15 +248,18 @@ describe("event stream", () => {
     const reading = (async () => {
       for await (const chunk of good.body as ReadableStream<Uint8Array>) received += chunk.length;
     })().catch(() => {});
-    const big = { type: "peer" as const, data: { peer: PEER, connected: true, reason: "x".repeat(256 * 1024) } };
+    const big = {
+      type: "peer" as const,
+      data: { peer: PEER, connected: true, reason: "x".repeat(256 * 1024) },
+    };
     const before = received;
-    await eventually("the slow client is closed", () => {
+    await until("the slow client is closed", () => {
       node.emit(big);
       // The paused socket sees the close only when it reads, so the server's side is asked: it stops counting it.
       return slow.destroyed || closed || received - before > 8 * MAX_UNSENT_BYTES || undefined;
     });
     slow.resume();
-    await eventually("the slow client sees the end", () => closed || undefined);
+    await until("the slow client sees the end", () => closed || undefined);
     assert.ok(received > MAX_UNSENT_BYTES, "the good client went on");
     void reading;
   });

@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, it, type TestContext } from "node:test";
-import { createClient, type ReceivedEvent } from "../../../src/client/index.ts";
 import { transactionToJson } from "../../../src/api/index.ts";
+import { createClient, type ReceivedEvent } from "../../../src/client/index.ts";
 import { generateKey, signTransaction } from "../../../src/keys/index.ts";
 import { createSeededRandom } from "../../../src/ports/index.ts";
 import { ZERO_32 } from "../../../src/primitives/index.ts";
 import { startApi, TOKEN } from "../../support/api-server.ts";
-import { eventually } from "../../support/real-time.ts";
 import { ADDRESS, ID_A, ID_B, PEER, stubStatus } from "../../support/stub-node-service.ts";
+import { until } from "../../support/until.ts";
 
 const key = generateKey(createSeededRandom(1));
 const transfer = (nonce: number) =>
@@ -26,7 +26,10 @@ const transfer = (nonce: number) =>
   );
 
 /** An HTTP server that is not a node. */
-async function impostor(t: TestContext, answer: (end: (status: number, text: string) => void) => void): Promise<string> {
+async function impostor(
+  t: TestContext,
+  answer: (end: (status: number, text: string) => void) => void,
+): Promise<string> {
   const server = createServer((_request, response) =>
     answer((status, text) => response.writeHead(status).end(text)),
   );
@@ -44,14 +47,22 @@ describe("client", () => {
     const client = createClient({ url: `${url}/`, token: TOKEN });
     assert.deepEqual(await client.status(), stubStatus);
     assert.equal((await client.genesis())["name"], "devnet");
-    for (const list of [client.peers(), client.tips(), client.reorgs({ limit: 3, after: "7" }), client.mempool()]) {
+    for (const list of [
+      client.peers(),
+      client.tips(),
+      client.reorgs({ limit: 3, after: "7" }),
+      client.mempool(),
+    ]) {
       assert.deepEqual(await list, { items: [], next: null });
     }
     assert.equal((await client.tree(5)).head.height, 12);
     assert.equal((await client.account(ADDRESS)).address, ADDRESS);
     assert.deepEqual((await client.links()).items, [{ peer: PEER, mode: "refuse" }]);
     await client.addPeer("/ip4/127.0.0.1/tcp/4001");
-    await assert.rejects(client.removePeer("/ip4/127.0.0.1/tcp/4001"), { code: "PEER_NOT_FOUND", status: 404 });
+    await assert.rejects(client.removePeer("/ip4/127.0.0.1/tcp/4001"), {
+      code: "PEER_NOT_FOUND",
+      status: 404,
+    });
     await client.refuseLink(PEER);
     await client.allowLink(PEER);
     assert.deepEqual((await client.mining({ mode: "blocks", count: 1 })).blocks, [ID_B]);
@@ -66,7 +77,11 @@ describe("client", () => {
     const client = createClient({ url, token: TOKEN });
     const [good, bad] = [transfer(1), transfer(13)];
     assert.deepEqual(await client.submit(good.bytes), { id: good.txid, accepted: true });
-    await assert.rejects(client.submit(bad.bytes), { code: "TX-NONCE", status: 422, details: { id: bad.txid } });
+    await assert.rejects(client.submit(bad.bytes), {
+      code: "TX-NONCE",
+      status: 422,
+      details: { id: bad.txid },
+    });
     const result = await client.submitBatch([good, bad].map(transactionToJson));
     assert.deepEqual([result.accepted, result.refused], [1, 1]);
     assert.deepEqual(
@@ -82,7 +97,7 @@ describe("client", () => {
     const reading = (async () => {
       for await (const event of createClient({ url }).events(stop.signal)) seen.push(event);
     })();
-    await eventually("the stream is open", () => {
+    await until("the stream is open", () => {
       node.emit({ type: "head", data: stubStatus.head });
       return seen.length > 0 || undefined;
     });
@@ -99,7 +114,9 @@ describe("client", () => {
     next.catch(() => {});
     await createClient({ url }).status();
     await close();
-    await assert.rejects(next, (error: { code: string }) => ["API_STREAM_ENDED", "API_UNREACHABLE"].includes(error.code));
+    await assert.rejects(next, (error: { code: string }) =>
+      ["API_STREAM_ENDED", "API_UNREACHABLE"].includes(error.code),
+    );
   });
 
   it("says what to do when nobody answers, another program does, or the answer is late", async (t) => {
@@ -113,7 +130,10 @@ describe("client", () => {
     const html = await impostor(t, (end) => end(200, "<html>hello"));
     await assert.rejects(createClient({ url: html }).status(), { code: "API_ANSWER_INVALID" });
     const failing = await impostor(t, (end) => end(502, "bad gateway"));
-    await assert.rejects(createClient({ url: failing }).status(), { code: "API_ANSWER_INVALID", status: 502 });
+    await assert.rejects(createClient({ url: failing }).status(), {
+      code: "API_ANSWER_INVALID",
+      status: 502,
+    });
     const silent = await impostor(t, () => {});
     await assert.rejects(createClient({ url: silent, timeoutMs: 50 }).status(), { code: "API_TIMEOUT" });
     const abort = AbortSignal.abort(new Error("enough"));
@@ -122,6 +142,9 @@ describe("client", () => {
 
   it("a changing call without the token is refused", async (t) => {
     const { url } = await startApi(t);
-    await assert.rejects(createClient({ url }).mining({ mode: "off" }), { code: "TOKEN_REQUIRED", status: 401 });
+    await assert.rejects(createClient({ url }).mining({ mode: "off" }), {
+      code: "TOKEN_REQUIRED",
+      status: 401,
+    });
   });
 });

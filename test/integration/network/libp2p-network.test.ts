@@ -121,6 +121,13 @@ test("two peers that dial each other at once end up connected and gossip reaches
   assert.ok(knows(c, b));
 });
 
+test("25 nodes of one host may connect to one in the same second", async () => {
+  const hub = await started();
+  const others = await Promise.all(Array.from({ length: 25 }, () => started()));
+  await Promise.all(others.map((other) => other.dial(addressOf(hub))));
+  await until("the hub knows them all", () => hub.connections().length === 25);
+});
+
 test("200 connects and disconnects leave nothing behind", { timeout: 60_000 }, async () => {
   const timers = createCountingTimers();
   const [a, b] = [await started(timers), await started()];
@@ -144,4 +151,39 @@ test("200 connects and disconnects leave nothing behind", { timeout: 60_000 }, a
   assert.ok(timers.pending <= 1, `${timers.pending} timers are pending`);
   await a.stop();
   assert.equal(timers.pending, 0);
+});
+
+test("a connection that ends while gossip is starting leaves the next one with gossip both ways", async () => {
+  const heard = { a: 0, b: 0 };
+  const [a, b] = [await create(), await create()];
+  a.subscribe(TOPIC, 1_000, async () => {
+    heard.a++;
+    return "accept";
+  });
+  b.subscribe(TOPIC, 1_000, async () => {
+    heard.b++;
+    return "accept";
+  });
+  await a.start();
+  await b.start();
+  for (let round = 0; round < 40; round++) {
+    await b.dial(addressOf(a));
+    // Somewhere in the few milliseconds in which the streams are opened.
+    for (let turn = 0; turn < round % 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+    await (round % 2 === 0 ? a.refuse(b.self) : b.refuse(a.self));
+    a.allow(b.self);
+    b.allow(a.self);
+    await until("both let go", () => !knows(a, b) && !knows(b, a));
+    if (round % 4 !== 3) continue;
+    await b.dial(addressOf(a));
+    Object.assign(heard, { a: 0, b: 0 });
+    let attempt = 0;
+    await until(`both were heard after round ${round}`, () => {
+      if (heard.a > 0 && heard.b > 0) return true;
+      if (attempt++ % 10 === 0) for (const node of [a, b]) void node.publish(TOPIC, randomBytes(20));
+      return false;
+    });
+    await b.disconnect(a.self, "for the test");
+    await until("both let go", () => !knows(a, b) && !knows(b, a));
+  }
 });

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { createKeyStore, generateKey } from "../../../src/keys/index.ts";
 import { createSeededRandom } from "../../../src/ports/index.ts";
-import { temporaryDirectory } from "../../support/temporary-directory.ts";
+import { temporaryDirectory } from "../../support/temp-dir.ts";
 
 describe("key store", () => {
   it("a created key is listed, loaded by name and found by address", async (t) => {

@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { createMiner, type MinerDeps, type MiningTemplate, type SearchInput, searchNonce } from "../../../src/miner/index.ts";
+import {
+  createMiner,
+  type MinerDeps,
+  type MiningTemplate,
+  type SearchInput,
+  searchNonce,
+} from "../../../src/miner/index.ts";
 import { tasks } from "../../../src/miner/search-tasks.ts";
 import {
   createInlineWorkerPool,
@@ -90,7 +96,12 @@ describe("nonce search", () => {
 
   it("finds the lowest nonce, and the id is the header's id", () => {
     const limit = target(10);
-    const { nonce, id } = searchNonce({ coreRoot, target: bigintToBytes(limit, 32), startNonce: 0, count: 100_000 });
+    const { nonce, id } = searchNonce({
+      coreRoot,
+      target: bigintToBytes(limit, 32),
+      startNonce: 0,
+      count: 100_000,
+    });
     assert.ok(nonce !== undefined && id !== undefined);
     assert.equal(bytesToHex(id), sealHeader({ core: core(ZERO_32, 1, 1), nonce }).id);
     assert.ok(bigintFromBytes(id) < limit);
@@ -110,7 +121,10 @@ describe("nonce search", () => {
 
   it("an id equal to the target is not below it", () => {
     const { id } = searchNonce({ coreRoot, target: new Uint8Array(32).fill(0xff), startNonce: 5, count: 1 });
-    assert.equal(searchNonce({ coreRoot, target: id as Uint8Array, startNonce: 5, count: 1 }).nonce, undefined);
+    assert.equal(
+      searchNonce({ coreRoot, target: id as Uint8Array, startNonce: 5, count: 1 }).nonce,
+      undefined,
+    );
   });
 
   it("says how much it tried when there is nothing, and ends at 2^53", () => {
@@ -120,7 +134,10 @@ describe("nonce search", () => {
       id: undefined,
       tried: 2_500,
     });
-    assert.equal(searchNonce({ coreRoot, target: impossible, startNonce: 2 ** 53 - 10, count: 2_500 }).tried, 10);
+    assert.equal(
+      searchNonce({ coreRoot, target: impossible, startNonce: 2 ** 53 - 10, count: 2_500 }).tried,
+      10,
+    );
   });
 });
 

@@ -1,0 +1,187 @@
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Command } from "commander";
+import type { JsonOption } from "../connection.ts";
+import { EXIT, failure, usageError } from "../failure.ts";
+import { printJson, printLine } from "../output.ts";
+import { collect, hostPort, integer, multiaddr, oneOf, positive } from "../values.ts";
+
+interface InitOptions extends JsonOption {
+  readonly data: string;
+  readonly genesis?: string;
+}
+
+interface StartOptions extends InitOptions {
+  readonly listen?: readonly string[];
+  readonly announce?: readonly string[];
+  readonly api: { readonly host: string; readonly port: number };
+  readonly apiRead: "open" | "token";
+  readonly tokenFile?: string;
+  readonly peer?: readonly string[];
+  readonly mine?: boolean;
+  readonly hashRate?: number;
+  readonly rewardTo?: string;
+  readonly logLevel: string;
+  readonly miners?: number;
+}
+
+/** Where a node listens unless told otherwise: this machine only, any free port. */
+const DEFAULT_LISTEN = "/ip4/127.0.0.1/tcp/0";
+/** A clean stop takes at most this long; then the process ends anyway, and the next start recovers. */
+const STOP_MS = 5_000;
+
+async function readGenesis(file: string): Promise<string> {
+  const { parseGenesis, specToJson } = await import("../../primitives/index.ts");
+  let text: string;
+  try {
+    text = await readFile(file, "utf8");
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw failure(
+      "FILE_UNREADABLE",
+      `cannot read the genesis file ${file}: ${code === "ENOENT" ? "it does not exist" : message}`,
+    );
+  }
+  const parsed = parseGenesis(text);
+  if (!parsed.ok) throw usageError(`${file}: ${parsed.problem}`);
+  return `${JSON.stringify(specToJson(parsed.spec), undefined, 2)}\n`;
+}
+
+async function init({ data, genesis, json }: InitOptions): Promise<void> {
+  const { devnetSpec, specToJson } = await import("../../primitives/index.ts");
+  const text =
+    genesis === undefined
+      ? `${JSON.stringify(specToJson(devnetSpec()), undefined, 2)}\n`
+      : await readGenesis(genesis);
+  const file = join(data, "genesis.json");
+  try {
+    await mkdir(data, { recursive: true, mode: 0o700 });
+    await writeFile(file, text, { flag: "wx" });
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST")
+      throw failure(
+        "DATA_EXISTS",
+        `${data} is a node's directory or a file already; choose another --data DIR`,
+      );
+    throw failure("FILE_UNWRITABLE", `cannot write ${file}: ${message}`);
+  }
+  const { name } = JSON.parse(text) as { name: string };
+  if (json) printJson({ data, genesis: file, network: name });
+  else printLine(`made ${data} for network ${name}; start it with: cumulo node start --data ${data}`);
+}
+
+/** Stops on the first SIGTERM, SIGINT or loss of the parent's channel, and at once on the second. */
+function stopOnSignals(stop: () => Promise<void>): void {
+  let asked = false;
+  const onSignal = (): void => {
+    if (asked) process.exit(EXIT.interrupted);
+    asked = true;
+    setTimeout(() => process.exit(EXIT.failed), STOP_MS).unref();
+    stop().catch(() => process.exit(EXIT.failed));
+  };
+  process.on("SIGTERM", onSignal);
+  process.on("SIGINT", onSignal);
+  // A supervisor that dies takes its channel with it, even by kill -9: then we are orphans and stop.
+  if (process.channel !== undefined) process.once("disconnect", onSignal);
+}
+
+async function start(options: StartOptions): Promise<void> {
+  if (options.hashRate !== undefined && !options.mine) throw usageError("--hash-rate needs --mine");
+  if (options.genesis !== undefined) await readGenesis(options.genesis);
+  if (options.rewardTo !== undefined) {
+    const { decodeAddress } = await import("../../primitives/index.ts");
+    if (decodeAddress(options.rewardTo) === undefined) {
+      throw usageError(`--reward-to must be a valid address (cum1...), not "${options.rewardTo}"`);
+    }
+  }
+  const { startNode } = await import("../../node/index.ts");
+  // Until the node stands, a signal simply ends the process: nothing is held that a crash could not leave as well.
+  const node = await startNode({
+    dataDir: options.data,
+    listen: [...(options.listen ?? [DEFAULT_LISTEN])],
+    announce: [...(options.announce ?? [])],
+    api: options.api,
+    apiRead: options.apiRead,
+    peers: [...(options.peer ?? [])],
+    mine: options.mine === true,
+    logLevel: options.logLevel,
+    ...(options.genesis === undefined ? {} : { genesisFile: options.genesis }),
+    ...(options.tokenFile === undefined ? {} : { tokenFile: options.tokenFile }),
+    ...(options.hashRate === undefined ? {} : { hashRate: options.hashRate }),
+    ...(options.rewardTo === undefined ? {} : { rewardTo: options.rewardTo }),
+    ...(options.miners === undefined ? {} : { miners: options.miners }),
+  });
+  stopOnSignals(() => node.stop());
+  const { api, multiaddrs, dataDir } = node;
+  if (options.json) printJson({ pid: process.pid, api, multiaddrs, data: dataDir });
+  else {
+    printLine(`node runs: API ${api}, data ${dataDir}`);
+    for (const address of multiaddrs) printLine(`listens on ${address}`);
+  }
+  await node.done;
+  if (process.connected) process.disconnect();
+}
+
+export function addNode(program: Command): void {
+  const node = program.command("node").description("a node on this machine");
+  node
+    .command("init")
+    .description("make a data directory for a network")
+    .requiredOption("--data <dir>", "the directory to make")
+    .option("--genesis <file>", "the network's rules (default: the built-in devnet)")
+    .addHelpText("after", "\nExample:\n  cumulo node init --data ./node1 --genesis genesis.json")
+    .action(init);
+  node
+    .command("start")
+    .description("run a node until it is interrupted")
+    .requiredOption("--data <dir>", "its data directory; made if missing")
+    .option(
+      "--genesis <file>",
+      "the network's rules (default: those in the directory, else the built-in devnet)",
+    )
+    .option(
+      "--listen <multiaddr>",
+      `where peers reach it; may be given several times (default: ${DEFAULT_LISTEN})`,
+      collect(multiaddr),
+    )
+    .option(
+      "--announce <multiaddr>",
+      "address to tell peers instead; may be given several times",
+      collect(multiaddr),
+    )
+    .option("--api <host:port>", "where the HTTP API is served (port 0: any free one)", hostPort, {
+      host: "127.0.0.1",
+      port: 7070,
+    })
+    .option(
+      "--api-read <who>",
+      "open: reading needs no token on any address; token: only on loopback",
+      oneOf("open", "token"),
+      "token",
+    )
+    .option(
+      "--token-file <file>",
+      "the API's bearer token (default: api-token in the directory, made if missing)",
+    )
+    .option("--peer <multiaddr>", "a peer to keep connected; may be given several times", collect(multiaddr))
+    .option("--mine", "mine continuously")
+    .option(
+      "--hash-rate <n>",
+      "tries a second (default: this node's share of one block an interval)",
+      positive,
+    )
+    .option("--miners <n>", "miners that share the interval, for the default hash rate", integer(1, 10_000))
+    .option("--reward-to <address>", "where rewards go (default: a key made in the directory)")
+    .option(
+      "--log-level <level>",
+      "debug, info, warn, error or silent",
+      oneOf("debug", "info", "warn", "error", "silent"),
+      "info",
+    )
+    .addHelpText(
+      "after",
+      "\nExample:\n  cumulo node start --data ./node2 --api 127.0.0.1:7071 --peer /ip4/127.0.0.1/tcp/4001 --mine",
+    )
+    .action(start);
+}

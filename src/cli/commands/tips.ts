@@ -1,0 +1,24 @@
+import type { Command } from "commander";
+import { type ConnectionOptions, connected, type JsonOption, openClient } from "../connection.ts";
+import { formatWork, printJson, printLine, shortId, style, table } from "../output.ts";
+
+export function addTips(program: Command): void {
+  connected(program.command("tips"))
+    .description("the leaves of all branches, the head first")
+    .addHelpText("after", "\nExample:\n  cumulo tips")
+    .action(async (options: ConnectionOptions & JsonOption) => {
+      const { items } = await (await openClient(options)).tips();
+      if (options.json) return printJson(items);
+      const rows = items.map(({ id, height, work, state, forkPoint, length, rule }) => [
+        shortId(id),
+        String(height),
+        formatWork(work),
+        style(state === "head" ? "green" : "yellow", rule === undefined ? state : `${state} (${rule})`),
+        length === 0 ? "-" : `${length} from ${forkPoint.height}`,
+      ]);
+      printLine(await table(["TIP", "HEIGHT", "WORK", "STATE", "BRANCH"], rows));
+      const [head, ...others] = items;
+      const tied = others.filter(({ work, state }) => work === head?.work && state === "side");
+      if (tied.length > 0) printLine(style("yellow", "tied: mine one block"));
+    });
+}

@@ -1,0 +1,95 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Command } from "commander";
+import type { Client } from "../client/index.ts";
+import { failure } from "./failure.ts";
+import { apiUrl } from "./values.ts";
+
+export const DEFAULT_API = "http://127.0.0.1:7070";
+
+export interface ConnectionOptions {
+  readonly api?: string;
+  readonly data?: string;
+  readonly tokenFile?: string;
+}
+
+/** Adds the options by which a command finds its node. */
+export function connected(command: Command): Command {
+  return command
+    .option(
+      "--api <url>",
+      `the node's API (default: the node of --data, CUMULO_API, or ${DEFAULT_API})`,
+      apiUrl,
+    )
+    .option(
+      "--data <dir>",
+      "the node's data directory: its API address and token are read from there (or CUMULO_DATA)",
+    )
+    .option(
+      "--token-file <file>",
+      "file with the bearer token (default: api-token in --data, or CUMULO_TOKEN)",
+    );
+}
+
+async function readText(file: string, what: string): Promise<string> {
+  try {
+    return (await readFile(file, "utf8")).trim();
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const why =
+      code === "ENOENT"
+        ? "it does not exist"
+        : code === "EACCES"
+          ? "it may not be read by this user"
+          : message;
+    throw failure("FILE_UNREADABLE", `cannot read ${what} ${file}: ${why}`);
+  }
+}
+
+/** The running node's own note of where its API is. */
+async function apiOfData(data: string): Promise<string> {
+  const file = join(data, "node.json");
+  const text = await readText(file, "the running node's address in").catch(() => {
+    throw failure(
+      "NODE_NOT_RUNNING",
+      `no node runs on ${data} (${file} is missing); start it with "cumulo node start --data ${data}"`,
+    );
+  });
+  try {
+    return apiUrl(String((JSON.parse(text) as { api?: unknown }).api));
+  } catch {
+    throw failure("FILE_INVALID", `${file} does not name an API; stop the node and start it again`);
+  }
+}
+
+export const dataDirectory = ({ data }: ConnectionOptions): string | undefined =>
+  data ?? process.env["CUMULO_DATA"];
+
+async function findToken(options: ConnectionOptions, data: string | undefined): Promise<string | undefined> {
+  if (options.tokenFile !== undefined) return readText(options.tokenFile, "the token file");
+  if (process.env["CUMULO_TOKEN"] !== undefined) return process.env["CUMULO_TOKEN"];
+  if (data === undefined) return undefined;
+  // Reading commands need no token on loopback, so its absence is the node's to complain about.
+  return readText(join(data, "api-token"), "the token").catch(() => undefined);
+}
+
+/** A client for the node that the options name. */
+export async function openClient(options: ConnectionOptions, timeoutMs?: number): Promise<Client> {
+  const data = dataDirectory(options);
+  const environment = process.env["CUMULO_API"];
+  const named =
+    options.api ??
+    (options.data === undefined && environment !== undefined ? apiUrl(environment) : undefined);
+  const url = named ?? (data === undefined ? DEFAULT_API : await apiOfData(data));
+  const token = await findToken(options, data);
+  const { createClient } = await import("../client/index.ts");
+  return createClient({
+    url,
+    ...(token === undefined ? {} : { token }),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+  });
+}
+
+export interface JsonOption {
+  readonly json?: boolean;
+}

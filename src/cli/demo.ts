@@ -1,0 +1,191 @@
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, relative, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Command } from "commander";
+import { type DemoEvents, type DemoResult, runDemo, stopCluster } from "../cluster/index.ts";
+import { describeReorg } from "./commands/reorgs.ts";
+import { EXIT, tell as tellError, usageError } from "./failure.ts";
+import { drawFork } from "./fork-picture.ts";
+import { formatDuration, formatWork, printJson, printLine, shortId, style } from "./output.ts";
+
+interface Options {
+  readonly once?: boolean;
+  readonly json?: boolean;
+  readonly dir?: string;
+}
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const DEFAULT_DIR = join(ROOT, ".cumulo-demo");
+/** Transactions of a reorg shown by name; the counts below them cover all. */
+const SHOWN_FATES = 6;
+
+const silent: DemoEvents = {
+  step() {},
+  heads() {},
+  fork() {},
+  doubleSpend() {},
+  reorg() {},
+  converged() {},
+  transactions() {},
+};
+
+const capital = (name: string): string => `${name.charAt(0).toUpperCase()}${name.slice(1)}`;
+const coins = (units: number): string => `${units / 1e8}`;
+
+function createNarrator(): DemoEvents {
+  let steps = 0;
+  return {
+    step(title, detail) {
+      steps += 1;
+      printLine(`\n${style("bold", `${steps}. ${title}`)}\n   ${style("dim", detail)}`);
+    },
+    heads(nodes) {
+      const heads = nodes.map(({ n, status }) =>
+        status === undefined
+          ? `node ${n}: no answer`
+          : `node ${n}: ${status.head.height} ${status.head.id.slice(4, 8)} ${style("dim", `(${status.mempool.transactions} pending)`)}`,
+      );
+      printLine(`   ${heads.join("   ")}`);
+    },
+    doubleSpend(first, second) {
+      const amount = coins(first.amount);
+      printLine(
+        `   ${style("yellow", "Mallory spends one coin twice:")} ${amount} to ${capital(first.to)} on node ${first.node}, the same ${amount} to ${capital(second.to)} on node ${second.node}`,
+      );
+    },
+    fork(tree, branches) {
+      printLine("");
+      const picture = drawFork(tree, ({ id, work }) => {
+        const branch = branches.find(({ tip }) => tip === id);
+        const plural = branch?.nodes.length === 1 ? "node" : "nodes";
+        const who =
+          branch === undefined ? "" : `${plural} ${branch.nodes.join(" and ")} mined ${branch.blocks}, `;
+        return `${who}work ${formatWork(work)}`;
+      });
+      for (const line of picture) printLine(`   ${line}`);
+    },
+    converged(head, timeMs) {
+      printLine(
+        `\n   ${style("green", `converged after ${formatDuration(timeMs)}`)} on ${head.height} ${shortId(head.id)}, work ${formatWork(head.work)}`,
+      );
+    },
+    reorg(reorg, n, nameOf) {
+      printLine("");
+      for (const line of `node ${n}: ${describeReorg(reorg)}`.split("\n")) printLine(`   ${line}`);
+      const named = reorg.transactions.filter(({ id }) => nameOf(id) !== undefined);
+      const rare = named.filter(({ fate }) => fate !== "returned" && fate !== "mined");
+      for (const fate of [...rare, ...named.filter((one) => !rare.includes(one))].slice(0, SHOWN_FATES)) {
+        const transfer = nameOf(fate.id);
+        if (transfer === undefined) continue;
+        const words = {
+          returned: "back in the mempool",
+          mined: fate.fate === "mined" ? `in the new branch at ${fate.height}` : "",
+          dropped: fate.fate === "dropped" ? `dropped by rule ${fate.rule}` : "",
+          conflicted:
+            fate.fate === "conflicted" ? `ruled out by ${shortId(fate.by)}, which spends the same coin` : "",
+        }[fate.fate];
+        printLine(
+          `     ${shortId(fate.id)}  ${capital(transfer.from)} to ${capital(transfer.to)}, ${coins(transfer.amount)}: ${words}`,
+        );
+      }
+      const more = reorg.transactions.length - SHOWN_FATES;
+      if (more > 0) printLine(style("dim", `     ... and ${more} more`));
+    },
+    transactions(counts) {
+      const { sent, mined, pending, dropped, conflicted, returnedToMempool } = counts;
+      printLine(
+        `\n   ${sent} sent = ${mined} mined + ${pending} pending + ${dropped} dropped + ${conflicted} conflicted; ${returnedToMempool} had gone back to the mempool`,
+      );
+    },
+  };
+}
+
+/** What goes to standard output at the end with --json. */
+function toJson(result: DemoResult): unknown {
+  return {
+    ...result,
+    reorgs: result.reorgs.map(({ node: peer, n, ...reorg }) => ({ node: n, peer, ...reorg })),
+  };
+}
+
+function tryNext(directory: string): void {
+  const dir = relative(process.cwd(), directory) || ".";
+  const cumulo = relative(process.cwd(), join(ROOT, "scripts", "cumulo"));
+  const command = cumulo.startsWith(".") ? cumulo : `./${cumulo}`;
+  const lines: readonly (readonly [string, string])[] = [
+    [`${command} cluster status --dir ${dir}`, "heads of all nodes"],
+    [`${command} cluster split 1,2/3 --dir ${dir}`, "cut node 3 off"],
+    [`${command} mine 2 --data ${dir}/node1`, "one side mines 2 blocks ..."],
+    [`${command} mine 4 --data ${dir}/node3`, "... the other 4"],
+    [`${command} cluster heal --dir ${dir}`, "and together again"],
+    [`${command} reorgs --data ${dir}/node1`, "what happened, explained"],
+    [`${command} watch --data ${dir}/node2`, "events as they happen"],
+  ];
+  const width = Math.max(...lines.map(([text]) => text.length));
+  printLine(`\n${style("bold", "The nodes stay up. Try, in another terminal:")}`);
+  for (const [text, why] of lines) printLine(`  ${text.padEnd(width)}  ${style("dim", why)}`);
+  printLine(`\nCtrl-C ends the nodes and removes ${dir}.`);
+}
+
+async function makeDirectory({ dir, once }: Options): Promise<string> {
+  if (dir === undefined && once) return await mkdtemp(join(tmpdir(), "cumulo-demo-"));
+  const directory = resolve(dir ?? DEFAULT_DIR);
+  const names = await readdir(directory).catch((): string[] => []);
+  if (names.length > 0) {
+    throw usageError(
+      `${directory} is not empty: a demo runs there, or one was killed; end it with "scripts/cumulo cluster down --dir ${directory} --purge" and remove it, or choose another --dir`,
+    );
+  }
+  return directory;
+}
+
+async function run(options: Options): Promise<void> {
+  const interrupted = new AbortController();
+  const asked = Promise.withResolvers<void>();
+  const onSignal = (): void => {
+    interrupted.abort(new Error("interrupted"));
+    asked.resolve();
+  };
+  process.on("SIGINT", onSignal);
+  process.on("SIGTERM", onSignal);
+  const directory = await makeDirectory(options);
+  try {
+    const tell = options.json ? silent : createNarrator();
+    const result = await runDemo({ directory, signal: interrupted.signal }, tell);
+    if (options.json) printJson(toJson(result));
+    if (!options.once && !interrupted.signal.aborted) {
+      if (!options.json) tryNext(directory);
+      // Signal handlers alone do not keep a process alive.
+      const alive = setInterval(() => {}, 60_000);
+      await asked.promise;
+      clearInterval(alive);
+    }
+  } catch (error) {
+    if (!interrupted.signal.aborted) throw error;
+    process.exitCode = EXIT.interrupted;
+  } finally {
+    await stopCluster(directory).catch(() => {});
+    await rm(directory, { recursive: true, force: true });
+    process.off("SIGINT", onSignal);
+    process.off("SIGTERM", onSignal);
+  }
+}
+
+const program = new Command("demo")
+  .description("three nodes fork and converge, shown as it happens")
+  .option("--once", "end and clean up after the story, in a temporary directory")
+  .option("--json", "one machine-readable line at the end instead of the story")
+  .option(
+    "--dir <dir>",
+    "where the demo keeps its nodes until it ends (default: .cumulo-demo in the checkout)",
+  )
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? EXIT.ok : EXIT.usage));
+
+try {
+  await program.action(run).parseAsync();
+} catch (error) {
+  const { code, message, exitCode } = tellError(error);
+  process.stderr.write(`${code}: ${message}\n`);
+  process.exitCode = exitCode;
+}

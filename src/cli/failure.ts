@@ -1,0 +1,60 @@
+/** Exit codes of every command. */
+export const EXIT = { ok: 0, failed: 1, usage: 2, timedOut: 3, interrupted: 130 } as const;
+
+/** A command that cannot go on, as its user should read it: one line, and the exit code. */
+export class CliError extends Error {
+  override readonly name = "CliError";
+  readonly code: string;
+  readonly exitCode: number;
+  readonly details: Readonly<Record<string, unknown>>;
+  constructor(
+    code: string,
+    exitCode: number,
+    message: string,
+    details: Readonly<Record<string, unknown>> = {},
+  ) {
+    super(message);
+    this.code = code;
+    this.exitCode = exitCode;
+    this.details = details;
+  }
+}
+
+/** A value that is not allowed; the message names it and says what is. */
+export const usageError = (message: string): CliError => new CliError("USAGE", EXIT.usage, message);
+export const timeoutError = (message: string, details?: Readonly<Record<string, unknown>>): CliError =>
+  new CliError("TIMED_OUT", EXIT.timedOut, message, details);
+export const failure = (
+  code: string,
+  message: string,
+  details?: Readonly<Record<string, unknown>>,
+): CliError => new CliError(code, EXIT.failed, message, details);
+
+interface Told {
+  readonly code: string;
+  readonly message: string;
+  readonly details: Readonly<Record<string, unknown>>;
+  readonly exitCode: number;
+}
+
+// Codes of other rooms that mean "the user typed something that cannot be", not "it failed".
+const USAGE_CODES = new Set(["KEY_NAME_INVALID", "REQUEST_INVALID", "NETWORK_ADDRESS_INVALID"]);
+const TIMEOUT_CODES = new Set(["API_TIMEOUT", "MINING_TIMEOUT"]);
+
+/** Any thrown thing as one line with a code; never a stack. */
+export function tell(error: unknown): Told {
+  const { code, message, details, exitCode } = error as Partial<CliError>;
+  const known = typeof code === "string" && /^[A-Z][A-Z0-9_-]*$/.test(code);
+  return {
+    code: known ? code : "INTERNAL",
+    message: (message ?? String(error)).replace(/\s*\n\s*/g, " "),
+    details: details ?? {},
+    exitCode:
+      exitCode ??
+      (known && USAGE_CODES.has(code)
+        ? EXIT.usage
+        : known && TIMEOUT_CODES.has(code)
+          ? EXIT.timedOut
+          : EXIT.failed),
+  };
+}

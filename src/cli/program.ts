@@ -1,0 +1,88 @@
+import { Command, CommanderError } from "commander";
+import { addAccount } from "./commands/account.ts";
+import { addBlock } from "./commands/block.ts";
+import { addCluster } from "./commands/cluster.ts";
+import { addCompletion } from "./commands/completion.ts";
+import { addGenesis } from "./commands/genesis.ts";
+import { addKey } from "./commands/key.ts";
+import { addMine } from "./commands/mine.ts";
+import { addNode } from "./commands/node.ts";
+import { addPeer, addPeers } from "./commands/peers.ts";
+import { addReorgs } from "./commands/reorgs.ts";
+import { addSend } from "./commands/send.ts";
+import { addStatus } from "./commands/status.ts";
+import { addTips } from "./commands/tips.ts";
+import { addTx } from "./commands/tx.ts";
+import { addWatch } from "./commands/watch.ts";
+import { EXIT, tell } from "./failure.ts";
+
+export const VERSION = "0.1.0";
+
+/** Commands at every level behave alike: errors in one line, --json on each that does something. */
+function finish(command: Command): void {
+  command.exitOverride();
+  command.configureOutput({ outputError: () => {} });
+  command.helpCommand(false);
+  if (command.commands.length === 0 && command.name() !== "completion") {
+    command.option("--json", "print JSON, for programs");
+  }
+  for (const sub of command.commands) finish(sub);
+}
+
+/** The whole command line as commander knows it. Definitions only: whatever is heavy loads when a command runs. */
+export function createProgram(): Command {
+  const program = new Command("cumulo")
+    .description("a peer-to-peer cloud with its own chain, in one daemon")
+    .version(VERSION, "-V, --version", "print the version")
+    .addHelpText(
+      "after",
+      "\nExit codes: 0 ok, 1 failed, 2 wrong usage, 3 timed out.\nEvery command has --help with an example.",
+    );
+  const add = [
+    addNode,
+    addGenesis,
+    addStatus,
+    addPeers,
+    addPeer,
+    addTips,
+    addReorgs,
+    addBlock,
+    addTx,
+    addAccount,
+  ];
+  for (const addCommand of [...add, addKey, addSend, addMine, addWatch, addCluster, addCompletion])
+    addCommand(program);
+  finish(program);
+  return program;
+}
+
+/** What commander calls an error, as the others are told: one line, exit code 2. */
+function usageOf(error: CommanderError): {
+  code: string;
+  message: string;
+  details: object;
+  exitCode: number;
+} {
+  const text = error.message.replace(/^error: /, "").replace(/\s*\n\s*/g, " ");
+  // What is invalid says what is allowed; of what is unknown or missing the help tells.
+  const message = error.code === "commander.invalidArgument" ? text : `${text}; --help tells what there is`;
+  return { code: "USAGE", message, details: {}, exitCode: EXIT.usage };
+}
+
+/** Runs one command line (without node and script) and settles with the exit code. */
+export async function run(argv: readonly string[]): Promise<number> {
+  const program = createProgram();
+  try {
+    await program.parseAsync([...argv], { from: "user" });
+    // A command may have set a code of its own: a node that failed while it ran.
+    return Number(process.exitCode ?? EXIT.ok);
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok;
+    if (error instanceof CommanderError && error.code === "commander.help") return EXIT.usage;
+    const { code, message, details, exitCode } =
+      error instanceof CommanderError ? usageOf(error) : tell(error);
+    const text = argv.includes("--json") ? JSON.stringify({ code, message, details }) : `cumulo: ${message}`;
+    process.stderr.write(`${text}\n`);
+    return exitCode;
+  }
+}

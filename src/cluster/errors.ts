@@ -1,0 +1,33 @@
+export type ClusterErrorCode =
+  | "CLUSTER_RUNNING"
+  | "CLUSTER_NOT_RUNNING"
+  | "CLUSTER_START_FAILED"
+  | "CLUSTER_FILE_INVALID"
+  | "CLUSTER_GROUPS_INVALID"
+  | "CLUSTER_TIED"
+  | "CLUSTER_TIMEOUT"
+  | "CLUSTER_LOAD_FAILED";
+
+// Groups are typed by people, so a wrong one is wrong usage; waiting in vain has an exit code of its own.
+const EXIT_CODES: Partial<Record<ClusterErrorCode, number>> = {
+  CLUSTER_GROUPS_INVALID: 2,
+  CLUSTER_TIMEOUT: 3,
+};
+
+/** Something about a local cluster could not be done; the message says what and what to do. */
+export class ClusterError extends Error {
+  override readonly name = "ClusterError";
+  readonly code: ClusterErrorCode;
+  readonly exitCode: number;
+  readonly details: Readonly<Record<string, unknown>>;
+  constructor(
+    code: ClusterErrorCode,
+    message: string,
+    options: { readonly details?: Readonly<Record<string, unknown>>; readonly cause?: unknown } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.exitCode = EXIT_CODES[code] ?? 1;
+    this.details = options.details ?? {};
+  }
+}

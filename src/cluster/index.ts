@@ -1,0 +1,16 @@
+/**
+ * Cluster: several nodes on one machine, started, connected, split, healed and loaded as one. Nodes are ordinary
+ * `node start` processes; everything goes through their HTTP API and the supervisor in front of them.
+ *
+ * Invariants: only processes that are verified to be ours are ever signalled; no process outlives its supervisor; a
+ * failed or interrupted start leaves nothing running.
+ */
+export * from "./client.ts";
+export * from "./converge.ts";
+export * from "./demo/index.ts";
+export { stopCluster } from "./down.ts";
+export * from "./errors.ts";
+export * from "./load.ts";
+export { MAX_NODES } from "./supervisor.ts";
+export type { ClusterInfo } from "./supervisor-server.ts";
+export { type ClusterOptions, startCluster } from "./up.ts";

@@ -1,0 +1,228 @@
+import { join } from "node:path";
+import { type SubmitResult, transactionToJson } from "../api/index.ts";
+import type { Client } from "../client/index.ts";
+import { createKeyStore, type Key, type KeyStore, signTransaction } from "../keys/index.ts";
+import { decodeAddress, hexToBytes, type SealedTransaction } from "../primitives/index.ts";
+import type { ClusterClient } from "./client.ts";
+import { ClusterError } from "./errors.ts";
+import { sleep, waitUntil } from "./processes.ts";
+
+export interface LoadOptions {
+  /** Transfers a second over all nodes, 1 to `MAX_TPS`. */
+  readonly tps: number;
+  readonly durationMs: number;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (result: LoadResult) => void;
+}
+
+export interface LoadResult {
+  readonly sent: number;
+  readonly accepted: number;
+  readonly refused: number;
+  /** Refused ones by rule code. */
+  readonly refusals: Readonly<Record<string, number>>;
+  readonly durationMs: number;
+  /** Ids of the accepted ones, in order. */
+  readonly ids: readonly string[];
+}
+
+export const MAX_TPS = 2_000;
+/** Ids are kept in memory, so the whole run is bounded too. */
+export const MAX_TRANSFERS = 1_000_000;
+/** Two senders a node: each keeps to one node, since a nonce must not overtake its predecessor on the way. */
+const SENDERS_PER_NODE = 2;
+const TICK_MS = 100;
+const FUND_MS = 60_000;
+const EXPIRY_BLOCKS = 1_000;
+
+interface Network {
+  readonly chain: Uint8Array;
+  readonly minFeePerByte: number;
+  readonly accountCreationFee: number;
+}
+
+interface Sender {
+  readonly key: Key;
+  readonly client: Client;
+  nonce: number;
+  expiry: number;
+}
+
+function transfer(
+  network: Network,
+  from: Sender,
+  to: Uint8Array,
+  amount: number,
+  creates: boolean,
+): SealedTransaction {
+  const sign = (fee: number) =>
+    signTransaction(
+      {
+        chain: network.chain,
+        sender: from.key.publicKey,
+        nonce: from.nonce,
+        fee,
+        expiry: from.expiry,
+        action: { selector: 0, value: { to, amount, memo: new Uint8Array() } },
+      },
+      from.key,
+    );
+  return sign(sign(0).bytes.length * network.minFeePerByte + (creates ? network.accountCreationFee : 0));
+}
+
+async function refresh(sender: Sender): Promise<void> {
+  const { nextNonce, head } = await sender.client.account(sender.key.address);
+  sender.nonce = nextNonce;
+  sender.expiry = head.height + EXPIRY_BLOCKS;
+}
+
+/** The load keys of this cluster; made once, so that what they own is not lost between runs. */
+async function loadSenders(store: KeyStore, clients: readonly Client[]): Promise<Sender[]> {
+  const known = new Set((await store.list()).map(({ name }) => name));
+  const senders: Sender[] = [];
+  for (let i = 0; i < clients.length * SENDERS_PER_NODE; i++) {
+    const name = `load-${i + 1}`;
+    const key = known.has(name) ? await store.load(name) : await store.create(name);
+    const sender = { key, client: clients[i % clients.length] as Client, nonce: 0, expiry: 0 };
+    await refresh(sender);
+    senders.push(sender);
+  }
+  return senders;
+}
+
+/** The account that rewards of a node go to, where its key lies in the node's directory and it owns something. */
+async function findFunder(cluster: ClusterClient, needed: number): Promise<Sender> {
+  const { nodes } = await cluster.info();
+  let most = 0;
+  for (const { n, dataDir, state } of nodes) {
+    if (state !== "running") continue;
+    const client = cluster.node(n);
+    const { mining } = await client.status();
+    const { balance } = await client.account(mining.rewardTo);
+    most = Math.max(most, balance);
+    if (balance < needed) continue;
+    const key = await createKeyStore(join(dataDir, "keys")).loadByAddress(mining.rewardTo);
+    const sender = { key, client, nonce: 0, expiry: 0 };
+    await refresh(sender);
+    return sender;
+  }
+  const message = `no node's reward key owns the ${needed} base units this load needs (the most is ${most}); mine a few blocks first: cumulo mine 5 --data DIR/node1`;
+  throw new ClusterError("CLUSTER_LOAD_FAILED", message);
+}
+
+/** Gives each sender `amount`, and waits until every sender sees it at its own node. */
+async function fund(
+  cluster: ClusterClient,
+  network: Network,
+  senders: readonly Sender[],
+  amount: number,
+): Promise<void> {
+  const balances = await Promise.all(senders.map(({ client, key }) => client.account(key.address)));
+  const poor = senders.filter((_, i) => (balances[i]?.balance ?? 0) < amount);
+  if (poor.length === 0) return;
+  const funder = await findFunder(
+    cluster,
+    poor.length * (amount + network.accountCreationFee + 1_000 * network.minFeePerByte),
+  );
+  for (const { key } of poor) {
+    const creates = !(await funder.client.account(key.address)).exists;
+    await funder.client.submit(transfer(network, funder, key.publicKey, amount, creates).bytes);
+    funder.nonce++;
+  }
+  // With mining off nothing would confirm the funding, so one block is mined for it.
+  const statuses = await cluster.snapshot();
+  if (!statuses.some(({ status }) => status?.mining.on))
+    await funder.client.mining({ mode: "blocks", count: 1 });
+  const funded = async (): Promise<boolean> => {
+    const now = await Promise.all(poor.map(({ client, key }) => client.account(key.address)));
+    return now.every(({ balance }) => balance >= amount);
+  };
+  if (await waitUntil(funded, FUND_MS)) return;
+  const message = `the load's keys were not funded within ${FUND_MS / 1_000} s; is the cluster split, or is nothing mined?`;
+  throw new ClusterError("CLUSTER_LOAD_FAILED", message);
+}
+
+/** Signs the next `count` transfers of one sender and hands them to its node in one batch. */
+async function sendBatch(
+  network: Network,
+  sender: Sender,
+  to: Uint8Array,
+  count: number,
+): Promise<SubmitResult> {
+  const batch: SealedTransaction[] = [];
+  for (let i = 0; i < count; i++) {
+    batch.push(transfer(network, sender, to, 1, false));
+    sender.nonce++;
+  }
+  const result = await sender.client.submitBatch(batch.map(transactionToJson));
+  // A refused one leaves a gap behind it, so the node is asked where to go on.
+  if (result.refused > 0) await refresh(sender);
+  return result;
+}
+
+type Counts = { -readonly [Name in keyof LoadResult]: LoadResult[Name] } & {
+  ids: string[];
+  refusals: Record<string, number>;
+};
+
+function addUp(total: Counts, result: SubmitResult): void {
+  for (const { id, accepted, code = "REFUSED" } of result.items) {
+    if (accepted) total.ids.push(id);
+    else total.refusals[code] = (total.refusals[code] ?? 0) + 1;
+  }
+  total.sent += result.items.length;
+  total.accepted += result.accepted;
+  total.refused += result.refused;
+}
+
+/**
+ * Sends signed transfers of one base unit through all running nodes, at a steady rate, and counts what they say.
+ * Fails with a `ClusterError` when the keys cannot be funded.
+ */
+export async function runLoad(cluster: ClusterClient, options: LoadOptions): Promise<LoadResult> {
+  const total = Math.ceil((options.tps * options.durationMs) / 1_000);
+  if (!(options.tps > 0 && options.tps <= MAX_TPS && total <= MAX_TRANSFERS)) {
+    throw new ClusterError(
+      "CLUSTER_LOAD_FAILED",
+      `a load is at most ${MAX_TPS} transfers a second and ${MAX_TRANSFERS} in all`,
+    );
+  }
+  const running = (await cluster.info()).nodes.filter(({ state }) => state === "running");
+  const clients = running.map(({ n }) => cluster.node(n));
+  const [first] = clients;
+  if (first === undefined) throw new ClusterError("CLUSTER_NOT_RUNNING", "no node of the cluster runs");
+  const [status, genesis] = await Promise.all([first.status(), first.genesis()]);
+  const network: Network = {
+    chain: hexToBytes(status.chain),
+    minFeePerByte: Number(genesis["minFeePerByte"]),
+    accountCreationFee: Number(genesis["accountCreationFee"]),
+  };
+  const senders = await loadSenders(createKeyStore(join(cluster.directory, "keys")), clients);
+  // Each transfer costs one unit and a fee for some 210 bytes.
+  await fund(
+    cluster,
+    network,
+    senders,
+    Math.ceil(total / senders.length + 1) * (1 + 250 * network.minFeePerByte),
+  );
+  await Promise.all(senders.map(refresh));
+
+  const startMs = performance.now();
+  const result: Counts = { sent: 0, accepted: 0, refused: 0, refusals: {}, durationMs: 0, ids: [] };
+  for (let turn = 0; result.sent < total && !options.signal?.aborted; turn++) {
+    const elapsedMs = performance.now() - startMs;
+    // What the clock says is due; a slow node makes us late, never faster than asked.
+    const due = Math.min(total, Math.ceil((options.tps * elapsedMs) / 1_000)) - result.sent;
+    const sender = senders[turn % senders.length] as Sender;
+    const recipient = senders[(turn + 1) % senders.length] as Sender;
+    if (due > 0) {
+      const to = decodeAddress(recipient.key.address) as Uint8Array;
+      addUp(result, await sendBatch(network, sender, to, Math.min(due, 500)));
+      result.durationMs = performance.now() - startMs;
+      options.onProgress?.(result);
+    }
+    if (elapsedMs > 2 * options.durationMs + 10_000) break; // The nodes take less than asked: stop and say so.
+    await sleep(TICK_MS);
+  }
+  return result;
+}

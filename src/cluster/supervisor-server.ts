@@ -1,0 +1,91 @@
+import httpProxy from "@fastify/http-proxy";
+import { createHttpApp, listen } from "../api/index.ts";
+import type { Logger } from "../ports/index.ts";
+import type { NodeAddress, NodeProcess } from "./node-process.ts";
+
+export interface SupervisedNode extends NodeAddress {
+  readonly n: number;
+  readonly dataDir: string;
+  /** The node's own bearer token. */
+  readonly token: string;
+  readonly process: NodeProcess;
+}
+
+/** `GET /v1/cluster`. */
+export interface ClusterInfo {
+  readonly directory: string;
+  readonly pid: number;
+  readonly nodes: readonly {
+    readonly n: number;
+    readonly pid: number;
+    readonly state: "running" | "exited";
+    /** Of an exited node: its exit code or signal. */
+    readonly exit: string | null;
+    readonly api: string;
+    readonly peer: string;
+    readonly multiaddrs: readonly string[];
+    readonly dataDir: string;
+  }[];
+}
+
+export interface SupervisorServer {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/** Counted mining answers only when it is done, at most 10 minutes later; a little more, so that the node speaks first. */
+const LONGEST_ANSWER_MS = 620_000;
+
+function infoOf(nodes: readonly SupervisedNode[], directory: string): ClusterInfo {
+  return {
+    directory,
+    pid: process.pid,
+    nodes: nodes.map(({ n, process: { id, exit }, api, peer, multiaddrs, dataDir }) => {
+      const ended = exit();
+      const how = ended === undefined ? null : String(ended.signal ?? ended.code);
+      return {
+        n,
+        pid: id.pid,
+        state: ended === undefined ? "running" : "exited",
+        exit: how,
+        api,
+        peer,
+        multiaddrs,
+        dataDir,
+      };
+    }),
+  };
+}
+
+/**
+ * One address for a whole cluster: /v1/cluster tells the nodes, /nodes/{n}/v1/... is each one's API. Who may change
+ * anything is decided here, by the supervisor's token; the node's own token is added on the way.
+ */
+export async function startSupervisorServer(
+  deps: { readonly logger: Logger; readonly nodes: readonly SupervisedNode[] },
+  options: { readonly directory: string; readonly token: string; readonly port: number },
+): Promise<SupervisorServer> {
+  const host = "127.0.0.1";
+  const app = createHttpApp(deps, { host, token: options.token, apiRead: "token", hostNames: [] });
+  app.get("/v1/cluster", { schema: { summary: "The nodes of this cluster" } }, async () =>
+    infoOf(deps.nodes, options.directory),
+  );
+  for (const node of deps.nodes) {
+    await app.register(httpProxy, {
+      upstream: node.api,
+      prefix: `/nodes/${node.n}`,
+      rewritePrefix: "",
+      undici: { headersTimeout: LONGEST_ANSWER_MS, bodyTimeout: 0 },
+      replyOptions: {
+        // The access check has passed by now, so whoever asks may do so with the node's token.
+        rewriteRequestHeaders: (_request, headers) => ({ ...headers, authorization: `Bearer ${node.token}` }),
+        onError: (reply) => {
+          const message = `node ${node.n} does not answer; "cumulo cluster status" tells whether it still runs`;
+          void reply.code(502).send({ code: "NODE_UNREACHABLE", message, details: { node: node.n } });
+        },
+      },
+    });
+  }
+  const url = await listen(app, { host, port: options.port });
+  return { url, close: () => app.close() };
+}

@@ -1,0 +1,153 @@
+import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { closeSync, openSync } from "node:fs";
+import { access, mkdir, readFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseGenesis, specFromJson, specToJson } from "../primitives/index.ts";
+import { readClusterFile, writeWhole } from "./cluster-file.ts";
+import { ClusterError, type ClusterErrorCode } from "./errors.ts";
+import { endProcess, isAlive, processStart } from "./processes.ts";
+import { MAX_NODES, type SupervisorOptions } from "./supervisor.ts";
+import type { SupervisorMessage } from "./supervisor-main.ts";
+
+export interface ClusterOptions {
+  /** Holds cluster.json, genesis.json and node1, node2, ...; made if missing. */
+  readonly directory: string;
+  /** 1 to `MAX_NODES`; 3 by default. */
+  readonly nodes?: number;
+  /** Default: the directory's own genesis.json, made anew (10 bits, reward 50) for a new cluster. */
+  readonly genesisFile?: string;
+  readonly mine?: boolean;
+  readonly logLevel?: string;
+  /** Where the supervisor serves; 0 (default): any free port. */
+  readonly port?: number;
+  /** Program and arguments before "node start"; default: this checkout's command line. */
+  readonly command?: readonly string[];
+  /** Aborting before the cluster runs ends what was started. */
+  readonly signal?: AbortSignal;
+}
+
+const CLI_MAIN = fileURLToPath(new URL("../cli/main.ts", import.meta.url));
+/** Starting all nodes and connecting them, at most. */
+const UP_MS = 120_000;
+/** A supervisor that is told to stop ends its nodes first. */
+const STOP_GRACE_MS = 10_000;
+
+const exists = (file: string): Promise<boolean> =>
+  access(file).then(
+    () => true,
+    () => false,
+  );
+
+/** The network's rules: given, found from an earlier `up`, or made with a salt, so that no two clusters meet. */
+async function prepareGenesis(directory: string, given: string | undefined): Promise<string> {
+  const file = resolve(given ?? join(directory, "genesis.json"));
+  if (given === undefined && !(await exists(file))) {
+    const made = specFromJson({
+      name: "cluster",
+      genesisTimestampMs: Date.now(),
+      salt: randomBytes(16).toString("hex"),
+    });
+    if (!made.ok) throw new Error(`the built-in cluster spec is wrong: ${made.problem}`);
+    await writeWhole(file, `${JSON.stringify(specToJson(made.spec), undefined, 2)}\n`, 0o644);
+    return file;
+  }
+  const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
+    const why = error.code === "ENOENT" ? "it does not exist" : error.message;
+    throw new ClusterError("CLUSTER_START_FAILED", `cannot read the genesis file ${file}: ${why}`);
+  });
+  const parsed = parseGenesis(text);
+  if (!parsed.ok) throw new ClusterError("CLUSTER_START_FAILED", `${file}: ${parsed.problem}`);
+  return file;
+}
+
+async function refuseRunning(directory: string): Promise<void> {
+  const other = await readClusterFile(directory);
+  if (other === undefined || !(await isAlive(other.supervisor))) return;
+  const message = `a cluster runs in ${directory} already (${other.nodes.length} nodes); end it with "cumulo cluster down", or choose another --dir DIR`;
+  throw new ClusterError("CLUSTER_RUNNING", message);
+}
+
+/** Waits for the supervisor's word; rejects when it ends, is late, or the caller aborts. */
+function firstMessage(
+  child: ReturnType<typeof spawn>,
+  log: string,
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  return new Promise((resolvePromise, reject) => {
+    const failed = (message: string) => reject(new ClusterError("CLUSTER_START_FAILED", message));
+    const timer = setTimeout(
+      () => failed(`the cluster did not start within ${UP_MS / 1_000} s; see ${log}`),
+      UP_MS,
+    );
+    const onAbort = () => reject(signal?.reason);
+    const end = (settle: () => void) => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", onAbort);
+      settle();
+    };
+    signal?.addEventListener("abort", onAbort, { once: true });
+    if (signal?.aborted) onAbort();
+    child.once("message", (message: SupervisorMessage) =>
+      end(() => {
+        if (message.type === "running") resolvePromise(message.url);
+        else reject(new ClusterError(message.code as ClusterErrorCode, message.message));
+      }),
+    );
+    child.once("error", (error) => end(() => failed(`cannot start the supervisor: ${error.message}`)));
+    child.once("exit", () => end(() => failed(`the supervisor ended before the cluster ran; see ${log}`)));
+  });
+}
+
+/**
+ * Starts a cluster and settles with its supervisor's URL once all nodes answer and are connected. The supervisor goes
+ * on by itself. Fails with a `ClusterError`, or the signal's reason, and then leaves no process behind.
+ */
+export async function startCluster(
+  options: ClusterOptions,
+): Promise<{ readonly url: string; readonly directory: string }> {
+  const directory = resolve(options.directory);
+  const nodes = options.nodes ?? 3;
+  if (!(Number.isInteger(nodes) && nodes >= 1 && nodes <= MAX_NODES)) {
+    throw new ClusterError(
+      "CLUSTER_START_FAILED",
+      `a local cluster has 1 to ${MAX_NODES} nodes, not ${nodes}`,
+    );
+  }
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await refuseRunning(directory);
+  const supervisorOptions: SupervisorOptions = {
+    directory,
+    nodes,
+    genesisFile: await prepareGenesis(directory, options.genesisFile),
+    mine: options.mine === true,
+    command: options.command ?? [process.execPath, ...process.execArgv, CLI_MAIN],
+    logLevel: options.logLevel ?? "info",
+    port: options.port ?? 0,
+  };
+  const log = join(directory, "supervisor.log");
+  const output = openSync(log, "a", 0o600);
+  const main = fileURLToPath(new URL("./supervisor-main.ts", import.meta.url));
+  // Detached: it has a session of its own, so that Ctrl-C in this terminal does not reach it once it runs.
+  const child = spawn(process.execPath, [...process.execArgv, main, JSON.stringify(supervisorOptions)], {
+    detached: true,
+    stdio: ["ignore", output, output, "ipc"],
+  });
+  closeSync(output);
+  try {
+    const url = await firstMessage(child, log, options.signal);
+    await new Promise<void>((done, reject) =>
+      child.send("release", (error) => (error === null ? done() : reject(error))),
+    );
+    return { url, directory };
+  } catch (error) {
+    const started = child.pid === undefined ? undefined : await processStart(child.pid);
+    if (child.pid !== undefined && started !== undefined)
+      await endProcess({ pid: child.pid, started }, STOP_GRACE_MS);
+    throw error;
+  } finally {
+    if (child.connected) child.disconnect();
+    child.unref();
+  }
+}

@@ -1,0 +1,126 @@
+import { NetworkError, type PeerName } from "../ports/index.ts";
+import type { SealedHeader } from "../primitives/index.ts";
+import { type Context, type Kind, LIMITS, PROTOCOL_NAMES, PROTOCOL_VERSION } from "./protocol-context.ts";
+import type { ProtocolHandlers } from "./protocol-types.ts";
+import * as wire from "./wire.ts";
+
+/** The answering side: declares every request protocol and topic. */
+export function declareAnswers(context: Context, handlers: ProtocolHandlers): void {
+  serveStatus(context, handlers);
+  serveHeaders(context, handlers);
+  serveBlocks(context, handlers);
+  serveTransactions(context, handlers);
+  joinTopics(context, handlers);
+}
+
+/** Serves one protocol: decodes, charges the peer's quota, answers. */
+function serve<Request>(
+  context: Context,
+  kind: Kind,
+  decode: (bytes: Uint8Array) => Request | undefined,
+  cost: (request: Request) => number,
+  answer: (peer: PeerName, request: Request) => Promise<Uint8Array>,
+): void {
+  context.deps.network.handle(context.name(PROTOCOL_NAMES[kind]), LIMITS[kind], async (peer, bytes) => {
+    const request = decode(bytes);
+    if (request === undefined) throw context.punish(peer, `malformed ${kind} request`);
+    const verdict = context.granted[kind].take(peer, cost(request));
+    if (verdict === "abuse") throw context.punish(peer, `far beyond the ${kind} quota`);
+    if (verdict === "refuse") throw new NetworkError("NETWORK_REFUSED", `beyond the ${kind} quota`);
+    return answer(peer, request);
+  });
+}
+
+function serveStatus(context: Context, handlers: ProtocolHandlers): void {
+  serve(
+    context,
+    "status",
+    wire.decodeStatus,
+    () => 1,
+    async (peer, theirs) => {
+      if (theirs.chain !== context.chain || theirs.version !== PROTOCOL_VERSION) {
+        throw context.punish(peer, "another chain or version");
+      }
+      return wire.encodeStatus(await handlers.status(peer, theirs));
+    },
+  );
+}
+
+function serveHeaders(context: Context, handlers: ProtocolHandlers): void {
+  serve(
+    context,
+    "headers",
+    wire.decodeHeadersRequest,
+    ({ maxCount }) => maxCount,
+    async (peer, request) => {
+      const headers: SealedHeader[] = [];
+      for (const header of await handlers.headers(peer, request)) {
+        if (headers.length === request.maxCount) break;
+        headers.push(header);
+        if (header.id === request.stop) break;
+      }
+      return wire.encodeHeaders(headers);
+    },
+  );
+}
+
+function serveBlocks(context: Context, handlers: ProtocolHandlers): void {
+  serve(
+    context,
+    "blocks",
+    wire.decodeBlocksRequest,
+    (ids) => ids.length,
+    async (peer, ids) => {
+      const blocks: { headerBytes: Uint8Array; bodyBytes: Uint8Array }[] = [];
+      let bytes = 0;
+      for (const id of ids) {
+        const block = await handlers.block(peer, id);
+        bytes += wire.blockResponseBytes(block?.bodyBytes.length ?? 0);
+        if (block === undefined || bytes > wire.MAX_BLOCKS_RESPONSE_BYTES) break;
+        blocks.push(block);
+      }
+      return wire.encodeBlocks(blocks);
+    },
+  );
+}
+
+function serveTransactions(context: Context, handlers: ProtocolHandlers): void {
+  serve(
+    context,
+    "transactions",
+    wire.decodeTransactionsRequest,
+    (request) => (request.kind === "list" ? request.limit : request.leaves.length),
+    async (peer, request) => {
+      if (request.kind === "list") {
+        const leaves = await handlers.mempoolLeaves(peer, request.after, request.limit);
+        return wire.encodeLeafList(leaves.slice(0, request.limit));
+      }
+      const transactions: { readonly bytes: Uint8Array }[] = [];
+      let bytes = 0;
+      for (const leaf of request.leaves) {
+        const transaction = handlers.transaction(peer, leaf);
+        if (transaction === undefined) continue;
+        bytes += wire.listedTransactionBytes(transaction.bytes.length);
+        if (bytes > wire.MAX_TRANSACTIONS_RESPONSE_BYTES) break;
+        transactions.push(transaction);
+      }
+      return wire.encodeTransactions(transactions);
+    },
+  );
+}
+
+function joinTopics(context: Context, handlers: ProtocolHandlers): void {
+  const { network } = context.deps;
+  network.subscribe(context.name("txs"), wire.MAX_TRANSACTIONS_MESSAGE_BYTES, async (from, data) => {
+    const transactions = wire.decodeTransactionsMessage(data);
+    if (transactions !== undefined) return handlers.gossipedTransactions(from, transactions);
+    context.punish(from, "malformed gossip of transactions");
+    return "reject";
+  });
+  network.subscribe(context.name("blocks"), wire.MAX_COMPACT_BLOCK_BYTES, async (from, data) => {
+    const block = wire.decodeCompactBlock(data);
+    if (block !== undefined) return handlers.gossipedBlock(from, block);
+    context.punish(from, "malformed gossip of a block");
+    return "reject";
+  });
+}

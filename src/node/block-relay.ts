@@ -1,0 +1,130 @@
+import { type Chain, STALE_BRANCH_BLOCKS } from "../chain/index.ts";
+import { checkHeaderSanity, type RuleCode } from "../consensus/index.ts";
+import type { Mempool } from "../mempool/index.ts";
+import { type CompactBlock, MAX_TRANSACTIONS_PER_REQUEST, type Protocols } from "../network/index.ts";
+import type { Clock, GossipVerdict, Logger } from "../ports/index.ts";
+import {
+  assembleBlock,
+  type Block,
+  type BlockBody,
+  type BlockId,
+  bytesToHex,
+  decodeBody,
+  encodeBody,
+  equalBytes,
+  leavesRoot,
+  type SealedTransaction,
+} from "../primitives/index.ts";
+import type { Punish } from "./punish.ts";
+
+/** Announced blocks that are being put together at the same time; beyond that a sync fetches them. */
+const MAX_REBUILDING = 64;
+
+export interface BlockRelayDeps {
+  readonly chain: Chain;
+  readonly mempool: Mempool;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly protocols: () => Protocols;
+  readonly punish: Punish;
+  /** The peer has something that we cannot place: ask where it stands, and sync. */
+  readonly askStatus: (peer: string) => void;
+}
+
+/** Blocks as gossip carries them: a header and leaves, put together again from what is pending here. */
+export interface BlockRelay {
+  /** Judges an announcement at once, by what any forwarder had to check; fetching and importing go on afterwards. */
+  announced(from: string, compact: CompactBlock): Promise<GossipVerdict>;
+  announce(block: Block): void;
+}
+
+export function createBlockRelay(deps: BlockRelayDeps): BlockRelay {
+  const { chain, mempool, clock } = deps;
+  const logger = deps.logger.child({ module: "relay" });
+  const { spec, chainId } = chain.genesis;
+  const rebuilding = new Set<BlockId>();
+
+  /** The whole body, from the mempool and from the peer; `undefined` where the peer does not give what is missing. */
+  async function rebuild(from: string, compact: CompactBlock): Promise<BlockBody | undefined> {
+    const found = new Map<string, SealedTransaction>();
+    const missing: string[] = [];
+    const leaves = compact.leaves.map(bytesToHex);
+    for (const leaf of leaves) {
+      const transaction = mempool.getByLeaf(leaf);
+      if (transaction === undefined) missing.push(leaf);
+      else found.set(leaf, transaction);
+    }
+    if (missing.length > 0 && missing.length <= MAX_TRANSACTIONS_PER_REQUEST) {
+      for (const transaction of await deps.protocols().requestTransactions(from, missing)) {
+        found.set(transaction.leaf, transaction);
+      }
+    }
+    const transactions = leaves.flatMap((leaf) => found.get(leaf) ?? []);
+    if (transactions.length === leaves.length) return encodeBody(transactions, compact.engineData);
+    const [whole] = await deps.protocols().requestBlocks(from, [compact.header.id]);
+    return whole === undefined ? undefined : decodeBody(whole.bodyBytes);
+  }
+
+  async function fetchAndImport(from: string, compact: CompactBlock, receivedMs: number): Promise<void> {
+    const { id } = compact.header;
+    if (rebuilding.has(id) || rebuilding.size >= MAX_REBUILDING) return;
+    rebuilding.add(id);
+    try {
+      const body = await rebuild(from, compact);
+      if (body === undefined) return deps.askStatus(from);
+      const source = { peer: from, message: "gossip" as const, receivedMs };
+      const result = await chain.import(assembleBlock(compact.header, body), source);
+      if (result.status !== "refused") return;
+      const { code, detail, permanence, mutated } = result.verdict;
+      if (mutated) return deps.punish(from, `sent a body that is not its header's: ${code}`);
+      logger.info({ block: id, peer: from, code, detail }, "a gossiped block was refused");
+      if (permanence === "transient") deps.askStatus(from);
+    } catch (error) {
+      logger.debug({ block: id, peer: from, error: String(error) }, "a gossiped block could not be fetched");
+      deps.askStatus(from);
+    } finally {
+      rebuilding.delete(id);
+    }
+  }
+
+  /** The rule that anybody who passed the announcement on had to check, and that it breaks. */
+  function forwarderFault({ header, leaves, engineData }: CompactBlock): RuleCode | undefined {
+    const sanity = checkHeaderSanity({ spec, chainId }, header);
+    if (!sanity.ok) return sanity.code;
+    if (!equalBytes(leavesRoot(leaves), header.header.core.transactionsRoot)) return "BLK-02";
+    return spec.engine === "pow" && engineData.length > 0 ? "BLK-05" : undefined;
+  }
+
+  return {
+    async announced(from, compact) {
+      const { header } = compact;
+      const { core } = header.header;
+      const fault = forwarderFault(compact);
+      if (fault !== undefined) {
+        deps.punish(from, `gossiped a block against rule ${fault}`);
+        return "reject";
+      }
+      if (chain.tree.get(header.id) !== undefined || chain.checks.knownInvalid(header.id) !== undefined)
+        return "ignore";
+      const context = chain.checks.context(header);
+      if (!context.ok) {
+        if (context.code === "HDR-11") deps.askStatus(from);
+        return "ignore";
+      }
+      const work = (chain.tree.get(header.parent)?.work ?? 0n) + core.difficulty;
+      if (work + STALE_BRANCH_BLOCKS * core.difficulty < chain.head.work) return "ignore";
+      void fetchAndImport(from, compact, clock.nowMs());
+      return "accept";
+    },
+    announce(block) {
+      const { header, transactions, engineData } = block;
+      const compact = { header, leaves: transactions.map(({ leafBytes }) => leafBytes), engineData };
+      deps
+        .protocols()
+        .publishBlock(compact)
+        .catch((error: unknown) =>
+          logger.warn({ block: header.id, error: String(error) }, "a block was not announced"),
+        );
+    },
+  };
+}

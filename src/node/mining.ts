@@ -1,0 +1,63 @@
+import type { Chain, Template } from "../chain/index.ts";
+import { createMiner, type Miner, type MiningTemplate, type SearchTasks } from "../miner/index.ts";
+import type { Clock, Logger, Random, Timers, WorkerPool } from "../ports/index.ts";
+import { assembleBlock, bigintFromBytes } from "../primitives/index.ts";
+import type { BlockRelay } from "./block-relay.ts";
+import type { TransactionPool } from "./transaction-pool.ts";
+
+export interface MiningDeps {
+  readonly chain: Chain;
+  readonly pool: TransactionPool;
+  readonly relay: BlockRelay;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly searchers: WorkerPool<SearchTasks>;
+  /** A node that is fetching a better chain must not mine on its own. */
+  readonly isSyncing: () => boolean;
+}
+
+export interface MiningOptions {
+  /** Public key that gets rewards. */
+  readonly rewardTo: Uint8Array;
+  readonly defaultHashRate: number;
+}
+
+interface NodeTemplate extends MiningTemplate {
+  readonly template: Template;
+}
+
+/** The miner, fed with templates of pending transactions; what it finds goes through the chain like any block. */
+export function createMining(deps: MiningDeps, options: MiningOptions): { readonly miner: Miner } {
+  const { chain, pool, relay, clock } = deps;
+  const { maxBlockBytes } = chain.genesis.spec;
+  const miner = createMiner<NodeTemplate>(
+    {
+      clock,
+      timers: deps.timers,
+      random: deps.random,
+      logger: deps.logger,
+      pool: deps.searchers,
+      async buildTemplate() {
+        if (deps.isSyncing()) return undefined;
+        const candidates = pool.mempool.select(maxBlockBytes);
+        const template = await chain.buildTemplate({ proposer: options.rewardTo, candidates });
+        return { core: template.core, target: bigintFromBytes(template.target), template };
+      },
+      async submit(header, { template }) {
+        const block = assembleBlock(header, template.body);
+        const source = { peer: "local", message: "mined" as const, receivedMs: clock.nowMs() };
+        const result = await chain.import(block, source);
+        if (result.status === "refused") {
+          const { code, detail } = result.verdict;
+          deps.logger.warn({ block: header.id, code, detail }, "a block of our own was refused");
+        }
+        if (result.status === "connected" || result.status === "side") relay.announce(block);
+        return { connected: result.status === "connected" };
+      },
+    },
+    { defaultHashRate: options.defaultHashRate },
+  );
+  return { miner };
+}

@@ -1,0 +1,43 @@
+/** How one node runs; never consensus. */
+export interface NodeOptions {
+  /** Everything the node keeps is in here. Created when missing. */
+  readonly dataDir: string;
+  /** genesis.json of the network; without it the one in `dataDir`, else the built-in devnet. */
+  readonly genesisFile?: string;
+  /** Multiaddrs to listen on; TCP port 0 is chosen by the system. */
+  readonly listen: readonly string[];
+  /** Multiaddrs to tell others instead. */
+  readonly announce: readonly string[];
+  readonly api: { readonly host: string; readonly port: number };
+  readonly apiRead: "open" | "token";
+  /** Where the API token is; default `<dataDir>/api-token`. */
+  readonly tokenFile?: string;
+  /** Multiaddrs to keep connected. */
+  readonly peers: readonly string[];
+  readonly mine: boolean;
+  /** Tries a second while mining; default: the network's share of one miner. */
+  readonly hashRate?: number;
+  /** How many nodes share the default hash rate; 1 for a node started alone. */
+  readonly miners?: number;
+  /** Address that gets rewards; default: a key made in `<dataDir>/keys`. */
+  readonly rewardTo?: string;
+  readonly logLevel: string;
+}
+
+export type NodeErrorCode =
+  | "NODE_GENESIS_INVALID"
+  | "NODE_GENESIS_UNREADABLE"
+  | "NODE_ENGINE_UNSUPPORTED"
+  | "NODE_DATA_LOCKED"
+  | "NODE_DATA_UNUSABLE"
+  | "NODE_REWARD_INVALID";
+
+/** The node could not start; the message says why and what to do. */
+export class NodeError extends Error {
+  override readonly name = "NodeError";
+  readonly code: NodeErrorCode;
+  constructor(code: NodeErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+  }
+}

@@ -1,0 +1,123 @@
+import type { Mempool } from "../mempool/index.ts";
+import { MAX_LEAVES_PER_LIST, MAX_TRANSACTIONS_PER_REQUEST, type Protocols } from "../network/index.ts";
+import type { Logger, Network, Timer, Timers } from "../ports/index.ts";
+import type { SealedTransaction } from "../primitives/index.ts";
+import type { SyncDriver } from "./sync-driver.ts";
+
+/** A changed head is told to peers so long after the first change; more changes meanwhile go along. */
+const TELL_AFTER_MS = 500;
+/** Peers that stayed quiet are asked again: a gossip message may have been lost while links came and went. */
+const ASK_EVERY_MS = 10_000;
+/** Leaves fetched of one peer's mempool, at most, per exchange. */
+const MAX_RECONCILED = 65_536;
+const NO_LEAF = "0".repeat(64);
+
+export interface PeerExchangeDeps {
+  readonly network: Network;
+  readonly protocols: () => Protocols;
+  readonly sync: SyncDriver;
+  readonly mempool: Mempool;
+  readonly timers: Timers;
+  readonly logger: Logger;
+  /** Admits transactions that a peer had pending; settles with those that were new here. */
+  readonly admit: (transactions: readonly SealedTransaction[]) => Promise<readonly SealedTransaction[]>;
+}
+
+/**
+ * What gossip does not carry: a message published just after connecting, or while split, reaches nobody, and publishing
+ * it again counts as a duplicate. So on connect, after a sync and after a reorg, peers tell each other their head and
+ * compare mempools.
+ */
+export interface PeerExchange {
+  connected(peer: string): void;
+  /** Tells all peers our head soon. */
+  headChanged(): void;
+  /** Compares mempools with one peer. */
+  reconcile(peer: string): void;
+  /** After a sync or a reorg: heads and mempools with everybody. */
+  reconcileAll(): void;
+  stop(): void;
+}
+
+export function createPeerExchange(deps: PeerExchangeDeps): PeerExchange {
+  const { network, sync, mempool, timers } = deps;
+  const logger = deps.logger.child({ module: "exchange" });
+  const reconciling = new Set<string>();
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  let telling: Timer | undefined;
+  let asking: Timer | undefined;
+
+  const peers = (): string[] => network.connections().map(({ peer }) => peer);
+
+  /** Fetches what the peer has pending and we do not. */
+  async function reconcile(peer: string): Promise<void> {
+    if (reconciling.has(peer) || sync.isSyncing) return;
+    reconciling.add(peer);
+    try {
+      let after = NO_LEAF;
+      for (let seen = 0; seen < MAX_RECONCILED; ) {
+        const leaves = await deps.protocols().listMempool(peer, after, MAX_LEAVES_PER_LIST, { signal });
+        const missing = leaves.filter((leaf) => mempool.getByLeaf(leaf) === undefined);
+        await fetch(peer, missing);
+        const last = leaves.at(-1);
+        if (last === undefined || leaves.length < MAX_LEAVES_PER_LIST) return;
+        after = last;
+        seen += leaves.length;
+      }
+    } catch (error) {
+      if (!signal.aborted) logger.debug({ peer, error: String(error) }, "mempools were not compared");
+    } finally {
+      reconciling.delete(peer);
+    }
+  }
+
+  async function fetch(peer: string, leaves: readonly string[]): Promise<void> {
+    for (let from = 0; from < leaves.length; ) {
+      const wanted = leaves.slice(from, from + MAX_TRANSACTIONS_PER_REQUEST);
+      const transactions = await deps.protocols().requestTransactions(peer, wanted, { signal });
+      const fresh = await deps.admit(transactions);
+      // Others behind us may lack them too, and the peer's own gossip of them has long passed.
+      if (fresh.length > 0) deps.protocols().publishTransactions(fresh);
+      if (transactions.length === 0) return;
+      // An answer may end early where it is full; what is missing then comes first in the next request.
+      const got = new Set(transactions.map(({ leaf }) => leaf));
+      const lastGot = wanted.findLastIndex((leaf) => got.has(leaf));
+      from += lastGot + 1;
+    }
+  }
+
+  async function meet(peer: string): Promise<void> {
+    await sync.exchangeStatus(peer);
+    await reconcile(peer);
+  }
+
+  function tellSoon(): void {
+    telling ??= timers.set(TELL_AFTER_MS, () => {
+      telling = undefined;
+      for (const peer of peers()) void sync.exchangeStatus(peer);
+    });
+  }
+
+  function askRegularly(): void {
+    asking = timers.set(ASK_EVERY_MS, () => {
+      for (const peer of peers()) void sync.exchangeStatus(peer);
+      askRegularly();
+    });
+  }
+  askRegularly();
+
+  return {
+    connected: (peer) => void meet(peer),
+    headChanged: tellSoon,
+    reconcile: (peer) => void reconcile(peer),
+    reconcileAll() {
+      for (const peer of peers()) void meet(peer);
+    },
+    stop() {
+      stopping.abort();
+      if (telling !== undefined) timers.clear(telling);
+      if (asking !== undefined) timers.clear(asking);
+    },
+  };
+}

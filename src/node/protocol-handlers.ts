@@ -1,0 +1,78 @@
+import type { Chain } from "../chain/index.ts";
+import type { ProtocolHandlers, Status } from "../network/index.ts";
+import type { BlockId, SealedHeader } from "../primitives/index.ts";
+import { decodeHeader } from "../primitives/index.ts";
+import type { BlockRelay } from "./block-relay.ts";
+import type { Punish } from "./punish.ts";
+import type { SyncDriver } from "./sync-driver.ts";
+import type { TransactionPool } from "./transaction-pool.ts";
+
+export interface ProtocolHandlersDeps {
+  readonly chain: Chain;
+  readonly pool: TransactionPool;
+  readonly sync: SyncDriver;
+  readonly relay: BlockRelay;
+  readonly ownStatus: () => Status;
+  readonly punish: Punish;
+}
+
+/** What this node answers its peers: read from the chain and the mempool as they are. */
+export function createProtocolHandlers(deps: ProtocolHandlersDeps): ProtocolHandlers {
+  const { chain, pool, sync, relay, ownStatus, punish } = deps;
+  /** The newest locator id on our best chain, else genesis. */
+  function commonHeight(locator: readonly BlockId[]): number {
+    for (const id of locator) {
+      const block = chain.tree.get(id);
+      if (block !== undefined && chain.isConnected(id)) return block.height;
+    }
+    return 0;
+  }
+
+  return {
+    status(peer, theirs) {
+      sync.peerStatus(peer, theirs);
+      return ownStatus();
+    },
+    async headers(_peer, { locator, maxCount }) {
+      const from = commonHeight(locator) + 1;
+      const ids: BlockId[] = [];
+      for (let height = from; ids.length < maxCount; height++) {
+        const id = chain.idAt(height);
+        if (id === undefined) break;
+        ids.push(id);
+      }
+      const headers: SealedHeader[] = [];
+      for (const bytes of await chain.blocks.headerBytes(ids)) {
+        const header = decodeHeader(bytes);
+        if (header === undefined) break;
+        headers.push(header);
+      }
+      return headers;
+    },
+    async block(_peer, id) {
+      if (chain.tree.get(id) === undefined || chain.tree.get(id)?.status === "invalid") return undefined;
+      const [stored, bodyBytes] = await Promise.all([chain.blocks.stored(id), chain.blocks.bodyBytes(id)]);
+      return stored === undefined || bodyBytes === undefined
+        ? undefined
+        : { headerBytes: stored.header, bodyBytes };
+    },
+    mempoolLeaves(_peer, after, limit) {
+      const leaves: string[] = [];
+      for (const { transaction } of pool.mempool.entries())
+        if (transaction.leaf > after) leaves.push(transaction.leaf);
+      return leaves.sort().slice(0, limit);
+    },
+    transaction: (_peer, leaf) => pool.mempool.getByLeaf(leaf) ?? pool.recentlyMined(leaf),
+    async gossipedTransactions(from, transactions) {
+      const judged = await pool.admit(transactions);
+      const fault = judged.find(({ senderAtFault }) => senderAtFault);
+      if (fault?.admission.status === "refused") {
+        punish(from, `gossiped a transaction against rule ${fault.admission.rule}`);
+        return "reject";
+      }
+      // One stale transaction does not hold back the rest; a batch with nothing new in it need not go on.
+      return judged.some(({ admission }) => admission.status === "pending") ? "accept" : "ignore";
+    },
+    gossipedBlock: (from, compact) => relay.announced(from, compact),
+  };
+}

@@ -1,0 +1,326 @@
+import {
+  type AccountStatus,
+  type BlockDetail,
+  type Fate,
+  type Link,
+  type MiningStatus,
+  type NodeEvent,
+  type NodeService,
+  type Page,
+  type Peer,
+  type PendingTransaction,
+  type Reorg,
+  ServiceError,
+  type Status,
+  type Submission,
+  type TransactionStatus,
+  type Tree,
+  transactionToJson,
+} from "../api/index.ts";
+import type { Chain } from "../chain/index.ts";
+import { formatWork, nextDifficulty } from "../consensus/index.ts";
+import { type Miner, MinerError } from "../miner/index.ts";
+import type { Protocols, Supervisor } from "../network/index.ts";
+import type { Clock, Network } from "../ports/index.ts";
+import {
+  type BlockId,
+  bytesToHex,
+  encodeAddress,
+  type SealedTransaction,
+  specToJson,
+  type TxId,
+} from "../primitives/index.ts";
+import { peerViews } from "./peer-views.ts";
+import type { SyncDriver } from "./sync-driver.ts";
+import type { TransactionPool } from "./transaction-pool.ts";
+import {
+  blockDetail,
+  blockRef,
+  blockSummary,
+  eventView,
+  fateOf,
+  headView,
+  minedFate,
+  reorgView,
+  tipView,
+} from "./views.ts";
+
+export interface NodeServiceDeps {
+  readonly version: string;
+  readonly clock: Clock;
+  readonly chain: Chain;
+  readonly pool: TransactionPool;
+  readonly network: Network;
+  readonly protocols: Protocols;
+  readonly supervisor: Supervisor;
+  readonly sync: SyncDriver;
+  readonly miner: Miner;
+  /** Public key that gets rewards. */
+  readonly rewardTo: Uint8Array;
+  readonly subscribe: (listener: (event: NodeEvent) => void) => () => void;
+}
+
+/** Tips shown at most: a tree of many stale tips is not read by anybody to the end. */
+const MAX_TIPS = 100;
+
+export function createNodeService(deps: NodeServiceDeps): NodeService {
+  const { chain, pool, network, supervisor, sync, miner, clock } = deps;
+  const { mempool } = pool;
+  const startedMs = clock.monotonicMs();
+  const { spec } = chain.genesis;
+
+  function mining(): MiningStatus {
+    const { mode, hashRate, targetHashRate } = miner.status();
+    const { head, tree } = chain;
+    const difficulty = nextDifficulty(spec, head, head.height === 0 ? undefined : tree.get(head.parent));
+    return {
+      mode,
+      on: mode !== "off",
+      hashRate,
+      targetHashRate,
+      difficulty: formatWork(difficulty),
+      rewardTo: encodeAddress(deps.rewardTo),
+    };
+  }
+
+  function syncState(): { state: Status["state"]; reason: string } {
+    const { progress } = sync.planner;
+    const peers = network.connections().length;
+    const age =
+      chain.head.height === 0
+        ? "the chain is at genesis"
+        : `the head is ${ageOf(chain.head.timestampMs)} old`;
+    if (sync.isSyncing && progress !== undefined) {
+      const { phase, targetHeight, peer } = progress;
+      const reason = `fetching ${phase} up to height ${targetHeight} from ${peer}; head is at ${chain.head.height}`;
+      return { state: "syncing", reason };
+    }
+    if (peers === 0) {
+      const configured = supervisor.list().length;
+      const why =
+        configured === 0 ? "no peers are configured" : `none of ${configured} configured peers answers`;
+      return { state: "waiting-for-peers", reason: `${why}; ${age}` };
+    }
+    const plural = peers === 1 ? "peer claims" : "peers claim";
+    return {
+      state: "synced",
+      reason: `${peers} ${plural} no more work; ${age}`,
+    };
+  }
+
+  function ageOf(timestampMs: number): string {
+    const seconds = Math.max(0, Math.round((clock.nowMs() - timestampMs) / 1_000));
+    if (seconds < 120) return `${seconds} s`;
+    if (seconds < 7_200) return `${Math.round(seconds / 60)} min`;
+    return seconds < 172_800 ? `${Math.round(seconds / 3_600)} h` : `${Math.round(seconds / 86_400)} days`;
+  }
+
+  function tied(): Status["tied"] {
+    const { head } = chain;
+    return chain.tree
+      .tips(head.id)
+      .filter(({ block }) => block.id !== head.id && block.status !== "invalid" && block.work === head.work)
+      .map(({ block }) => blockRef(block));
+  }
+
+  async function transaction(id: TxId): Promise<TransactionStatus | undefined> {
+    const record = pool.history.get(id);
+    const events = record?.happenings.map(eventView) ?? [];
+    const describe = (sealed: SealedTransaction | undefined, fate: Fate): TransactionStatus => ({
+      id,
+      fate,
+      transaction: sealed === undefined ? null : transactionToJson(sealed),
+      sizeBytes: sealed?.bytes.length ?? null,
+      events,
+    });
+    const pending = mempool.get(id);
+    if (pending !== undefined) return describe(pending.transaction, { state: "pending" });
+    const place = await chain.blocks.place(id);
+    if (place !== undefined) {
+      const block = await chain.blocks.block(place.block);
+      return describe(block?.transactions[place.index], minedFate(chain, place.block));
+    }
+    const fate = record === undefined ? undefined : fateOf(record.happenings);
+    return fate === undefined ? undefined : describe(record?.transaction, fate);
+  }
+
+  async function submit(transactions: readonly SealedTransaction[]): Promise<Submission[]> {
+    const judged = await pool.admit(transactions);
+    const fresh = judged.filter(({ admission }) => admission.status === "pending");
+    if (fresh.length > 0) deps.protocols.publishTransactions(fresh.map((one) => one.transaction));
+    return await Promise.all(
+      judged.map(async ({ transaction: { txid }, admission }) => {
+        if (admission.status !== "refused") return { id: txid, accepted: true };
+        // Submitting again what is mined already is harmless, and its nonce is of course used.
+        if (admission.rule === "TX-08" && (await chain.blocks.place(txid)) !== undefined)
+          return { id: txid, accepted: true };
+        return { id: txid, accepted: false, code: admission.rule, message: admission.detail };
+      }),
+    );
+  }
+
+  async function account(publicKey: Uint8Array): Promise<AccountStatus> {
+    const key = bytesToHex(publicKey);
+    return await chain.withAccounts([key], ([record], head) => {
+      const nonce = record?.nonce ?? 0;
+      return {
+        address: encodeAddress(publicKey),
+        exists: record !== undefined,
+        balance: record?.balance ?? 0,
+        nonce,
+        nextNonce: mempool.nextNonce(key, nonce),
+        pending: mempool.countOf(key),
+        head: { id: head.id, height: head.height },
+      };
+    });
+  }
+
+  async function block(id: BlockId | undefined): Promise<BlockDetail | undefined> {
+    const known = id === undefined ? undefined : chain.tree.get(id);
+    if (known === undefined) return undefined;
+    const [data, stored] = await Promise.all([chain.blocks.block(known.id), chain.blocks.stored(known.id)]);
+    return data === undefined || stored === undefined ? undefined : blockDetail(chain, known, data, stored);
+  }
+
+  async function tree(depth: number): Promise<Tree> {
+    const { head } = chain;
+    const ids: BlockId[] = [chain.idAt(Math.max(0, head.height - depth)) ?? chain.tree.genesis.id];
+    const lowest = chain.tree.get(ids[0] ?? "")?.height ?? 0;
+    // Branches that left the best chain below the window come in by their tips.
+    for (const tip of chain.tree.tips(head.id)) {
+      if (tip.block.height >= lowest) ids.push(chain.tree.ancestorAt(tip.block.id, lowest).id);
+    }
+    const items: Tree["items"] = [];
+    const queue = [...new Set(ids)];
+    for (let id = queue.shift(); id !== undefined; id = queue.shift()) {
+      const known = chain.tree.get(id);
+      const stored = await chain.blocks.stored(id);
+      if (known === undefined || stored === undefined) continue;
+      items.push(blockSummary(chain, known, stored));
+      queue.push(...chain.tree.children(id));
+    }
+    items.sort((a, b) => a.height - b.height || (a.id < b.id ? -1 : 1));
+    return { head: blockRef(head), items, next: null };
+  }
+
+  async function reorgs({ limit, after }: { limit: number; after?: string }): Promise<Page<Reorg>> {
+    const before = after === undefined ? undefined : Number(after);
+    if (before !== undefined && !Number.isSafeInteger(before)) {
+      throw new ServiceError("BAD_CURSOR", 400, `after must be a next value of this list, not ${after}`);
+    }
+    const records = await chain.reorgs({ limit: limit + 1, ...(before === undefined ? {} : { before }) });
+    const items = await Promise.all(records.slice(0, limit).map((record) => reorgView(chain, record)));
+    return { items, next: records.length > limit ? (items.at(-1)?.id ?? null) : null };
+  }
+
+  async function pendingPage({
+    limit,
+    after,
+  }: {
+    limit: number;
+    after?: string;
+  }): Promise<Page<PendingTransaction>> {
+    const from = after === undefined ? -1 : Number(after);
+    if (!Number.isSafeInteger(from)) {
+      throw new ServiceError("BAD_CURSOR", 400, `after must be a next value of this list, not ${after}`);
+    }
+    const entries = [...mempool.entries()].filter(({ order }) => order > from);
+    const page = entries.slice(0, limit);
+    const accounts = await chain.accounts(page.map(({ transaction: { sender } }) => sender));
+    const items = page.map(({ transaction: sealed, receivedMs }, i) => {
+      const { sender, nonce, fee, action } = sealed.transaction.body;
+      return {
+        id: sealed.txid,
+        sender: encodeAddress(sender),
+        to: encodeAddress(action.value.to),
+        amount: action.value.amount,
+        fee,
+        nonce,
+        sizeBytes: sealed.bytes.length,
+        receivedMs,
+        ready: mempool.isReady(sealed, accounts[i]?.nonce ?? 0),
+      };
+    });
+    return { items, next: entries.length > limit ? String(page.at(-1)?.order) : null };
+  }
+
+  async function mineBlocks(count: number, signal: AbortSignal): Promise<BlockId[]> {
+    try {
+      return await miner.mineBlocks(count, signal);
+    } catch (error) {
+      if (error instanceof MinerError)
+        throw new ServiceError(error.code, 409, error.message, { cause: error });
+      throw error;
+    }
+  }
+
+  return {
+    async status() {
+      const [newest] = await chain.reorgs({ limit: 1 });
+      const { issued, burned } = await chain.totals();
+      return {
+        version: deps.version,
+        uptimeMs: Math.round(clock.monotonicMs() - startedMs),
+        timeMs: clock.nowMs(),
+        chain: chain.genesis.block.header.id,
+        network: spec.name,
+        node: { peer: network.self, multiaddrs: [...network.addresses()] },
+        head: headView(chain.head),
+        tied: tied(),
+        ...syncState(),
+        peers: network.connections().length,
+        mempool: { transactions: mempool.size, bytes: mempool.bytes },
+        mining: mining(),
+        reorgs: newest?.id ?? 0,
+        supply: { issued, burned },
+      };
+    },
+    genesis: () => specToJson(spec),
+    peers: async (): Promise<Peer[]> => peerViews(deps),
+    async addPeer(address) {
+      try {
+        supervisor.add(address);
+      } catch (error) {
+        throw new ServiceError("TOO_MANY_PEERS", 409, String((error as Error).message), { cause: error });
+      }
+      return { address, peer: supervisor.list().find((entry) => entry.address === address)?.peer ?? null };
+    },
+    async removePeer(peerOrAddress) {
+      const entries = supervisor
+        .list()
+        .filter(({ address, peer }) => address === peerOrAddress || peer === peerOrAddress);
+      for (const { address } of entries) supervisor.remove(address);
+      const peer = entries.find((entry) => entry.peer !== undefined)?.peer ?? peerOrAddress;
+      const isConnected = network.connections().some((connection) => connection.peer === peer);
+      if (isConnected) await network.disconnect(peer, "removed by an operator");
+      return entries.length > 0 || isConnected;
+    },
+    links: async (): Promise<Link[]> => network.refused().map((peer) => ({ peer, mode: "refuse" })),
+    refuseLink: (peer) => network.refuse(peer),
+    async allowLink(peer) {
+      const wasRefused = network.refused().includes(peer);
+      network.allow(peer);
+      supervisor.redialNow();
+      return wasRefused;
+    },
+    tips: () =>
+      Promise.all(
+        chain.tree
+          .tips(chain.head.id)
+          .slice(0, MAX_TIPS)
+          .map((tip) => tipView(chain, tip)),
+      ),
+    tree,
+    reorgs,
+    mempool: pendingPage,
+    block: (selector) => block("id" in selector ? selector.id : chain.idAt(selector.height)),
+    transaction,
+    account,
+    submit,
+    mineBlocks,
+    mineContinuously: async (hashRate) => miner.startContinuous(hashRate),
+    stopMining: async () => miner.stopContinuous(),
+    mining: async () => mining(),
+    subscribe: deps.subscribe,
+  };
+}

@@ -1,0 +1,293 @@
+import { availableParallelism } from "node:os";
+import { createApiServer } from "../api/index.ts";
+import { type Chain, createSignatureVerifier, openChain } from "../chain/index.ts";
+import type { VerifyTasks } from "../keys/index.ts";
+import { createGenesis } from "../ledger/index.ts";
+import type { SearchTasks } from "../miner/index.ts";
+import {
+  createLibp2pNetwork,
+  createProtocols,
+  createSupervisor,
+  PROTOCOL_VERSION,
+  type Status,
+} from "../network/index.ts";
+import { type KeyValueStore, type Logger, StoreError } from "../ports/index.ts";
+import { decodeAddress, genesisDifficulty } from "../primitives/index.ts";
+import { createLevelStore } from "./adapters/level-store.ts";
+import { createSystemClock } from "./adapters/system-clock.ts";
+import { createSystemRandom } from "./adapters/system-random.ts";
+import { createSystemTimers } from "./adapters/system-timers.ts";
+import { createThreadWorkerPool } from "./adapters/thread-worker-pool.ts";
+import { createBlockRelay } from "./block-relay.ts";
+import { type DataDirectory, openDataDirectory } from "./data-directory.ts";
+import { createNodeEvents } from "./events.ts";
+import { createNodeLogger } from "./logger.ts";
+import { createMining } from "./mining.ts";
+import { NodeError, type NodeOptions } from "./options.ts";
+import { createPeerExchange } from "./peer-exchange.ts";
+import { createProtocolHandlers } from "./protocol-handlers.ts";
+import { createPunish } from "./punish.ts";
+import { createNodeService } from "./service.ts";
+import { createSyncDriver } from "./sync-driver.ts";
+import { createTransactionPool } from "./transaction-pool.ts";
+import { VERSION } from "./version.ts";
+
+/** A node that answers. */
+export interface RunningNode {
+  /** URL of the API. */
+  readonly api: string;
+  readonly multiaddrs: readonly string[];
+  readonly dataDir: string;
+  /** Ends everything in reverse order of starting, within a few seconds; calling it twice is harmless. */
+  stop(): Promise<void>;
+  /** Settles when the node has stopped; rejects when it stopped itself because its store failed. */
+  readonly done: Promise<void>;
+}
+
+/** The order of stopping: last started, first stopped. */
+interface Shutdown {
+  add(name: string, step: () => unknown): void;
+  run(): Promise<void>;
+}
+
+function createShutdown(logger: Logger): Shutdown {
+  const steps: { name: string; step: () => unknown }[] = [];
+  let running: Promise<void> | undefined;
+  async function run(): Promise<void> {
+    for (const { name, step } of steps.reverse()) {
+      try {
+        await step();
+      } catch (error) {
+        logger.error({ step: name, error: String(error) }, "a part of the node did not stop cleanly");
+      }
+    }
+  }
+  return {
+    add: (name, step) => steps.push({ name, step }),
+    run: () => {
+      running ??= run();
+      return running;
+    },
+  };
+}
+
+async function openStore(directory: DataDirectory): Promise<KeyValueStore> {
+  try {
+    return await createLevelStore({ directory: directory.chainPath });
+  } catch (error) {
+    if (error instanceof StoreError && error.code === "STORE_LOCKED") {
+      const message = `${directory.path} is in use by another node; stop that one, or choose another --data directory`;
+      throw new NodeError("NODE_DATA_LOCKED", message, { cause: error });
+    }
+    throw error;
+  }
+}
+
+/** The address that gets rewards: as given, or a key of the node's own, made at the first start. */
+async function rewardKey(options: NodeOptions, { keys }: DataDirectory): Promise<Uint8Array> {
+  if (options.rewardTo !== undefined) {
+    const key = decodeAddress(options.rewardTo);
+    if (key === undefined)
+      throw new NodeError("NODE_REWARD_INVALID", `${options.rewardTo} is not an address (cum1...)`);
+    return key;
+  }
+  const name = "reward";
+  const existing = (await keys.list()).find((entry) => entry.name === name);
+  return (existing === undefined ? await keys.create(name) : await keys.load(name)).publicKey;
+}
+
+/** Starts a node: reads top to bottom what the daemon is made of. Fails with a typed error, with nothing left running. */
+export async function startNode(options: NodeOptions): Promise<RunningNode> {
+  const logger = createNodeLogger(options.logLevel);
+  const shutdown = createShutdown(logger);
+  try {
+    return await compose(options, logger, shutdown);
+  } catch (error) {
+    await shutdown.run();
+    throw error;
+  }
+}
+
+async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown): Promise<RunningNode> {
+  const clock = createSystemClock();
+  const timers = createSystemTimers();
+  const random = createSystemRandom();
+  const directory = await openDataDirectory(options, random);
+  const { spec } = directory;
+  if (spec.engine !== "pow") {
+    throw new NodeError(
+      "NODE_ENGINE_UNSUPPORTED",
+      `engine ${spec.engine} is not available in this version; use pow`,
+    );
+  }
+  const genesis = createGenesis(spec);
+  const rewardTo = await rewardKey(options, directory);
+  const failure = Promise.withResolvers<Error>();
+
+  const threads = availableParallelism();
+  const verifiers = createThreadWorkerPool<VerifyTasks>({
+    module: new URL("../keys/verify-tasks.ts", import.meta.url),
+    size: threads,
+  });
+  shutdown.add("signature workers", () => verifiers.close());
+  const searchers = createThreadWorkerPool<SearchTasks>({
+    module: new URL("../miner/search-tasks.ts", import.meta.url),
+    size: threads,
+  });
+  shutdown.add("mining workers", () => searchers.close());
+  const signatures = createSignatureVerifier(verifiers);
+
+  const network = await createLibp2pNetwork(
+    { clock, timers, logger },
+    { privateKeySeed: directory.networkSeed, listen: options.listen, announce: options.announce },
+  );
+  const events = createNodeEvents(logger);
+
+  // The chain settles transactions through the pool, which judges them by the chain's accounts: the one knot that two
+  // constructors cannot tie. Nothing calls it before both are there.
+  let opened: Chain | undefined;
+  const pool = createTransactionPool({
+    genesis,
+    clock,
+    signatures,
+    chain: () => opened as Chain,
+    isSyncing: () => sync.isSyncing,
+    onChange: (txids, arrived) => {
+      if (arrived) mining.miner.transactionsArrived();
+      events.transactionsChanged(txids);
+    },
+  });
+  const store = await openStore(directory);
+  const chain = await openChain({
+    store,
+    genesis,
+    clock,
+    logger,
+    signatures,
+    node: network.self,
+    settle: pool.settle,
+  }).catch(async (error: unknown) => {
+    await store.close();
+    throw error;
+  });
+  opened = chain;
+  shutdown.add("chain", () => chain.close());
+
+  const ownStatus = (): Status => ({
+    version: PROTOCOL_VERSION,
+    chain: genesis.block.header.id,
+    head: chain.head.id,
+    height: chain.head.height,
+    work: chain.head.work,
+  });
+  const sync = createSyncDriver({
+    chain,
+    clock,
+    logger,
+    network,
+    protocols: () => protocols,
+    ownStatus,
+    onIdle: () => exchange.reconcileAll(),
+    onPeerReorg: (peer) => exchange.reconcile(peer),
+  });
+  const punish = createPunish({ network, logger });
+  const relay = createBlockRelay({
+    chain,
+    punish,
+    mempool: pool.mempool,
+    clock,
+    logger,
+    protocols: () => protocols,
+    askStatus: (peer) => void sync.exchangeStatus(peer),
+  });
+  const protocols = createProtocols(
+    { network, clock, timers, logger },
+    { chain: genesis.block.header.id },
+    createProtocolHandlers({ chain, pool, sync, relay, ownStatus, punish }),
+  );
+  const exchange = createPeerExchange({
+    network,
+    protocols: () => protocols,
+    sync,
+    mempool: pool.mempool,
+    timers,
+    logger,
+    admit: async (transactions) =>
+      (await pool.admit(transactions)).flatMap(({ transaction, admission }) =>
+        admission.status === "pending" ? [transaction] : [],
+      ),
+  });
+  const supervisor = createSupervisor(
+    { network, clock, timers, random, logger },
+    { addresses: options.peers },
+  );
+  const mining = createMining(
+    { chain, pool, relay, clock, timers, random, logger, searchers, isSyncing: () => sync.isSyncing },
+    {
+      rewardTo,
+      defaultHashRate: (Number(genesisDifficulty(spec)) * 1_000) / spec.intervalMs / (options.miners ?? 1),
+    },
+  );
+
+  chain.on("head", ({ disconnected }) => {
+    mining.miner.headChanged();
+    pool.published();
+    if (disconnected.length > 0) exchange.reconcileAll();
+    else exchange.headChanged();
+  });
+  chain.on("fatal", (error) => {
+    logger.error({ error: error.message }, "the chain stopped; the node stops too");
+    failure.resolve(error);
+  });
+  network.on("connect", ({ peer }) => exchange.connected(peer));
+  network.on("disconnect", (peer) => sync.peerGone(peer));
+
+  const service = createNodeService({
+    version: VERSION,
+    clock,
+    chain,
+    pool,
+    network,
+    protocols,
+    supervisor,
+    sync,
+    miner: mining.miner,
+    rewardTo,
+    subscribe: events.subscribe,
+  });
+  events.attach(chain, network, service);
+
+  shutdown.add("network", () => network.stop());
+  await network.start();
+  shutdown.add("protocols", () => protocols.stop());
+  shutdown.add("exchange", () => exchange.stop());
+  shutdown.add("sync", () => sync.stop());
+  supervisor.start();
+  shutdown.add("supervisor", () => supervisor.stop());
+  shutdown.add("miner", () => mining.miner.stop());
+
+  const api = createApiServer(
+    { node: service, clock, timers, logger },
+    { ...options.api, version: VERSION, token: directory.token, apiRead: options.apiRead, hostNames: [] },
+  );
+  const url = await api.start();
+  shutdown.add("api", () => api.close());
+  await directory.writeNodeFile({ pid: process.pid, api: url, multiaddrs: network.addresses() });
+  shutdown.add("node file", () => directory.removeNodeFile());
+  if (options.mine) mining.miner.startContinuous(options.hashRate);
+  logger.info(
+    { api: url, peer: network.self, chain: genesis.block.header.id, height: chain.head.height },
+    "the node runs",
+  );
+
+  const done = Promise.withResolvers<void>();
+  const stop = async (): Promise<void> => {
+    await shutdown.run();
+    done.resolve();
+  };
+  void failure.promise.then(async (error) => {
+    await shutdown.run();
+    done.reject(error);
+  });
+  return { api: url, multiaddrs: network.addresses(), dataDir: directory.path, stop, done: done.promise };
+}

@@ -1,0 +1,157 @@
+import type { Chain, ImportResult } from "../chain/index.ts";
+import type { Protocols, Status } from "../network/index.ts";
+import type { Clock, Logger, Network } from "../ports/index.ts";
+import { assembleBlock, decodeBody } from "../primitives/index.ts";
+import { createSyncPlanner, type ImportOutcome, type SyncEffect, type SyncPlanner } from "../sync/index.ts";
+
+/** Statuses kept: far above any connection limit, so that answers of peers long gone cannot pile up. */
+const MAX_STATUSES = 1_024;
+
+export interface SyncDriverDeps {
+  readonly chain: Chain;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly network: Pick<Network, "disconnect">;
+  readonly protocols: () => Protocols;
+  /** Our status, as peers are told it. */
+  readonly ownStatus: () => Status;
+  /** A sync ended, whatever came of it. */
+  readonly onIdle: () => void;
+  /** A peer that stood on another branch than ours has left it: it may have transactions back that we lack. */
+  readonly onPeerReorg: (peer: string) => void;
+}
+
+/** Runs the planner: carries out what it asks for, and tells it how that ended. */
+export interface SyncDriver {
+  readonly planner: Pick<SyncPlanner, "progress" | "bestClaim">;
+  /** What a connected peer last said of its chain. */
+  lastStatus(peer: string): Status | undefined;
+  /** True while a peer's better chain is being fetched. */
+  readonly isSyncing: boolean;
+  peerStatus(peer: string, status: Status): void;
+  peerGone(peer: string): void;
+  /** Tells the peer our status, and takes in its own. Failures are logged: the peer will be asked again. */
+  exchangeStatus(peer: string): Promise<void>;
+  /** Aborts open requests. */
+  stop(): void;
+}
+
+export function createSyncDriver(deps: SyncDriverDeps): SyncDriver {
+  const { chain, clock } = deps;
+  const logger = deps.logger.child({ module: "sync" });
+  const { spec, chainId } = chain.genesis;
+  const stopping = new AbortController();
+  const signal = stopping.signal;
+  const planner = createSyncPlanner(
+    { spec, chainId },
+    {
+      head: () => chain.head,
+      get: (id) => chain.tree.get(id),
+      idAt: chain.idAt,
+      isKnownInvalid: (id) => chain.checks.knownInvalid(id) !== undefined,
+    },
+  );
+  // For people: the planner forgets a claim once it has acted on it. One entry per connected peer.
+  const statuses = new Map<string, Status>();
+  let wasSyncing = false;
+
+  function takeStatus(peer: string, status: Status): void {
+    const before = statuses.get(peer);
+    if (before === undefined && statuses.size >= MAX_STATUSES) return;
+    statuses.set(peer, status);
+    run(planner.peerStatus(peer, status));
+    const hasMoved = before !== undefined && before.head !== status.head;
+    if (hasMoved && !chain.isConnected(before.head)) deps.onPeerReorg(peer);
+  }
+
+  function run(effects: readonly SyncEffect[]): void {
+    for (const effect of effects) if (!signal.aborted) void carryOut(effect);
+    const syncing = planner.progress !== undefined;
+    if (wasSyncing && !syncing) deps.onIdle();
+    wasSyncing = syncing;
+  }
+
+  async function carryOut(effect: SyncEffect): Promise<void> {
+    const { peer } = effect;
+    try {
+      switch (effect.kind) {
+        case "request-headers": {
+          const request = { locator: effect.locator, stop: undefined, maxCount: effect.max };
+          const headers = await deps.protocols().requestHeaders(peer, request, { signal });
+          return run(planner.headers(peer, headers, clock.nowMs()));
+        }
+        case "request-blocks":
+          return await fetchBlocks(peer, effect.ids);
+        case "request-status":
+          return await exchangeStatus(peer);
+        case "disconnect":
+          logger.warn({ peer, reason: effect.reason }, "disconnecting a peer during sync");
+          return await deps.network.disconnect(peer, effect.reason);
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      logger.debug({ peer, request: effect.kind, error: String(error) }, "a sync request failed");
+      if (effect.kind === "request-headers" || effect.kind === "request-blocks") run(planner.failed(peer));
+    }
+  }
+
+  async function fetchBlocks(peer: string, ids: readonly string[]): Promise<void> {
+    const receivedMs = clock.nowMs();
+    const raw = await deps.protocols().requestBlocks(peer, ids, { signal });
+    const blocks: { id: string; imported: Promise<ImportOutcome> }[] = [];
+    for (const { header, bodyBytes } of raw) {
+      const body = decodeBody(bodyBytes);
+      if (body === undefined) {
+        const detail = `the body of ${header.id} cannot be decoded`;
+        const refusal = {
+          ok: false as const,
+          code: "BLK-01" as const,
+          permanence: "permanent" as const,
+          detail,
+          mutated: true as const,
+        };
+        blocks.push({ id: header.id, imported: Promise.resolve({ ok: false, refusal }) });
+        break;
+      }
+      const source = { peer, message: "sync" as const, receivedMs };
+      const imported = chain.import(assembleBlock(header, body), source).then(outcomeOf);
+      // Awaited in order below; until then a stopped chain's rejection must not count as unhandled.
+      imported.catch(() => {});
+      blocks.push({ id: header.id, imported });
+    }
+    run(
+      planner.bodies(
+        peer,
+        blocks.map(({ id }) => id),
+      ),
+    );
+    for (const { id, imported } of blocks) run(planner.imported(peer, id, await imported));
+  }
+
+  async function exchangeStatus(peer: string): Promise<void> {
+    try {
+      takeStatus(peer, await deps.protocols().requestStatus(peer, deps.ownStatus(), { signal }));
+    } catch (error) {
+      if (!signal.aborted) logger.debug({ peer, error: String(error) }, "a status request failed");
+    }
+  }
+
+  return {
+    planner,
+    get isSyncing() {
+      return planner.progress !== undefined && planner.bestClaim > chain.head.work;
+    },
+    lastStatus: (peer) => statuses.get(peer),
+    peerStatus: takeStatus,
+    peerGone(peer) {
+      statuses.delete(peer);
+      run(planner.peerGone(peer));
+    },
+    exchangeStatus,
+    stop: () => stopping.abort(),
+  };
+}
+
+function outcomeOf(result: ImportResult): ImportOutcome {
+  return result.status === "refused" ? { ok: false, refusal: result.verdict } : { ok: true };
+}

@@ -1,0 +1,133 @@
+import type {
+  BlockDetail,
+  BlockRef,
+  BlockSummary,
+  Fate,
+  Head,
+  Reorg,
+  ReorgFate,
+  Tip,
+  TransactionEvent,
+} from "../api/index.ts";
+import { transactionToJson } from "../api/index.ts";
+import type { Chain, ReorgRecord, StoredBlock, TransactionFate } from "../chain/index.ts";
+import { formatWork, type TreeBlock } from "../consensus/index.ts";
+import type { TransactionHappening } from "../mempool/index.ts";
+import { type Block, type BlockId, bytesToHex, decodeHeader, encodeAddress } from "../primitives/index.ts";
+
+/** How the node's own values look to those who ask over HTTP. */
+
+export function blockRef({ id, height, work }: TreeBlock): BlockRef {
+  return { id, height, work: formatWork(work) };
+}
+
+export function headView(head: TreeBlock): Head {
+  return { ...blockRef(head), parent: head.parent, timestampMs: head.timestampMs };
+}
+
+export function stateOf(chain: Chain, block: TreeBlock): BlockSummary["state"] {
+  if (block.status === "invalid") return "invalid";
+  return chain.isConnected(block.id) ? "best" : "side";
+}
+
+export function blockSummary(chain: Chain, block: TreeBlock, stored: StoredBlock): BlockSummary {
+  const header = decodeHeader(stored.header);
+  if (header === undefined) throw new Error(`the stored header of ${block.id} is damaged`);
+  return {
+    ...headView(block),
+    difficulty: formatWork(block.difficulty),
+    proposer: encodeAddress(header.header.core.proposer),
+    transactions: stored.transactions,
+    sizeBytes: stored.bodyBytes,
+    state: stateOf(chain, block),
+    hasBody: true,
+  };
+}
+
+export function blockDetail(chain: Chain, block: TreeBlock, data: Block, stored: StoredBlock): BlockDetail {
+  const { core, nonce } = data.header.header;
+  const state = stateOf(chain, block);
+  return {
+    ...headView(block),
+    difficulty: formatWork(block.difficulty),
+    proposer: encodeAddress(core.proposer),
+    sizeBytes: stored.bodyBytes,
+    state,
+    ...(stored.refusal === "" ? {} : { rule: stored.refusal }),
+    rulesVersion: core.rulesVersion,
+    nonce,
+    transactionsRoot: bytesToHex(core.transactionsRoot),
+    stateRoot: bytesToHex(core.stateRoot),
+    engineRoot: bytesToHex(core.engineRoot),
+    extra: bytesToHex(core.extra),
+    depth: state === "best" ? chain.head.height - block.height + 1 : 0,
+    transactions: data.transactions.map((sealed) => ({
+      id: sealed.txid,
+      transaction: transactionToJson(sealed),
+    })),
+  };
+}
+
+export async function tipView(chain: Chain, tip: { block: TreeBlock; branchLength: number }): Promise<Tip> {
+  const { block, branchLength } = tip;
+  const forkPoint = chain.tree.forkPoint(block.id, chain.head.id);
+  const stored = block.status === "invalid" ? await chain.blocks.stored(block.id) : undefined;
+  const rule = stored === undefined || stored.refusal === "" ? undefined : stored.refusal;
+  return {
+    ...blockRef(block),
+    timestampMs: block.timestampMs,
+    state: block.id === chain.head.id ? "head" : block.status === "invalid" ? "invalid" : "side",
+    forkPoint: { id: forkPoint.id, height: forkPoint.height },
+    length: branchLength,
+    ...(rule === undefined ? {} : { rule }),
+  };
+}
+
+/** Needs the store only for the number of transactions in each block. */
+export async function reorgView(chain: Chain, record: ReorgRecord): Promise<Reorg> {
+  const describe = async (id: BlockId) => ({
+    id,
+    height: chain.tree.get(id)?.height ?? 0,
+    transactions: (await chain.blocks.stored(id))?.transactions ?? 0,
+  });
+  const forkPoint = chain.tree.get(record.forkPoint.id);
+  const { cause } = record;
+  return {
+    id: String(record.id),
+    node: record.node,
+    oldHead: record.oldHead,
+    newHead: record.newHead,
+    forkPoint: { ...record.forkPoint, work: formatWork(forkPoint?.work ?? 0n) },
+    depth: record.depth,
+    blocksOut: await Promise.all([...record.disconnected].reverse().map(describe)),
+    blocksIn: await Promise.all(record.connected.map(describe)),
+    cause: { peer: cause.peer === "local" ? null : cause.peer, message: cause.message },
+    receivedMs: record.receivedMs,
+    startedMs: record.startedMs,
+    durationMs: record.durationMs,
+    transactions: record.transactions.map((fate) => reorgFateView(chain, fate)),
+  };
+}
+
+function reorgFateView(chain: Chain, fate: TransactionFate): ReorgFate {
+  const { txid: id } = fate;
+  if (fate.fate === "returned") return { id, fate: "returned" };
+  if (fate.fate === "conflicted") return { id, fate: "conflicted", by: fate.by };
+  if (fate.fate === "dropped") return { id, fate: "dropped", rule: fate.rule };
+  return { id, fate: "mined", block: fate.block, height: chain.tree.get(fate.block)?.height ?? 0 };
+}
+
+export function minedFate(chain: Chain, block: BlockId): Fate {
+  const height = chain.tree.get(block)?.height ?? 0;
+  return { state: "mined", block, height, depth: chain.head.height - height + 1 };
+}
+
+/** The last word of a transaction that is neither pending nor in the chain. */
+export function fateOf(happenings: readonly TransactionHappening[]): Fate | undefined {
+  const last = happenings.at(-1);
+  if (last?.what === "conflicted") return { state: "conflicted", by: last.by };
+  if (last?.what === "dropped") return { state: "dropped", rule: last.rule };
+  return undefined;
+}
+
+export const eventView = (happening: TransactionHappening): TransactionEvent => ({ ...happening });

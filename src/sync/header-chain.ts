@@ -1,0 +1,59 @@
+import { checkHeaderContext, checkHeaderSanity, type HeaderRules, type Verdict } from "../consensus/index.ts";
+import type { BlockId, SealedHeader } from "../primitives/index.ts";
+
+/** What a header needs of the block before it. */
+export interface Anchor {
+  readonly id: BlockId;
+  readonly height: number;
+  readonly timestampMs: number;
+  readonly difficulty: bigint;
+  /** Cumulative. */
+  readonly work: bigint;
+}
+
+/** Headers that follow each other from a known block, checked as far as headers can be without their bodies. */
+export interface HeaderChain {
+  readonly headers: readonly SealedHeader[];
+  /** Cumulative work at the last header, or at the anchor. */
+  readonly work: bigint;
+  /** The header to go on from, or the anchor. */
+  readonly last: Anchor;
+  /** Adds the next header; a refusal adds nothing. `nowMs` is the local clock. */
+  append(header: SealedHeader, nowMs: number): Verdict;
+}
+
+/** `before` is the anchor's parent; `undefined` only where the anchor is genesis. */
+export function createHeaderChain(
+  rules: HeaderRules,
+  anchor: Anchor,
+  before: Anchor | undefined,
+): HeaderChain {
+  const headers: SealedHeader[] = [];
+  let last = anchor;
+  let grandparent = before;
+  return {
+    headers,
+    get work() {
+      return last.work;
+    },
+    get last() {
+      return last;
+    },
+    append(header, nowMs) {
+      const { core } = header.header;
+      if (header.parent !== last.id) {
+        const detail = `header ${header.id} does not follow ${last.id}`;
+        return { ok: false, code: "HDR-11", permanence: "permanent", detail };
+      }
+      const sanity = checkHeaderSanity(rules, header);
+      if (!sanity.ok) return sanity;
+      const context = checkHeaderContext(rules.spec, header, last, grandparent, nowMs);
+      if (!context.ok) return context;
+      headers.push(header);
+      grandparent = last;
+      const { height, timestampMs, difficulty } = core;
+      last = { id: header.id, height, timestampMs, difficulty, work: last.work + difficulty };
+      return { ok: true };
+    },
+  };
+}

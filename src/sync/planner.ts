@@ -1,0 +1,277 @@
+import type { HeaderRules, Refusal, TreeBlock } from "../consensus/index.ts";
+import type { BlockId, SealedHeader } from "../primitives/index.ts";
+import { createHeaderChain, type HeaderChain } from "./header-chain.ts";
+import { locatorOf } from "./locator.ts";
+
+/** Where a peer says it stands. */
+export interface PeerStatus {
+  readonly head: BlockId;
+  readonly height: number;
+  readonly work: bigint;
+}
+
+/** What the planner wants done. Whoever runs it answers each request with exactly one of the planner's inputs. */
+export type SyncEffect =
+  /** Answer with `headers` or `failed`. */
+  | {
+      readonly kind: "request-headers";
+      readonly peer: string;
+      readonly locator: readonly BlockId[];
+      readonly max: number;
+    }
+  /** Answer with `bodies` or `failed`. */
+  | { readonly kind: "request-blocks"; readonly peer: string; readonly ids: readonly BlockId[] }
+  /** Ask the peer for its status again: what it said is used up. */
+  | { readonly kind: "request-status"; readonly peer: string }
+  | { readonly kind: "disconnect"; readonly peer: string; readonly reason: string };
+
+/** The chain as the planner sees it. */
+export interface SyncChain {
+  head(): TreeBlock;
+  get(id: BlockId): TreeBlock | undefined;
+  idAt(height: number): BlockId | undefined;
+  isKnownInvalid(id: BlockId): boolean;
+}
+
+/** How importing one fetched block ended. */
+export type ImportOutcome = { readonly ok: true } | { readonly ok: false; readonly refusal: Refusal };
+
+/** Where a sync stands, for `status`. */
+export interface SyncProgress {
+  readonly peer: string;
+  readonly phase: "headers" | "blocks";
+  /** Height that the headers reach so far. */
+  readonly targetHeight: number;
+}
+
+/** Headers of one peer in memory at most: with easy difficulty they are nearly free to forge. */
+export const MAX_HEADERS_PER_SYNC = 65_536;
+const HEADERS_PER_REQUEST = 2_000;
+const BLOCKS_PER_REQUEST = 64;
+/** Fetched blocks that wait for import, at most; more are asked for only below it. */
+const MAX_BLOCKS_IMPORTING = 192;
+/** Peers remembered, far above any connection limit. */
+const MAX_PEERS = 1_024;
+
+/**
+ * Decides what to ask of whom, headers first: the best peer's headers until they end, then, if their work is worth it,
+ * the bodies in windows; when a peer fails, another that claims as much goes on where it stopped. One sync at a time.
+ */
+export interface SyncPlanner {
+  readonly progress: SyncProgress | undefined;
+  /** The highest work that a connected peer claims. */
+  readonly bestClaim: bigint;
+  peerStatus(peer: string, status: PeerStatus): SyncEffect[];
+  peerGone(peer: string): SyncEffect[];
+  headers(peer: string, headers: readonly SealedHeader[], nowMs: number): SyncEffect[];
+  /** Ids of the blocks that came, a prefix of those asked for, and are being imported now. */
+  bodies(peer: string, ids: readonly BlockId[]): SyncEffect[];
+  imported(peer: string, id: BlockId, outcome: ImportOutcome): SyncEffect[];
+  /** The request open with this peer got no usable answer. */
+  failed(peer: string): SyncEffect[];
+}
+
+interface Sync {
+  peer: string;
+  /** What the peer claimed when it was chosen. */
+  claim: PeerStatus;
+  phase: "headers" | "blocks";
+  chain: HeaderChain | undefined;
+  /** Index of the next header whose body is to be asked for. */
+  next: number;
+  requestOpen: boolean;
+  importing: number;
+}
+
+export function createSyncPlanner(rules: HeaderRules, chain: SyncChain): SyncPlanner {
+  const peers = new Map<string, PeerStatus>();
+  let sync: Sync | undefined;
+
+  const isBetter = ({ work, head }: PeerStatus): boolean => {
+    const ours = chain.head();
+    // A tie is fetched too: only who has both branches can tell that they are tied.
+    return work > ours.work || (work === ours.work && chain.get(head) === undefined);
+  };
+
+  function bestPeer(): [string, PeerStatus] | undefined {
+    let best: [string, PeerStatus] | undefined;
+    for (const entry of peers) {
+      if (isBetter(entry[1]) && (best === undefined || entry[1].work > best[1].work)) best = entry;
+    }
+    return best;
+  }
+
+  function start(): SyncEffect[] {
+    if (sync !== undefined) return [];
+    const best = bestPeer();
+    if (best === undefined) return [];
+    const [peer, claim] = best;
+    sync = { peer, claim, phase: "headers", chain: undefined, next: 0, requestOpen: true, importing: 0 };
+    return [
+      {
+        kind: "request-headers",
+        peer,
+        locator: locatorOf(chain.head().height, chain.idAt),
+        max: HEADERS_PER_REQUEST,
+      },
+    ];
+  }
+
+  /** Ends the sync; what the peer claimed is forgotten, so that it is not tried again before it says something new. */
+  function end(next: "ask-again" | "forget"): SyncEffect[] {
+    const peer = sync?.peer;
+    sync = undefined;
+    if (peer === undefined) return start();
+    const known = peers.delete(peer);
+    return [
+      ...(next === "ask-again" && known ? [{ kind: "request-status" as const, peer }] : []),
+      ...start(),
+    ];
+  }
+
+  function drop(peer: string, reason: string): SyncEffect[] {
+    peers.delete(peer);
+    const effects: SyncEffect[] = [{ kind: "disconnect", peer, reason }];
+    return sync?.peer === peer ? [...effects, ...replace()] : effects;
+  }
+
+  /** The peer is lost: another that claims as much work goes on with the bodies, or the sync starts anew. */
+  function replace(): SyncEffect[] {
+    if (sync === undefined) return start();
+    const lost = sync;
+    peers.delete(lost.peer);
+    const best = bestPeer();
+    if (
+      lost.phase === "blocks" &&
+      lost.chain !== undefined &&
+      best !== undefined &&
+      best[1].work >= lost.chain.work
+    ) {
+      [lost.peer, lost.claim] = best;
+      lost.requestOpen = false;
+      return requestBodies();
+    }
+    sync = undefined;
+    return start();
+  }
+
+  function requestBodies(): SyncEffect[] {
+    if (sync?.chain === undefined || sync.requestOpen || sync.importing >= MAX_BLOCKS_IMPORTING) return [];
+    const { headers } = sync.chain;
+    while (sync.next < headers.length && chain.get(headers[sync.next]?.id ?? "") !== undefined) sync.next++;
+    const ids = headers.slice(sync.next, sync.next + BLOCKS_PER_REQUEST).map(({ id }) => id);
+    if (ids.length === 0) return sync.importing === 0 ? end("ask-again") : [];
+    sync.requestOpen = true;
+    return [{ kind: "request-blocks", peer: sync.peer, ids }];
+  }
+
+  /** The block that the first header builds on; `undefined` where we do not know it. */
+  function anchorOf(first: SealedHeader): HeaderChain | undefined {
+    const anchor = chain.get(first.parent);
+    if (anchor === undefined) return undefined;
+    return createHeaderChain(rules, anchor, anchor.height === 0 ? undefined : chain.get(anchor.parent));
+  }
+
+  function takeHeaders(
+    current: Sync,
+    headers: readonly SealedHeader[],
+    nowMs: number,
+  ): Refusal | "done" | "more" {
+    for (const header of headers) {
+      if (chain.isKnownInvalid(header.id) || chain.get(header.id)?.status === "invalid") {
+        return {
+          ok: false,
+          code: "HDR-12",
+          permanence: "permanent",
+          detail: `header ${header.id} is invalid`,
+        };
+      }
+      // Headers up to the fork point may be known already; the chain begins after them.
+      if (current.chain === undefined && chain.get(header.id) !== undefined) continue;
+      current.chain ??= anchorOf(header);
+      if (current.chain === undefined) {
+        return {
+          ok: false,
+          code: "HDR-11",
+          permanence: "permanent",
+          detail: "the headers start nowhere known",
+        };
+      }
+      const verdict = current.chain.append(header, nowMs);
+      if (!verdict.ok) return verdict.permanence === "transient" ? "done" : verdict;
+      if (current.chain.headers.length >= MAX_HEADERS_PER_SYNC) return "done";
+    }
+    return headers.length < HEADERS_PER_REQUEST ? "done" : "more";
+  }
+
+  return {
+    get progress() {
+      if (sync === undefined) return undefined;
+      const { peer, phase, claim } = sync;
+      return { peer, phase, targetHeight: sync.chain?.last.height ?? claim.height };
+    },
+    get bestClaim() {
+      let best = 0n;
+      for (const { work } of peers.values()) if (work > best) best = work;
+      return best;
+    },
+    peerStatus(peer, status) {
+      if (peers.size >= MAX_PEERS && !peers.has(peer)) return [];
+      peers.set(peer, status);
+      return start();
+    },
+    peerGone(peer) {
+      peers.delete(peer);
+      return sync?.peer === peer ? replace() : [];
+    },
+    headers(peer, headers, nowMs) {
+      if (sync?.peer !== peer || sync.phase !== "headers") return [];
+      sync.requestOpen = false;
+      const result = takeHeaders(sync, headers, nowMs);
+      if (typeof result === "object") return drop(peer, `headers refused: ${result.code}, ${result.detail}`);
+      const found = sync.chain;
+      if (found === undefined) {
+        if (headers.length === 0 && isBetter(sync.claim)) return drop(peer, "claims more work than it shows");
+        return end("ask-again");
+      }
+      if (result === "more") {
+        sync.requestOpen = true;
+        return [{ kind: "request-headers", peer, locator: [found.last.id], max: HEADERS_PER_REQUEST }];
+      }
+      if (found.work < chain.head().work || found.work < rules.spec.minimumWork) return end("forget");
+      sync.phase = "blocks";
+      return requestBodies();
+    },
+    bodies(peer, ids) {
+      if (sync?.peer !== peer || sync.phase !== "blocks") return [];
+      sync.requestOpen = false;
+      if (ids.length === 0) return drop(peer, "has not the blocks of its own headers");
+      sync.next += ids.length;
+      sync.importing += ids.length;
+      return requestBodies();
+    },
+    imported(peer, id, outcome) {
+      if (sync === undefined) return [];
+      sync.importing = Math.max(0, sync.importing - 1);
+      if (outcome.ok) return requestBodies();
+      const { code, detail, mutated, permanence } = outcome.refusal;
+      if (permanence === "transient") return sync.importing === 0 ? end("forget") : [];
+      const reason = `block ${id} refused: ${code}, ${detail}`;
+      // A body that does not belong to its header says nothing about the chain: fetch it again from somebody else.
+      if (mutated && sync.chain !== undefined) {
+        sync.next = Math.max(
+          0,
+          sync.chain.headers.findIndex((header) => header.id === id),
+        );
+        return drop(peer, reason);
+      }
+      const effects: SyncEffect[] = peers.delete(peer) ? [{ kind: "disconnect", peer, reason }] : [];
+      if (sync.peer === peer || sync.chain?.headers.some((header) => header.id === id)) sync = undefined;
+      return [...effects, ...start()];
+    },
+    failed(peer) {
+      if (sync?.peer !== peer) return [];
+      return replace();
+    },
+  };
+}

@@ -1,0 +1,148 @@
+import assert from "node:assert/strict";
+import { readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { startApi } from "../support/api-server.ts";
+import { runCli } from "../support/cli.ts";
+import { ADDRESS, ID_A } from "../support/stub-node-service.ts";
+import { temporaryDirectory } from "../support/temp-dir.ts";
+
+type Case = readonly [args: string, code: number, says: RegExp];
+
+const wrongChecksum = `${ADDRESS.slice(0, -1)}${ADDRESS.endsWith("q") ? "p" : "q"}`;
+
+/** DATA: a directory with one key, alice. API: a stub node. Exit codes: 1 failed, 2 usage. */
+const cases: readonly Case[] = [
+  ["frobnicate", 2, /unknown command 'frobnicate'/],
+  ["staus", 2, /unknown command 'staus'.*[Dd]id you mean status/],
+  ["status --frob", 2, /unknown option '--frob'/],
+  ["status extra", 2, /too many arguments/],
+  ["status --api nonsense", 2, /nonsense.*It must be a URL/],
+  ["status --api ftp://x", 2, /It must be a URL/],
+  ["status --api http://127.0.0.1:1", 1, /no node answers at http:\/\/127\.0\.0\.1:1 \(.*cumulo node start/],
+  ["status --data DATA", 1, /no node runs on .*node\.json is missing.*cumulo node start/],
+  ["status --api API --token-file DATA/nothing", 1, /cannot read the token file .*does not exist/],
+  ["reorgs --limit 0 --api API", 2, /'0' is invalid. It must be an integer from 1 to 1000/],
+  ["block --api API", 2, /missing required argument 'block'/],
+  ["block 0xab --api API", 2, /id \(64 lowercase hex digits\) or its height, not "0xab"/],
+  ["block 99 --api API", 1, /no height 99/],
+  [`block ${ID_A} --api API`, 1, /no block a+ is known/],
+  ["tx 12 --api API", 2, /64 lowercase hex digits, not "12"/],
+  [`tx ${ID_A} --api API`, 1, /never saw/],
+  [`account ${wrongChecksum} --api API`, 2, /not a valid address/],
+  ["account bob --api API", 2, /"bob" is not an address/],
+  ["account bob --api API --data DATA", 1, /no key is called bob/],
+  ["key new", 2, /missing required argument 'name'/],
+  ["key new alice", 2, /--data DIR/],
+  ["key new alice --data DATA", 1, /a key called alice exists already/],
+  ["key new Alice --data DATA", 2, /a-z, 0-9, - and _; not "Alice"/],
+  ["key new ../x --data DATA", 2, /not "\.\.\/x"/],
+  ["send --from alice --to alice --data DATA --api API", 2, /required option '--amount/],
+  [
+    "send --from alice --to alice --amount 1,5 --data DATA --api API",
+    2,
+    /--amount must be an amount in coins above 0.*not "1,5"/,
+  ],
+  ["send --from alice --to alice --amount 0 --data DATA --api API", 2, /--amount .*not "0"/],
+  ["send --from alice --to alice --amount -1 --data DATA --api API", 2, /-1/],
+  ["send --from alice --to alice --amount 0.000000001 --data DATA --api API", 2, /at most 8 decimals/],
+  ["send --from alice --to alice --amount 99999999999 --data DATA --api API", 2, /--amount/],
+  ["send --from alice --to alice --amount 1 --fee x --data DATA --api API", 2, /--fee must be .* not "x"/],
+  [`send --from alice --to ${wrongChecksum} --amount 1 --data DATA --api API`, 2, /not a valid address/],
+  ["send --from nobody --to alice --amount 1 --data DATA --api API", 1, /no key is called nobody/],
+  [
+    `send --from alice --to alice --amount 1 --memo ${"m".repeat(65)} --data DATA --api API`,
+    2,
+    /--memo must be at most 64 bytes, not 65/,
+  ],
+  ["send --from alice --to alice --amount 1 --wait 0 --data DATA --api API", 2, /'0' is invalid/],
+  ["send --from alice --to alice --amount 1 --data DATA --api API", 1, /bearer token/],
+  ["mine --api API", 2, /how many blocks \(1 to 10000\)/],
+  ["mine 0 --api API", 2, /not "0"/],
+  ["mine 1.5 --api API", 2, /not "1.5"/],
+  ["mine 10001 --api API", 2, /not "10001"/],
+  ["mine 5 --every 2s --api API", 2, /not both/],
+  ["mine --every 2 --api API", 2, /It must be a time from 1ms to 24h/],
+  ["mine --every 2s --hash-rate 5 --api API", 2, /give one/],
+  ["mine 1 --api API", 1, /bearer token/],
+  ["peer add 127.0.0.1:4001 --api API", 2, /It must be a multiaddr/],
+  ["peer remove ! --api API", 2, /not "!"/],
+  ["genesis new", 2, /required option '-o, --output/],
+  ["genesis new -o DATA/keys/alice.json", 1, /exists already/],
+  ["genesis new -o DATA/no/where.json", 1, /its directory does not exist/],
+  ["genesis new -o DATA/g.json --difficulty 65", 2, /'65' is invalid. It must be an integer from 0 to 64/],
+  ["genesis new -o DATA/g.json --engine pos", 2, /one of pow, vote/],
+  ["genesis new -o DATA/g.json --name Big", 2, /name .*"Big"/],
+  ["genesis new -o DATA/g.json --reward 1e3", 2, /--reward must be .*"1e3"/],
+  ["genesis new -o DATA/g.json --alloc x=1", 2, /--alloc must begin with a valid address.*"x"/],
+  [`genesis new -o DATA/g.json --alloc ${ADDRESS}=lots`, 2, /--alloc must be an amount in coins.*"lots"/],
+  [`genesis new -o DATA/g.json --validator ${ADDRESS}`, 2, /validators need engine vote/],
+  ["genesis new -o DATA/g.json --reward 90000000", 2, /could issue 2\^53/],
+  ["node init", 2, /required option '--data/],
+  ["node init --data DATA/n --genesis DATA/nothing.json", 1, /does not exist/],
+  ["node init --data DATA/n --genesis DATA/broken.json", 2, /broken\.json: not JSON/],
+  ["node init --data DATA/n --genesis DATA/unknown-key.json", 2, /unknown-key\.json: unknown key colour/],
+  ["node start", 2, /required option '--data/],
+  ["node start --data DATA/n --api 7070", 2, /It must be HOST:PORT/],
+  ["node start --data DATA/n --api 127.0.0.1:99999", 2, /It must be HOST:PORT/],
+  ["node start --data DATA/n --listen 0.0.0.0", 2, /It must be a multiaddr/],
+  ["node start --data DATA/n --hash-rate 100", 2, /--hash-rate needs --mine/],
+  ["node start --data DATA/n --mine --hash-rate 0", 2, /It must be a number above 0/],
+  [`node start --data DATA/n --reward-to ${wrongChecksum}`, 2, /--reward-to must be a valid address/],
+  ["node start --data DATA/n --genesis DATA/unknown-key.json", 2, /unknown key colour/],
+  ["node start --data DATA/n --log-level loud", 2, /one of debug, info, warn, error, silent/],
+  ["cluster up --nodes 0 --dir DATA/c", 2, /from 1 to 32/],
+  ["cluster up --genesis DATA/nothing.json --dir DATA/c", 1, /does not exist/],
+  ["cluster status --dir DATA/c2", 1, /no cluster runs in .*cumulo cluster up/],
+  ["cluster down --dir DATA/c2", 1, /no cluster runs in/],
+  ["cluster split 1/2 --dir DATA/c2", 1, /no cluster runs in/],
+  ["cluster wait dinner --dir DATA/c2", 2, /"converged", not "dinner"/],
+  ["cluster load --tps 0 --for 1s --dir DATA/c2", 2, /from 1 to 2000/],
+  ["completion powershell", 2, /bash, zsh or fish, not "powershell"/],
+];
+
+describe("command line: wrong input", { concurrency: 2 }, () => {
+  let data = "";
+  let api = "";
+  const cleanups: (() => unknown)[] = [];
+  const scope = { after: (fn: unknown) => void cleanups.push(fn as () => unknown) };
+  before(async () => {
+    data = await temporaryDirectory(scope);
+    ({ url: api } = await startApi(scope));
+    await runCli(["key", "new", "alice", "--data", data]);
+    await writeFile(join(data, "broken.json"), "{ name:");
+    await writeFile(join(data, "unknown-key.json"), JSON.stringify({ name: "x", colour: "red" }));
+  });
+  after(async () => {
+    for (const cleanup of cleanups) await cleanup();
+  });
+
+  for (const [line, code, says] of cases) {
+    it(`cumulo ${line.length > 90 ? `${line.slice(0, 90)}...` : line} ends with ${code}`, async () => {
+      const args = line.split(" ").map((arg) => arg.replace("DATA", data).replace(/^API$/, api));
+      const result = await runCli(args);
+      assert.equal(result.code, code, result.stderr);
+      assert.equal(result.stdout, "");
+      assert.match(result.stderr, /^cumulo: [^\n]+\n$/, "one line");
+      assert.match(result.stderr, says);
+      assert.doesNotMatch(result.stderr, /\.ts:\d+/, "no stack");
+    });
+  }
+
+  it("nothing was made on the way", async () => {
+    const names = (await readdir(data)).sort();
+    // `cluster up` makes its directory before it looks for the genesis file.
+    assert.deepEqual(
+      names.filter((name) => name !== "c"),
+      ["broken.json", "keys", "unknown-key.json"],
+    );
+    assert.deepEqual(await readdir(join(data, "keys")), ["alice.json"]);
+  });
+
+  it("with --json an error is one JSON object on stderr", async () => {
+    const { code, stdout, stderr } = await runCli(["block", "99", "--api", api, "--json"]);
+    assert.deepEqual([code, stdout], [1, ""]);
+    assert.deepEqual(Object.keys(JSON.parse(stderr)), ["code", "message", "details"]);
+    assert.equal(JSON.parse(stderr).code, "BLOCK_NOT_FOUND");
+  });
+});

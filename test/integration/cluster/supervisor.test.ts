@@ -1,0 +1,194 @@
+import assert from "node:assert/strict";
+import { readdir, readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, it, type TestContext } from "node:test";
+import { fileURLToPath } from "node:url";
+import type { ClusterFile } from "../../../src/cluster/cluster-file.ts";
+import {
+  createClusterClient,
+  groupsOf,
+  parseGroups,
+  startCluster,
+  stopCluster,
+} from "../../../src/cluster/index.ts";
+import { endProcess, isAlive, type ProcessId } from "../../../src/cluster/processes.ts";
+import { temporaryDirectory } from "../../support/temp-dir.ts";
+import { until } from "../../support/until.ts";
+
+const fakeNode = [process.execPath, fileURLToPath(new URL("../../support/fake-node.ts", import.meta.url))];
+
+async function readFileOf(directory: string): Promise<ClusterFile> {
+  return JSON.parse(await readFile(join(directory, "cluster.json"), "utf8")) as ClusterFile;
+}
+
+const processesOf = ({ supervisor, nodes }: ClusterFile): ProcessId[] => [
+  supervisor,
+  ...nodes.map((node) => node.process),
+];
+const allGone = async (processes: readonly ProcessId[]): Promise<true | undefined> =>
+  (await Promise.all(processes.map(isAlive))).some(Boolean) ? undefined : true;
+
+/** A cluster of fake nodes, ended with the test whatever happens. */
+async function fakeCluster(t: TestContext, behaviour = "", nodes = 2) {
+  const directory = join(await temporaryDirectory(t), "cluster");
+  t.after(() => stopCluster(directory).catch(() => {}));
+  const command = ["/usr/bin/env", `FAKE_NODE=${behaviour}`, ...fakeNode];
+  const start = (signal?: AbortSignal) =>
+    startCluster({ directory, nodes, command, ...(signal === undefined ? {} : { signal }) });
+  return { directory, start };
+}
+
+describe("cluster supervisor", { timeout: 60_000 }, () => {
+  it("starts the nodes, introduces each to all others, and serves them at one address", async (t) => {
+    const { directory, start } = await fakeCluster(t);
+    const { url } = await start();
+    const cluster = await createClusterClient(directory);
+    const { nodes } = await cluster.info();
+    assert.deepEqual(
+      nodes.map(({ n, state }) => [n, state]),
+      [
+        [1, "running"],
+        [2, "running"],
+      ],
+    );
+    for (const { n, peer } of nodes) {
+      const status = await cluster.node(n).status();
+      assert.equal(status.node.peer, peer);
+    }
+    assert.deepEqual(
+      (await cluster.node(2).mining({ mode: "off" })).blocks,
+      [],
+      "the node's own token is added",
+    );
+    const body = JSON.stringify({ mode: "off" });
+    const headers = { "content-type": "application/json" };
+    for (const authorization of [undefined, "Bearer token-of-node1", "Bearer wrong"]) {
+      const refused = await fetch(`${url}/nodes/1/v1/mining`, {
+        method: "POST",
+        body,
+        headers: authorization === undefined ? headers : { ...headers, authorization },
+      });
+      assert.equal(refused.status, 401, "a node's own token is not the supervisor's");
+    }
+    assert.equal((await fetch(`${url}/nodes/1/v1/status`)).status, 200, "reading is open on loopback");
+    assert.equal((await fetch(`${url}/nodes/9/v1/status`)).status, 404);
+    assert.equal((await stat(join(directory, "api-token"))).mode & 0o777, 0o600);
+  });
+
+  it("event streams pass through", async (t) => {
+    const { directory, start } = await fakeCluster(t, "", 1);
+    await start();
+    const cluster = await createClusterClient(directory);
+    const response = await fetch(`${cluster.url}/nodes/1/v1/events`);
+    const { value } = await (response.body as ReadableStream<Uint8Array>).getReader().read();
+    assert.match(new TextDecoder().decode(value), /^: events follow/);
+    await stopCluster(directory);
+  });
+
+  it("split refuses the links between groups on both ends, heal restores them all", async (t) => {
+    const { directory, start } = await fakeCluster(t, "", 3);
+    await start();
+    const cluster = await createClusterClient(directory);
+    const refusals = async () => (await cluster.snapshot()).map(({ refuses }) => refuses.length);
+    await cluster.split(parseGroups("1/2,3", [1, 2, 3]));
+    assert.deepEqual(await refusals(), [2, 1, 1]);
+    assert.deepEqual(groupsOf(await cluster.snapshot()), [[1], [2, 3]]);
+    await cluster.split(parseGroups("1,2/3", [1, 2, 3]));
+    assert.deepEqual(groupsOf(await cluster.snapshot()), [[1, 2], [3]]);
+    await cluster.heal();
+    assert.deepEqual(await refusals(), [0, 0, 0]);
+  });
+
+  it("down ends every process and keeps the data; purge removes it", async (t) => {
+    const { directory, start } = await fakeCluster(t);
+    await start();
+    const processes = processesOf(await readFileOf(directory));
+    assert.equal(processes.length, 3);
+    assert.deepEqual(await stopCluster(directory), { ended: 3 });
+    assert.ok(await allGone(processes));
+    assert.ok((await readdir(directory)).includes("node1"));
+    await assert.rejects(stopCluster(directory), { code: "CLUSTER_NOT_RUNNING" });
+    await stopCluster(directory, { purge: true });
+    await assert.rejects(stat(directory), { code: "ENOENT" });
+  });
+
+  it("a second start on a running cluster is refused and disturbs nothing", async (t) => {
+    const { directory, start } = await fakeCluster(t, "", 1);
+    await start();
+    const before = await readFileOf(directory);
+    await assert.rejects(start(), { code: "CLUSTER_RUNNING" });
+    assert.deepEqual(await readFileOf(directory), before);
+    assert.ok(await isAlive(before.supervisor));
+  });
+
+  it("a node that does not start fails the start with its last words, and nothing is left running", async (t) => {
+    const { directory, start } = await fakeCluster(t, "fails");
+    await assert.rejects(start(), {
+      code: "CLUSTER_START_FAILED",
+      message: "node 2 did not start: the disk is on fire",
+    });
+    await assert.rejects(readFileOf(directory), { code: "ENOENT" });
+    await assert.rejects(createClusterClient(directory), { code: "CLUSTER_NOT_RUNNING" });
+  });
+
+  it("an interrupted start ends what it had started", async (t) => {
+    const { directory, start } = await fakeCluster(t, "silent");
+    const interrupt = new AbortController();
+    const starting = start(interrupt.signal);
+    starting.catch(() => {});
+    const file = await until("all nodes are spawned", async () => {
+      const now = await readFileOf(directory).catch(() => undefined);
+      return now?.nodes.length === 2 ? now : undefined;
+    });
+    interrupt.abort(new Error("interrupted"));
+    await assert.rejects(starting, { message: "interrupted" });
+    await until("all are gone", () => allGone(processesOf(file)));
+  });
+
+  it("nodes of a killed supervisor end by themselves, and down and up work again", async (t) => {
+    const { directory, start } = await fakeCluster(t);
+    await start();
+    const file = await readFileOf(directory);
+    process.kill(file.supervisor.pid, "SIGKILL");
+    await until("no orphan is left", () => allGone(processesOf(file)));
+    await assert.rejects(createClusterClient(directory), {
+      code: "CLUSTER_NOT_RUNNING",
+      message: /cluster down/,
+    });
+    await start();
+    assert.notEqual((await readFileOf(directory)).supervisor.pid, file.supervisor.pid);
+  });
+
+  it("a node that ends is shown as ended, and is not restarted", async (t) => {
+    const { directory, start } = await fakeCluster(t);
+    await start();
+    const cluster = await createClusterClient(directory);
+    const second = (await readFileOf(directory)).nodes[1];
+    assert.ok(second !== undefined);
+    process.kill(second.process.pid, "SIGKILL");
+    const info = await until("it is shown", async () => {
+      const now = await cluster.info();
+      return now.nodes[1]?.state === "exited" ? now : undefined;
+    });
+    assert.equal(info.nodes[1]?.exit, "SIGKILL");
+    await assert.rejects(cluster.node(2).status(), { code: "NODE_UNREACHABLE", status: 502 });
+    assert.deepEqual(
+      (await cluster.snapshot()).map(({ status }) => status === undefined),
+      [false, true],
+    );
+  });
+
+  it("a node that ignores SIGTERM is killed", async (t) => {
+    const { directory, start } = await fakeCluster(t, "stubborn", 1);
+    await start();
+    const processes = processesOf(await readFileOf(directory));
+    await stopCluster(directory);
+    assert.ok(await allGone(processes));
+  });
+
+  it("a process that only has the number of one of ours is never signalled", async () => {
+    const self = { pid: process.pid, started: "another start" };
+    assert.equal(await isAlive(self), false);
+    await endProcess(self, 100);
+  });
+});

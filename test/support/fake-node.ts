@@ -1,0 +1,64 @@
+/**
+ * A program that keeps the promises of `cumulo node start` (node.json, token, API, signals, the parent's channel) without
+ * a chain or a network, so that supervisors can be tested in a second. FAKE_NODE chooses how it misbehaves.
+ */
+import { createHash } from "node:crypto";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { parseArgs } from "node:util";
+import { createApiServer, type Link } from "../../src/api/index.ts";
+import { silentLogger } from "../../src/ports/index.ts";
+import { createRealTimers, realClock } from "./real-time.ts";
+import { createStubNodeService, stubStatus } from "./stub-node-service.ts";
+
+const { values } = parseArgs({
+  strict: false,
+  allowPositionals: true,
+  options: { data: { type: "string" } },
+});
+const dataDir = String(values["data"]);
+const behaviour = process.env["FAKE_NODE"] ?? "";
+if (behaviour === "fails" && basename(dataDir) === "node2") {
+  process.stderr.write("starting\ncumulo: the disk is on fire\n");
+  process.exit(1);
+}
+
+// A peer's name in the right alphabet, different for each data directory.
+const digest = createHash("sha256").update(dataDir).digest("hex");
+const peer = `12D3KooW${digest.replaceAll("0", "x").slice(0, 44)}`;
+const token = `token-of-${basename(dataDir)}`;
+const configured = new Set<string>();
+const refused = new Set<string>();
+const links = (): Link[] => [...refused].map((name) => ({ peer: name, mode: "refuse" }));
+
+const server = createApiServer(
+  {
+    node: createStubNodeService({
+      status: async () => ({ ...stubStatus, node: { peer, multiaddrs: [] }, peers: configured.size }),
+      addPeer: async (address) => {
+        configured.add(address);
+        return { address, peer: null };
+      },
+      links: async () => links(),
+      refuseLink: async (name) => void refused.add(name),
+      allowLink: async (name) => refused.delete(name),
+    }),
+    clock: realClock,
+    timers: createRealTimers(),
+    logger: silentLogger,
+  },
+  { host: "127.0.0.1", port: 0, token, apiRead: "token", hostNames: [], version: "0" },
+);
+const stop = (): void => {
+  if (behaviour === "stubborn") return;
+  void server.close().then(() => process.exit(0));
+};
+process.on("SIGTERM", stop);
+process.once("disconnect", () => void server.close().then(() => process.exit(0)));
+mkdirSync(dataDir, { recursive: true });
+writeFileSync(join(dataDir, "api-token"), token);
+const api = await server.start();
+if (behaviour !== "silent") {
+  const multiaddrs = [`/ip4/127.0.0.1/tcp/4001/p2p/${peer}`];
+  writeFileSync(join(dataDir, "node.json"), JSON.stringify({ pid: process.pid, api, multiaddrs }));
+}

@@ -1,0 +1,113 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { groupsOf, isTied, type NodeSnapshot, parseGroups, relateHeads } from "../../../src/cluster/index.ts";
+import { stubStatus } from "../../support/stub-node-service.ts";
+
+interface Shape {
+  readonly id: string;
+  readonly parent?: string;
+  readonly tied?: readonly string[];
+  readonly mining?: boolean;
+  readonly refuses?: readonly string[];
+}
+
+const node = (
+  n: number,
+  { id, parent = "-", tied = [], mining = false, refuses = [] }: Shape,
+): NodeSnapshot => ({
+  n,
+  pid: 1_000 + n,
+  api: "",
+  peer: `peer${n}`,
+  state: "running",
+  refuses,
+  status: {
+    ...stubStatus,
+    head: { ...stubStatus.head, id, parent },
+    tied: tied.map((other) => ({ id: other, height: 12, work: "3000" })),
+    mining: { ...stubStatus.mining, on: mining },
+  },
+});
+const silent: NodeSnapshot = {
+  n: 9,
+  pid: 1_009,
+  api: "",
+  peer: "peer9",
+  state: "exited",
+  status: undefined,
+  refuses: [],
+};
+
+describe("heads of a cluster", () => {
+  it("are equal, adjacent on one branch, apart, or unknown", () => {
+    assert.equal(relateHeads([node(1, { id: "a" }), node(2, { id: "a" })]), "equal");
+    assert.equal(relateHeads([node(1, { id: "b", parent: "a" }), node(2, { id: "a" })]), "adjacent");
+    assert.equal(
+      relateHeads([node(1, { id: "b", parent: "a" }), node(2, { id: "c", parent: "a" })]),
+      "apart",
+    );
+    const three = [
+      node(1, { id: "c", parent: "b" }),
+      node(2, { id: "b", parent: "a" }),
+      node(3, { id: "a" }),
+    ];
+    assert.equal(relateHeads(three), "apart");
+    assert.equal(relateHeads([node(1, { id: "a" }), silent]), "unknown");
+  });
+
+  it("are tied only when all know all as equally good and nobody mines", () => {
+    const tied = [node(1, { id: "a", tied: ["b"] }), node(2, { id: "b", tied: ["a"] })];
+    assert.equal(isTied(tied), true);
+    assert.equal(
+      isTied([node(1, { id: "a", tied: ["b"], mining: true }), node(2, { id: "b", tied: ["a"] })]),
+      false,
+    );
+    assert.equal(
+      isTied([node(1, { id: "a", tied: ["b"] }), node(2, { id: "b" })]),
+      false,
+      "the other's block is on its way",
+    );
+    assert.equal(isTied([node(1, { id: "a" }), node(2, { id: "a" })]), false);
+    assert.equal(isTied([...tied, silent]), false);
+  });
+});
+
+describe("groups of a cluster", () => {
+  it("are read from text that names every node once", () => {
+    assert.deepEqual(parseGroups("1,2/3", [1, 2, 3]), [[1, 2], [3]]);
+    assert.deepEqual(parseGroups("3/1/2", [1, 2, 3]), [[3], [1], [2]]);
+    const wrong: [string, RegExp][] = [
+      ["", /no list of groups/],
+      ["1,2", /only one group/],
+      ["1/2", /node 3 is in no group/],
+      ["1,2/3,4", /there is no node 4/],
+      ["1,2/2,3", /node 2 is named twice/],
+      ["1,,2/3", /no list/],
+      ["1/2/3/", /no list/],
+      ["a/b", /no list/],
+    ];
+    for (const [text, says] of wrong) {
+      assert.throws(() => parseGroups(text, [1, 2, 3]), {
+        code: "CLUSTER_GROUPS_INVALID",
+        exitCode: 2,
+        message: says,
+      });
+    }
+  });
+
+  it("are found again from the links refused, on either end", () => {
+    const split = [
+      node(1, { id: "a", refuses: ["peer3"] }),
+      node(2, { id: "a" }),
+      node(3, { id: "a", refuses: ["peer2"] }),
+    ];
+    assert.deepEqual(groupsOf(split), [[1, 2], [3]]);
+    assert.deepEqual(groupsOf([node(1, { id: "a" }), node(2, { id: "a" })]), [[1, 2]]);
+    const line = [
+      node(1, { id: "a", refuses: ["peer3"] }),
+      node(2, { id: "a" }),
+      node(3, { id: "a", refuses: ["peer1"] }),
+    ];
+    assert.deepEqual(groupsOf(line), [[1, 2, 3]], "1 and 3 still reach each other through 2");
+  });
+});
