@@ -72,6 +72,8 @@ export interface Chain {
   idAt(height: number): BlockId | undefined;
   /** Whether the block is in the best chain. */
   isConnected(id: BlockId): boolean;
+  /** Where a known block's branch leaves the best chain, and how many blocks it has from there up to the block. */
+  branchOf(block: TreeBlock): { readonly forkPoint: TreeBlock; readonly length: number };
   /** Accounts at the head. */
   accounts(accountKeys: readonly AccountKey[]): Promise<(AccountRecord | undefined)[]>;
   /**
@@ -288,6 +290,11 @@ function createWriter(deps: WriterDeps): Chain & { resume(): Promise<void> } {
     on: emitter.on,
     idAt: publisher.idAt,
     isConnected: publisher.isConnected,
+    branchOf(block) {
+      let forkPoint = block;
+      while (!publisher.isConnected(forkPoint.id)) forkPoint = tree.get(forkPoint.parent) ?? tree.genesis;
+      return { forkPoint, length: block.height - forkPoint.height };
+    },
     reorgs: publisher.reorgs,
     totals: () => exclusively(async () => state.totals),
     async import(block, source) {
