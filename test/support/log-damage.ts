@@ -16,11 +16,16 @@ export async function copyWithTailLost(from: string, to: string, lengthBytes: nu
   await truncate((await newestLog(to)).path, lengthBytes);
 }
 
-/** A copy with a hole of zeros in the newest log, as after a power cut that lost pages in the middle. */
-export async function copyWithHole(from: string, to: string, at: number, lengthBytes: number): Promise<void> {
-  await cp(from, to, { recursive: true });
-  const { path, sizeBytes } = await newestLog(to);
+/** Zeros in the middle of the newest log, as after a power cut that lost pages there. */
+export async function punchHole(directory: string, at: number, lengthBytes: number): Promise<void> {
+  const { path, sizeBytes } = await newestLog(directory);
   const file = await open(path, "r+");
   await file.write(new Uint8Array(Math.max(0, Math.min(lengthBytes, sizeBytes - at))), 0, undefined, at);
   await file.close();
+}
+
+/** A copy with such a hole. */
+export async function copyWithHole(from: string, to: string, at: number, lengthBytes: number): Promise<void> {
+  await cp(from, to, { recursive: true });
+  await punchHole(to, at, lengthBytes);
 }
