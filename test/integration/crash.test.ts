@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { createSeededRandom } from "../../src/ports/index.ts";
 import { newestLog, punchHole } from "../support/log-damage.ts";
-import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { temporaryDirectory } from "../support/temp-dir.ts";
 
 const CHILD = fileURLToPath(new URL("../support/crash-child.ts", import.meta.url));
 /** CRASH_KILLS=1000 CRASH_SEED=7 for a longer campaign. */
