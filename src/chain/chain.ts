@@ -58,8 +58,8 @@ export interface Chain {
   readonly blocks: BlockStore;
   /** Cheap header checks for those who judge headers before bodies are there. */
   readonly checks: Pick<BlockChecks, "context" | "knownInvalid">;
-  /** Set where the last start had to rebuild the state because writes were missing. */
-  readonly rebuilt: RecoveredChain["rebuilt"];
+  /** The last start found writes missing and executed all blocks again. */
+  readonly rebuilt: boolean;
   /** Sums over the state at the head. */
   totals(): Promise<LedgerTotals>;
   on: Emitter<ChainEvents>["on"];
@@ -72,6 +72,8 @@ export interface Chain {
   idAt(height: number): BlockId | undefined;
   /** Whether the block is in the best chain. */
   isConnected(id: BlockId): boolean;
+  /** Where a known block's branch leaves the best chain, and how many blocks it has from there up to the block. */
+  branchOf(block: TreeBlock): { readonly forkPoint: TreeBlock; readonly length: number };
   /** Accounts at the head. */
   accounts(accountKeys: readonly AccountKey[]): Promise<(AccountRecord | undefined)[]>;
   /**
@@ -287,13 +289,18 @@ function createWriter(deps: WriterDeps): Chain & { resume(): Promise<void> } {
     tree,
     blocks: deps.blocks,
     checks,
-    rebuilt: deps.recovered.rebuilt,
+    rebuilt: deps.recovered.reset,
     get head() {
       return publisher.head;
     },
     on: emitter.on,
     idAt: publisher.idAt,
     isConnected: publisher.isConnected,
+    branchOf(block) {
+      let forkPoint = block;
+      while (!publisher.isConnected(forkPoint.id)) forkPoint = tree.get(forkPoint.parent) ?? tree.genesis;
+      return { forkPoint, length: block.height - forkPoint.height };
+    },
     reorgs: publisher.reorgs,
     totals: () => exclusively(async () => state.totals),
     async import(block, source) {
@@ -326,8 +333,10 @@ function createWriter(deps: WriterDeps): Chain & { resume(): Promise<void> } {
     async resume() {
       await exclusively(async () => {
         publisher.note(tree.best().id, { peer: "local", message: "recovery", receivedMs: clock.nowMs() });
+        const replayed = deps.recovered.reset ? tree.best().height : 0;
         await connector.activateBest();
         await publisher.publish();
+        if (replayed > 0) deps.logger.info({ blocks: replayed }, "executed the stored blocks again");
       });
     },
     async close() {

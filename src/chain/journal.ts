@@ -1,5 +1,5 @@
 import type { KeyValueStore, Write } from "../ports/index.ts";
-import { type BlockId, bytesToHex, equalBytes, hexToBytes, sha256, ZERO_32 } from "../primitives/index.ts";
+import { type BlockId, equalBytes, hexToBytes, sha256, ZERO_32 } from "../primitives/index.ts";
 import {
   type BatchLink,
   decodeBatchLink,
@@ -130,9 +130,4 @@ export function createJournal(store: KeyValueStore, check: JournalCheck): Journa
       link = next;
     },
   };
-}
-
-/** The id of the head that a link left. */
-export function headOf(link: BatchLink): BlockId {
-  return bytesToHex(link.head);
 }

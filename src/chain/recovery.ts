@@ -1,24 +1,16 @@
 import { createForkTree, type ForkTree, type TreeBlock } from "../consensus/index.ts";
-import {
-  type AccountRecord,
-  applyBlock,
-  createStateTree,
-  encodeUndo,
-  type Genesis,
-  type LedgerTotals,
-  touchedKeys,
-} from "../ledger/index.ts";
+import { type AccountRecord, createStateTree, type Genesis, type LedgerTotals } from "../ledger/index.ts";
 import type { KeyValueStore, Logger, Write } from "../ports/index.ts";
 import { type BlockId, bytesToHex, equalBytes, HeaderSsz, hexToBytes, ZERO_32 } from "../primitives/index.ts";
 import { createBlockStore } from "./block-store.ts";
 import { ChainError } from "./errors.ts";
-import { checkJournal, createJournal, headOf, type Journal, type JournalCheck } from "./journal.ts";
-import { createLedgerState, readAccounts } from "./ledger-state.ts";
+import { checkJournal, createJournal, type Journal, type JournalCheck } from "./journal.ts";
+import { readAccounts } from "./ledger-state.ts";
 import {
   DERIVED_TABLES,
   decodeStoredBlock,
   decodeTotals,
-  encodePlace,
+  encodeAccountRow,
   encodeStoredBlock,
   encodeTotals,
   keys,
@@ -35,20 +27,21 @@ export interface RecoveredChain {
   readonly journal: JournalCheck;
   /** Lowest arrival number not used yet. */
   readonly nextArrival: number;
-  /** Set where batches were missing and the state was rebuilt by replay. */
-  readonly rebuilt: { readonly lostBatches: boolean; readonly replayed: number } | undefined;
+  /** Batches were missing, so everything that follows from the blocks was thrown away and is executed again. */
+  readonly reset: boolean;
 }
 
 /** Deletions per batch while a table is wiped. */
 const WIPE_BATCH = 10_000;
-/** Bytes of state, undo and index per batch during a replay. */
-const REPLAY_BATCH_BYTES = 8 * 1024 * 1024;
-
 function numberBytes(value: number): Uint8Array {
   return new TextEncoder().encode(String(value));
 }
 
-/** Opens or creates the chain data in a store. Idempotent: a crash at any point is mended by the next call. */
+/**
+ * Opens or creates the chain data in a store. Where batches are missing, the state is set back to genesis; undo data may
+ * lie in the hole too, so going back from the head is no way. The blocks that are there are then connected again like
+ * any others, in batches that each leave a valid head. Idempotent: a crash at any point is mended by the next call.
+ */
 export async function recover(
   store: KeyValueStore,
   genesis: Genesis,
@@ -56,35 +49,22 @@ export async function recover(
 ): Promise<RecoveredChain> {
   await checkIdentity(store, genesis);
   const check = await checkJournal(store);
-  const mark = await store.get(keys.meta("rebuild"));
-  const isNew = mark === undefined && check.last === undefined && check.stranded.length === 0;
-  if (mark === undefined && check.last !== undefined && check.stranded.length === 0) {
+  const isMarked = (await store.get(keys.meta("rebuild"))) !== undefined;
+  const isNew = !isMarked && check.last === undefined && check.stranded.length === 0;
+  if (!isMarked && check.last !== undefined && check.stranded.length === 0) {
     const recovered = await load(store, genesis, logger);
-    if (recovered !== undefined) return { ...recovered, journal: check, rebuilt: undefined };
+    if (recovered !== undefined) return { ...recovered, journal: check, reset: false };
   }
   if (!isNew) {
     const fields = { lostAfterBatch: check.last?.sequence ?? 0, strandedBatches: check.stranded.length };
     logger.warn(fields, "the database lost writes; rebuilding the state by replay");
   }
-  const lastHead = check.last === undefined ? genesis.block.header.id : headOf(check.last.link);
-  const target = mark === undefined ? lastHead : bytesToHex(mark);
-  const journal = createJournal(store, check);
-  await markRebuild(journal, genesis, target, check);
-  const rebuilt = await rebuild(store, genesis, target, journal, logger);
-  await removeLost(store, genesis, journal, rebuilt.head, logger);
-  await journal.commit(
-    [...identityWrites(genesis), { key: keys.meta("rebuild"), value: undefined }],
-    rebuilt.head,
-  );
+  await resetToGenesis(store, genesis, check, logger);
   const recovered = await load(store, genesis, logger);
   if (recovered === undefined) {
-    throw new ChainError("CHAIN_CORRUPT", "the state does not fit the head, not even after a rebuild");
+    throw new ChainError("CHAIN_CORRUPT", "the state does not fit the head, not even at genesis");
   }
-  return {
-    ...recovered,
-    journal: await checkJournal(store),
-    rebuilt: isNew ? undefined : { lostBatches: mark === undefined, replayed: rebuilt.replayed },
-  };
+  return { ...recovered, journal: await checkJournal(store), reset: !isNew };
 }
 
 /** Reads everything; `undefined` where the head is not there or the state is not the head's. */
@@ -92,7 +72,7 @@ async function load(
   store: KeyValueStore,
   genesis: Genesis,
   logger: Logger,
-): Promise<Omit<RecoveredChain, "journal" | "rebuilt"> | undefined> {
+): Promise<Omit<RecoveredChain, "journal" | "reset"> | undefined> {
   const [headId, totalsRow] = await store.getMany([keys.meta("head"), keys.meta("totals")]);
   if (headId === undefined || totalsRow === undefined) return undefined;
   const totals = decodeTotals(totalsRow);
@@ -132,22 +112,28 @@ function identityWrites(genesis: Genesis): Write[] {
   ];
 }
 
-/** One batch that makes the rebuild restartable, and ends the old chain of batches at its last whole one. */
-async function markRebuild(
-  journal: Journal,
+/** Leaves the stored blocks, the state of genesis, and a chain of batches that is whole again. */
+async function resetToGenesis(
+  store: KeyValueStore,
   genesis: Genesis,
-  target: BlockId,
-  { stranded }: JournalCheck,
+  check: JournalCheck,
+  logger: Logger,
 ): Promise<void> {
-  const writes: Write[] = [
-    ...identityWrites(genesis),
-    { key: keys.meta("rebuild"), value: hexToBytes(target) },
-    ...stranded.map((sequence) => ({ key: keys.batch(sequence), value: undefined })),
-  ];
-  await journal.commit(writes, target);
+  const journal = createJournal(store, check);
+  const { id } = genesis.block.header;
+  const strandedLinks = check.stranded.map((sequence) => ({ key: keys.batch(sequence), value: undefined }));
+  const mark = { key: keys.meta("rebuild"), value: hexToBytes(id) };
+  // From here until the mark is gone, every start begins the reset anew.
+  await journal.commit([...identityWrites(genesis), ...strandedLinks, mark], id);
+  await wipe(store, journal, id);
+  await removeLost(store, genesis, journal, logger);
+  await journal.commit(
+    [...identityWrites(genesis), ...genesisWrites(genesis), { key: keys.meta("rebuild"), value: undefined }],
+    id,
+  );
 }
 
-/** Empties the derived tables. Like the replay it goes through the journal: a hole in a rebuild is a hole too. */
+/** Empties the derived tables. It goes through the journal: a hole in a reset is a hole too. */
 async function wipe(store: KeyValueStore, journal: Journal, target: BlockId): Promise<void> {
   for (const table of DERIVED_TABLES) {
     let writes: Write[] = [];
@@ -161,76 +147,8 @@ async function wipe(store: KeyValueStore, journal: Journal, target: BlockId): Pr
   }
 }
 
-/** The blocks from the child of genesis up to `target`, or to the last below it whose data is all there. */
-async function pathTo(store: KeyValueStore, genesis: Genesis, target: BlockId): Promise<BlockId[]> {
-  const blocks = createBlockStore(store);
-  let descending: BlockId[] = [];
-  for (let id = target; id !== genesis.block.header.id; ) {
-    const header = await blocks.header(id);
-    // Without a header there is no way further down: start over from genesis and let peers send the rest.
-    if (header === undefined) return [];
-    if ((await blocks.bodyBytes(id)) === undefined) descending = [];
-    else descending.push(id);
-    id = header.parent;
-  }
-  return descending.reverse();
-}
-
-/**
- * Executes the stored blocks from genesis to `target` again. Undo data may lie in the hole too, so going back from the
- * head is no way. Signatures were verified before these blocks were stored.
- */
-async function rebuild(
-  store: KeyValueStore,
-  genesis: Genesis,
-  target: BlockId,
-  journal: Journal,
-  logger: Logger,
-): Promise<{ readonly head: BlockId; readonly replayed: number }> {
-  await wipe(store, journal, target);
-  const blocks = createBlockStore(store);
-  const path = await pathTo(store, genesis, target);
-  const state = createLedgerState(store, { accounts: [], totals: { accounts: 0, issued: 0, burned: 0 } });
-  state.tree.prepare(genesis.state).commit();
-  const nothing = { accounts: 0, issued: 0, burned: 0 };
-  state.apply({ ...genesis.state, undo: { before: nothing, restored: [], created: [] } });
-
-  let head = genesis.block.header.id;
-  let writes: Write[] = genesisWrites(genesis);
-  let pendingBytes = 0;
-  let replayed = 0;
-  for (const id of path) {
-    const block = await blocks.block(id);
-    if (block === undefined) break;
-    const { core } = block.header.header;
-    await state.prefetch(touchedKeys(block.transactions, core.proposer));
-    const execution = applyBlock(genesis.spec, state, state.totals, block);
-    const pending = execution.ok ? state.tree.prepare(execution.change) : undefined;
-    if (!execution.ok || pending === undefined || !equalBytes(pending.root, core.stateRoot)) break;
-    pending.commit();
-    state.apply(execution.change);
-    const undo = encodeUndo(execution.change.undo);
-    writes.push({ key: keys.undo(id), value: undo });
-    block.transactions.forEach(({ txidBytes }, index) => {
-      writes.push({ key: keys.transaction(txidBytes), value: encodePlace(block.header.idBytes, index) });
-    });
-    head = id;
-    replayed += 1;
-    pendingBytes += undo.length + block.bodyBytes.length;
-    if (pendingBytes > REPLAY_BATCH_BYTES) {
-      await journal.commit([...writes, ...state.drain()], head);
-      logger.info({ height: core.height }, "rebuilding the state");
-      writes = [];
-      pendingBytes = 0;
-    }
-  }
-  // Also where there is no account at all, and so nothing to drain.
-  const totals = { key: keys.meta("totals"), value: encodeTotals(state.totals) };
-  await journal.commit([...writes, ...state.drain(), totals], head);
-  return { head, replayed };
-}
-
-function genesisWrites({ block }: Genesis): Write[] {
+/** The genesis block and its state, as rows. */
+function genesisWrites({ block, state }: Genesis): Write[] {
   const stored = {
     header: block.header.bytes,
     arrival: 0,
@@ -244,6 +162,11 @@ function genesisWrites({ block }: Genesis): Write[] {
   return [
     { key: keys.block(block.header.id), value: encodeStoredBlock(stored) },
     { key: keys.body(block.header.id), value: block.bodyBytes },
+    { key: keys.meta("totals"), value: encodeTotals(state.totals) },
+    ...state.accounts.map((account) => ({
+      key: keys.account(account.key),
+      value: encodeAccountRow(account),
+    })),
   ];
 }
 
@@ -300,7 +223,6 @@ async function removeLost(
   store: KeyValueStore,
   genesis: Genesis,
   journal: Journal,
-  head: BlockId,
   logger: Logger,
 ): Promise<void> {
   const whole = new Set([genesis.block.header.id]);
@@ -315,5 +237,5 @@ async function removeLost(
   }
   if (writes.length === 0) return;
   logger.warn({ blocks: writes.length / 2 }, "removed stored blocks whose data or ancestors were lost");
-  await journal.commit(writes, head);
+  await journal.commit(writes, genesis.block.header.id);
 }

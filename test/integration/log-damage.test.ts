@@ -97,7 +97,7 @@ async function openDamaged(
   const { height } = chain.head;
   const opened = {
     height,
-    rebuilt: chain.rebuilt !== undefined,
+    rebuilt: chain.rebuilt,
     warned: logger.lines.some(({ level }) => level === "warn"),
   };
   assert.equal(chain.tree.best().id, chain.head.id, where);
@@ -109,7 +109,7 @@ async function openDamaged(
   const again = await openTestChain(genesis, {
     store: await createLevelStore({ directory, writeBufferBytes }),
   });
-  assert.equal(again.rebuilt, undefined, `${where}: mended for good`);
+  assert.equal(again.rebuilt, false, `${where}: mended for good`);
   assert.equal(again.head.id, stream.at(-1)?.header.id, where);
   await again.close();
   return opened;
