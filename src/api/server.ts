@@ -72,21 +72,29 @@ export function createApiServer(deps: ApiServerDeps, options: ApiServerOptions):
   }
 
   let closed: Promise<void> | undefined;
+  function close(): Promise<void> {
+    closed ??= (async () => {
+      unsubscribe();
+      closing.abort();
+      streams.close();
+      await app.close();
+    })();
+    return closed;
+  }
+
   return {
     async start() {
-      await addRoutes();
-      const url = await listen(app, options);
-      logger.info({ url }, "API listens");
-      return url;
+      try {
+        await addRoutes();
+        const url = await listen(app, options);
+        logger.info({ url }, "API listens");
+        return url;
+      } catch (error) {
+        // A server that could not start leaves no heartbeat behind to keep the process alive.
+        await close();
+        throw error;
+      }
     },
-    close() {
-      closed ??= (async () => {
-        unsubscribe();
-        closing.abort();
-        streams.close();
-        await app.close();
-      })();
-      return closed;
-    },
+    close,
   };
 }

@@ -58,8 +58,8 @@ export interface Chain {
   readonly blocks: BlockStore;
   /** Cheap header checks for those who judge headers before bodies are there. */
   readonly checks: Pick<BlockChecks, "context" | "knownInvalid">;
-  /** Set where the last start had to rebuild the state because writes were missing. */
-  readonly rebuilt: RecoveredChain["rebuilt"];
+  /** The last start found writes missing and executed all blocks again. */
+  readonly rebuilt: boolean;
   /** Sums over the state at the head. */
   totals(): Promise<LedgerTotals>;
   on: Emitter<ChainEvents>["on"];
@@ -110,7 +110,7 @@ export async function openChain(deps: ChainDeps): Promise<Chain> {
   const emitter = createEmitter<ChainEvents>((error) =>
     logger.error({ error }, "a listener of chain events failed"),
   );
-  const publisher = await createPublisher({ ...deps, tree, state, connector, emitter }, recovered.head);
+  const publisher = await createPublisher({ ...deps, tree, state, connector, emitter });
   const chain = createWriter({ ...deps, recovered, state, blocks, connector, checks, emitter, publisher });
   await chain.resume();
   return chain;
@@ -281,7 +281,7 @@ function createWriter(deps: WriterDeps): Chain & { resume(): Promise<void> } {
     tree,
     blocks: deps.blocks,
     checks,
-    rebuilt: deps.recovered.rebuilt,
+    rebuilt: deps.recovered.reset,
     get head() {
       return publisher.head;
     },
@@ -320,8 +320,10 @@ function createWriter(deps: WriterDeps): Chain & { resume(): Promise<void> } {
     async resume() {
       await exclusively(async () => {
         publisher.note(tree.best().id, { peer: "local", message: "recovery", receivedMs: clock.nowMs() });
+        const replayed = deps.recovered.reset ? tree.best().height : 0;
         await connector.activateBest();
         await publisher.publish();
+        if (replayed > 0) deps.logger.info({ blocks: replayed }, "executed the stored blocks again");
       });
     },
     async close() {

@@ -1,5 +1,5 @@
 import type { KeyValueStore, Write } from "../ports/index.ts";
-import { type BlockId, bytesToHex, equalBytes, hexToBytes, sha256, ZERO_32 } from "../primitives/index.ts";
+import { type BlockId, equalBytes, hexToBytes, sha256, ZERO_32 } from "../primitives/index.ts";
 import {
   type BatchLink,
   decodeBatchLink,
@@ -24,13 +24,21 @@ export interface JournalCheck {
   readonly last: { readonly sequence: number; readonly link: BatchLink } | undefined;
   /** Batches that are there but follow a gap; their numbers. */
   readonly stranded: readonly number[];
-  /** Links in the window with their sizes, oldest first. */
-  readonly window: readonly { readonly sequence: number; readonly sizeBytes: number }[];
+  /** All links up to `last`, oldest first, also those from before what was checked. */
+  readonly links: readonly KeptLink[];
 }
 
-/** Links are kept for at least so many write buffers of data, so that the check can look back over two. */
-const KEPT_BUFFERS = 4;
-const CHECKED_BUFFERS = 2;
+interface KeptLink {
+  readonly sequence: number;
+  /** Size of the batch, counted as one write buffer at most. */
+  readonly countedBytes: number;
+}
+
+// LevelDB replays two logs at most: the one it writes and the one it is moving into a table. Each takes batches until
+// they fill a write buffer, the last of them whatever its size. With a batch counted as one buffer at most, four buffers
+// reach back over both; links are kept for longer than is checked.
+const CHECKED_BUFFERS = 4;
+const KEPT_BUFFERS = 6;
 const FIRST_SEQUENCE = 1;
 
 function nextLink(before: Uint8Array, sequence: number, head: Uint8Array): Uint8Array {
@@ -41,17 +49,23 @@ function nextLink(before: Uint8Array, sequence: number, head: Uint8Array): Uint8
   return sha256(input);
 }
 
-/** Reads the links back over at least two write buffers and finds the first gap, if there is one. */
+/** Reads the links back over everything that LevelDB may have lost and finds the first gap, if there is one. */
 export async function checkJournal(store: KeyValueStore): Promise<JournalCheck> {
+  const older: KeptLink[] = [];
   const found: { sequence: number; link: BatchLink }[] = [];
   let checkedBytes = 0;
   let lookedBackEnough = false;
   for await (const [key, value] of store.scan({ ...tableRange("batches"), reverse: true })) {
     const link = decodeBatchLink(value);
-    found.push({ sequence: numberFromKey(key), link });
-    checkedBytes += link.sizeBytes;
+    const sequence = numberFromKey(key);
+    const countedBytes = Math.min(link.sizeBytes, store.writeBufferBytes);
+    if (lookedBackEnough) {
+      older.push({ sequence, countedBytes });
+      continue;
+    }
+    found.push({ sequence, link });
+    checkedBytes += countedBytes;
     lookedBackEnough = checkedBytes > CHECKED_BUFFERS * store.writeBufferBytes;
-    if (lookedBackEnough) break;
   }
   found.reverse();
   // Old links are dropped only far behind the window, so a short list must begin with the very first batch.
@@ -69,7 +83,13 @@ export async function checkJournal(store: KeyValueStore): Promise<JournalCheck> 
   return {
     last: found[whole - 1],
     stranded: found.slice(whole).map(({ sequence }) => sequence),
-    window: found.slice(0, whole).map(({ sequence, link }) => ({ sequence, sizeBytes: link.sizeBytes })),
+    links: [
+      ...older.reverse(),
+      ...found.slice(0, whole).map(({ sequence, link }) => ({
+        sequence,
+        countedBytes: Math.min(link.sizeBytes, store.writeBufferBytes),
+      })),
+    ],
   };
 }
 
@@ -77,8 +97,8 @@ export async function checkJournal(store: KeyValueStore): Promise<JournalCheck> 
 export function createJournal(store: KeyValueStore, check: JournalCheck): Journal {
   let sequence = check.last?.sequence ?? FIRST_SEQUENCE - 1;
   let link = check.last?.link.link ?? ZERO_32;
-  const kept = [...check.window];
-  let keptBytes = kept.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  const kept = [...check.links];
+  let keptBytes = kept.reduce((sum, { countedBytes }) => sum + countedBytes, 0);
 
   return {
     async commit(writes, head) {
@@ -91,9 +111,9 @@ export function createJournal(store: KeyValueStore, check: JournalCheck): Journa
       let dropped = 0;
       let droppedBytes = 0;
       for (const old of kept) {
-        if (keptBytes - droppedBytes - old.sizeBytes <= KEPT_BUFFERS * store.writeBufferBytes) break;
+        if (keptBytes - droppedBytes - old.countedBytes <= KEPT_BUFFERS * store.writeBufferBytes) break;
         batch.push({ key: keys.batch(old.sequence), value: undefined });
-        droppedBytes += old.sizeBytes;
+        droppedBytes += old.countedBytes;
         dropped += 1;
       }
       batch.push({
@@ -103,15 +123,11 @@ export function createJournal(store: KeyValueStore, check: JournalCheck): Journa
       batch.push({ key: keys.meta("head"), value: headBytes });
       await store.write(batch, { sync: true });
       kept.splice(0, dropped);
-      kept.push({ sequence: nextSequence, sizeBytes });
-      keptBytes += sizeBytes - droppedBytes;
+      const countedBytes = Math.min(sizeBytes, store.writeBufferBytes);
+      kept.push({ sequence: nextSequence, countedBytes });
+      keptBytes += countedBytes - droppedBytes;
       sequence = nextSequence;
       link = next;
     },
   };
-}
-
-/** The id of the head that a link left. */
-export function headOf(link: BatchLink): BlockId {
-  return bytesToHex(link.head);
 }

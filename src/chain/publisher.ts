@@ -1,7 +1,7 @@
 import type { ForkTree, TreeBlock } from "../consensus/index.ts";
 import type { AccountKey, AccountRecord } from "../ledger/index.ts";
 import type { Clock, KeyValueStore } from "../ports/index.ts";
-import type { Block, BlockId } from "../primitives/index.ts";
+import { type Block, type BlockId, bytesToHex, hexToBytes } from "../primitives/index.ts";
 import type { Connector } from "./connector.ts";
 import type { ChainEvents, Emitter } from "./events.ts";
 import type { LedgerState } from "./ledger-state.ts";
@@ -60,8 +60,15 @@ export interface Publisher {
 
 const BATCH_BYTES = 4 * 1024 * 1024;
 
-export async function createPublisher(deps: PublisherDeps, start: TreeBlock): Promise<Publisher> {
+/** The head that was published last; the connector's where that one was lost with a hole in the log. */
+async function lastPublished({ store, tree, connector }: PublisherDeps): Promise<TreeBlock> {
+  const id = await store.get(keys.meta("published"));
+  return id === undefined ? tree.genesis : (tree.get(bytesToHex(id)) ?? connector.position);
+}
+
+export async function createPublisher(deps: PublisherDeps): Promise<Publisher> {
   const { store, clock, tree, state, connector, emitter } = deps;
+  const start = await lastPublished(deps);
   const mainChain: BlockId[] = [tree.genesis.id, ...tree.path(tree.genesis.id, start.id)];
   let head = start;
   let nextRecord = 1;
@@ -156,6 +163,8 @@ export async function createPublisher(deps: PublisherDeps, start: TreeBlock): Pr
         });
         connector.write({ key: keys.reorg(Math.max(0, record.id - MAX_REORG_RECORDS)), value: undefined });
       }
+      // In the batch that ends the change: after a crash on the way, the next start knows from where it is to be told.
+      if (moved) connector.write({ key: keys.meta("published"), value: hexToBytes(position.id) });
       await connector.flush();
       sources.clear();
       startedMs = undefined;

@@ -19,7 +19,7 @@ import {
  * says the same in words. A change here needs a new `SCHEMA_VERSION` and a migration.
  */
 const TABLES = {
-  /** name -> bytes: schema version, chain id, head, totals, rebuild mark. */
+  /** name -> bytes: schema version, chain id, head, head last published, totals, rebuild mark. */
   meta: "m",
   /** block id -> StoredBlock: header, arrival, status. */
   blocks: "h",
@@ -66,7 +66,7 @@ export function numberFromKey(key: Uint8Array): number {
   return view.getUint32(0) * 2 ** 32 + view.getUint32(4);
 }
 
-export type MetaName = "schema" | "chain" | "head" | "totals" | "rebuild";
+export type MetaName = "schema" | "chain" | "head" | "published" | "totals" | "rebuild";
 
 export const keys = {
   meta: (name: MetaName): Uint8Array => tableKey("meta", textBytes(name)),

@@ -6,3 +6,5 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
 });
 
 process.exitCode = await run(process.argv.slice(2));
+// The command is done; a socket or thread that a library still holds must not keep the prompt away.
+setTimeout(() => process.exit(), 500).unref();

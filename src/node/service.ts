@@ -86,7 +86,10 @@ export function createNodeService(deps: NodeServiceDeps): NodeService {
   function syncState(): { state: Status["state"]; reason: string } {
     const { progress } = sync.planner;
     const peers = network.connections().length;
-    const ageS = Math.max(0, Math.round((clock.nowMs() - chain.head.timestampMs) / 1_000));
+    const age =
+      chain.head.height === 0
+        ? "the chain is at genesis"
+        : `the head is ${ageOf(chain.head.timestampMs)} old`;
     if (sync.isSyncing && progress !== undefined) {
       const { phase, targetHeight, peer } = progress;
       const reason = `fetching ${phase} up to height ${targetHeight} from ${peer}; head is at ${chain.head.height}`;
@@ -96,13 +99,20 @@ export function createNodeService(deps: NodeServiceDeps): NodeService {
       const configured = supervisor.list().length;
       const why =
         configured === 0 ? "no peers are configured" : `none of ${configured} configured peers answers`;
-      return { state: "waiting-for-peers", reason: `${why}; the head's timestamp is ${ageS} s old` };
+      return { state: "waiting-for-peers", reason: `${why}; ${age}` };
     }
     const plural = peers === 1 ? "peer claims" : "peers claim";
     return {
       state: "synced",
-      reason: `${peers} ${plural} no more work; the head's timestamp is ${ageS} s old`,
+      reason: `${peers} ${plural} no more work; ${age}`,
     };
+  }
+
+  function ageOf(timestampMs: number): string {
+    const seconds = Math.max(0, Math.round((clock.nowMs() - timestampMs) / 1_000));
+    if (seconds < 120) return `${seconds} s`;
+    if (seconds < 7_200) return `${Math.round(seconds / 60)} min`;
+    return seconds < 172_800 ? `${Math.round(seconds / 3_600)} h` : `${Math.round(seconds / 86_400)} days`;
   }
 
   function tied(): Status["tied"] {

@@ -33,7 +33,7 @@ export class StoreError extends Error {
 export interface KeyValueStore {
   /**
    * How many bytes of the newest synced writes an unclean stop can damage without the store noticing by itself
-   * (LevelDB: its write buffer). Recovery checks at least twice as much.
+   * (LevelDB: its write buffer). Recovery checks several times as much.
    */
   readonly writeBufferBytes: number;
   get(key: Uint8Array): Promise<Uint8Array | undefined>;

@@ -120,8 +120,6 @@ async function start(options: StartOptions): Promise<void> {
     for (const address of multiaddrs) printLine(`listens on ${address}`);
   }
   await node.done;
-  // Whatever a library still holds open must not keep a stopped node alive.
-  setTimeout(() => process.exit(), 500).unref();
   if (process.connected) process.disconnect();
 }
 

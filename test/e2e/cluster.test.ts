@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import type { Reorg } from "../../src/api/index.ts";
+import { type ClusterClient, createClusterClient, stopCluster } from "../../src/cluster/index.ts";
+import { runCli } from "../support/cli.ts";
+import { createTempDir } from "../support/temp-dir.ts";
+import { until } from "../support/until.ts";
+
+/** One cluster of three real nodes for the whole file; each step goes on from the one before. */
+describe("a local cluster", () => {
+  let directory = "";
+  let remove = async (): Promise<void> => {};
+  let cluster: ClusterClient;
+  const run = async (line: string) => {
+    const result = await runCli([...line.split(" "), "--dir", directory]);
+    assert.equal(result.code, 0, result.stderr);
+    return result.stdout;
+  };
+  const mine = (n: number, count: number) => cluster.node(n).mining({ mode: "blocks", count });
+
+  before(async () => {
+    const temporary = await createTempDir();
+    remove = temporary.remove;
+    directory = join(temporary.path, "cluster");
+    await run("cluster up --nodes 3 --log-level warn");
+    cluster = await createClusterClient(directory);
+  });
+  after(async () => {
+    await stopCluster(directory).catch(() => {});
+    await remove();
+  });
+
+  it("comes up connected, on one head", async () => {
+    const nodes = await cluster.snapshot();
+    assert.deepEqual(
+      nodes.map(({ status }) => [status?.peers, status?.head.height]),
+      [
+        [2, 0],
+        [2, 0],
+        [2, 0],
+      ],
+    );
+    await mine(1, 3);
+    assert.match(await run("cluster wait converged --timeout 20s"), /converged on 3/);
+  });
+
+  it("carries load, and every accepted transfer has a fate", async () => {
+    const load = JSON.parse(await run("cluster load --tps 20 --for 2s --json")) as Record<string, number>;
+    assert.deepEqual([load["sent"], load["accepted"], load["refused"]], [40, 40, 0]);
+    await until(
+      "all are in one mempool",
+      async () => (await cluster.node(2).status()).mempool.transactions === 40,
+      15_000,
+    );
+    const { blocks } = await mine(2, 1);
+    const block = await cluster.node(2).block(String(blocks[0]));
+    assert.equal(block.transactions?.length, 40);
+    await run("cluster wait converged --timeout 20s");
+  });
+
+  it("split, both sides mine, heal: one head, and the lighter side tells its reorg", async () => {
+    await run("cluster split 1,2/3");
+    await mine(3, 2);
+    await mine(1, 4);
+    const apart = await runCli(["cluster", "wait", "converged", "--timeout", "300ms", "--dir", directory]);
+    assert.equal(apart.code, 3);
+    assert.match(apart.stderr, /not converged within 300 ms: .*split 1,2\/3: heal it first/);
+    assert.match(await run("cluster status"), /split: 1,2 \/ 3/);
+    await run("cluster heal");
+    await run("cluster wait converged --timeout 30s");
+    const { items } = await cluster.node(3).reorgs();
+    const [reorg] = items as [Reorg];
+    assert.deepEqual([reorg.depth, reorg.blocksOut.length, reorg.blocksIn.length], [2, 2, 4]);
+    assert.ok(BigInt(`0x${reorg.newHead.work}`) > BigInt(`0x${reorg.oldHead.work}`));
+    assert.equal((await cluster.node(1).reorgs()).items.length, 0, "the heavier side had none");
+  });
+
+  it("equal branches stay tied until one block is mined, and the tools say so", async () => {
+    await run("cluster split 1,2/3");
+    await mine(3, 1);
+    await mine(1, 1);
+    await run("cluster heal");
+    const tied = await runCli(["cluster", "wait", "converged", "--timeout", "30s", "--dir", directory]);
+    assert.deepEqual([tied.code, tied.stderr], [1, "cumulo: tied: mine one block\n"]);
+    assert.match(await run("cluster status"), /tied: mine one block/);
+    await mine(2, 1);
+    await run("cluster wait converged --timeout 20s");
+  });
+
+  it("groups that do not name every node once change nothing", async () => {
+    const wrong = await runCli(["cluster", "split", "1/2", "--dir", directory]);
+    assert.equal(wrong.code, 2);
+    assert.match(wrong.stderr, /node 3 is in no group; name each of nodes 1, 2, 3 once/);
+    assert.deepEqual(
+      (await cluster.snapshot()).map(({ refuses }) => refuses),
+      [[], [], []],
+    );
+  });
+
+  it("down keeps the chain for the next up, and --purge removes it", async () => {
+    const before = (await cluster.node(1).status()).head;
+    await run("cluster down");
+    await run("cluster up --nodes 3 --log-level warn");
+    const again = await createClusterClient(directory);
+    assert.deepEqual((await again.node(3).status()).head, before);
+    await run("cluster down --purge");
+    await assert.rejects(stat(directory), { code: "ENOENT" });
+  });
+});

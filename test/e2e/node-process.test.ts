@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import type { ChildProcess } from "node:child_process";
+import { readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, it, type TestContext } from "node:test";
+import { createClient } from "../../src/client/index.ts";
+import { runCli, spawnCli } from "../support/cli.ts";
+import { temporaryDirectory } from "../support/temp-dir.ts";
+import { until } from "../support/until.ts";
+
+interface NodeFile {
+  readonly pid: number;
+  readonly api: string;
+}
+
+/** A node as its own process, killed with the test whatever happens. */
+async function startNode(t: TestContext, data: string, args: readonly string[] = []) {
+  const child = spawnCli([
+    "node",
+    "start",
+    "--data",
+    data,
+    "--api",
+    "127.0.0.1:0",
+    "--log-level",
+    "warn",
+    ...args,
+  ]);
+  t.after(() => child.kill("SIGKILL"));
+  const file = await until<NodeFile>(
+    "the node answers",
+    async () => {
+      assert.equal(child.exitCode, null, "the node runs");
+      const text = await readFile(join(data, "node.json"), "utf8").catch(() => "null");
+      const note = JSON.parse(text) as NodeFile | null;
+      return note !== null && note.pid === child.pid ? note : undefined;
+    },
+    30_000,
+  );
+  return { child, file };
+}
+
+const exitOf = (child: ChildProcess): Promise<number | null> =>
+  new Promise((resolve) => child.once("exit", (code) => resolve(code)));
+
+describe("node process", { concurrency: 2 }, () => {
+  it("answers when ready, mines, and stops cleanly within 5 s of SIGTERM", async (t) => {
+    const data = join(await temporaryDirectory(t), "node");
+    const { child, file } = await startNode(t, data);
+    const mined = await runCli(["mine", "2", "--data", data, "--json"]);
+    assert.equal(mined.code, 0, mined.stderr);
+    const status = await createClient({ url: file.api }).status();
+    assert.deepEqual([status.head.height, status.network, status.state], [2, "devnet", "waiting-for-peers"]);
+    assert.equal((await stat(join(data, "api-token"))).mode & 0o777, 0o600);
+    const startedMs = performance.now();
+    const exited = exitOf(child);
+    child.kill("SIGTERM");
+    assert.equal(await exited, 0);
+    assert.ok(performance.now() - startedMs < 5_000);
+    await assert.rejects(stat(join(data, "node.json")), { code: "ENOENT" });
+    const gone = await runCli(["status", "--data", data]);
+    assert.deepEqual([gone.code, /cumulo node start/.test(gone.stderr)], [1, true]);
+  });
+
+  it("goes on from its disk after a restart", async (t) => {
+    const data = join(await temporaryDirectory(t), "node");
+    const first = await startNode(t, data);
+    const { stdout } = await runCli(["mine", "3", "--data", data, "--json"]);
+    const [, , last] = (JSON.parse(stdout) as { blocks: string[] }).blocks;
+    const exited = exitOf(first.child);
+    first.child.kill("SIGINT");
+    assert.equal(await exited, 0);
+    const second = await startNode(t, data);
+    const { head } = await createClient({ url: second.file.api }).status();
+    assert.deepEqual([head.height, head.id], [3, last]);
+  });
+
+  it("a busy port, a used directory and another network are refused in one line", async (t) => {
+    const directory = await temporaryDirectory(t);
+    const data = join(directory, "node");
+    const { file } = await startNode(t, data);
+    const { port } = new URL(file.api);
+    const start = (dir: string, ...args: string[]) =>
+      runCli(["node", "start", "--data", join(directory, dir), "--log-level", "silent", ...args], {
+        timeoutMs: 20_000,
+      });
+    const busy = await start("other", "--api", `127.0.0.1:${port}`);
+    assert.deepEqual([busy.code, busy.stdout], [1, ""]);
+    assert.match(busy.stderr, new RegExp(`^cumulo: port ${port} on 127\\.0\\.0\\.1 is in use [^\\n]+\\n$`));
+    const second = await start("node", "--api", "127.0.0.1:0");
+    assert.deepEqual([second.code, second.stdout], [1, ""]);
+    assert.match(second.stderr, /^cumulo: [^\n]* in use by another node[^\n]*\n$/);
+    assert.equal((await createClient({ url: file.api }).status()).head.height, 0, "the first goes on");
+    const genesis = join(directory, "genesis.json");
+    await runCli(["genesis", "new", "-o", genesis]);
+    const foreign = await start("other", "--api", "127.0.0.1:0", "--genesis", genesis);
+    assert.deepEqual([foreign.code, foreign.stdout], [1, ""], foreign.stderr);
+    assert.match(foreign.stderr, /^cumulo: [^\n]+\n$/);
+  });
+
+  it("two nodes started by hand meet, and a transfer reaches the other one", async (t) => {
+    const directory = await temporaryDirectory(t);
+    const [a, b] = [join(directory, "a"), join(directory, "b")];
+    const first = await startNode(t, a);
+    const [address] = (await createClient({ url: first.file.api }).status()).node.multiaddrs;
+    await startNode(t, b, ["--peer", String(address)]);
+    await runCli(["mine", "1", "--data", a]);
+    await runCli(["key", "new", "bob", "--data", b]);
+    const { stdout } = await runCli(["key", "list", "--data", b, "--json"]);
+    const bob = (JSON.parse(stdout) as { name: string; address: string }[]).find(
+      ({ name }) => name === "bob",
+    );
+    const sent = await runCli([
+      "send",
+      "--from",
+      "reward",
+      "--to",
+      String(bob?.address),
+      "--amount",
+      "2.5",
+      "--data",
+      a,
+    ]);
+    assert.equal(sent.code, 0, sent.stderr);
+    const id = sent.stdout.slice(0, 64);
+    await until(
+      "the transfer is pending on the other node",
+      async () => (await runCli(["tx", id, "--data", b])).code === 0,
+      20_000,
+    );
+    const mined = await runCli(["mine", "1", "--data", b]);
+    assert.equal(mined.code, 0, mined.stderr);
+    await until("it is mined here too", async () =>
+      /mined in block 2/.test((await runCli(["tx", id, "--data", a])).stdout),
+    );
+    assert.match((await runCli(["account", "bob", "--data", b])).stdout, /balance +2\.5 coins/);
+  });
+});
