@@ -54,13 +54,25 @@ if (wanted.has("sync")) {
 }
 if (wanted.has("start")) {
   const { readyMs, idleRssMiB } = await measureStart(runs);
-  rows.push({ what: "start to first answer", value: median(readyMs), unit: "ms", aim: "< 2000", note: spread(readyMs) });
+  rows.push({
+    what: "start to first answer",
+    value: median(readyMs),
+    unit: "ms",
+    aim: "< 2000",
+    note: spread(readyMs),
+  });
   rows.push({ what: "idle memory after 10 s", value: idleRssMiB, unit: "MiB", aim: "< 180", note: "" });
 }
 if (wanted.has("idle")) {
   const percent = await measureIdleCluster(IDLE_MS);
   const note = `each of 3 nodes, over ${IDLE_MS / 1_000} s`;
-  rows.push({ what: "CPU while mining at the default rate", value: median(percent), unit: "% of a core", aim: "a few", note });
+  rows.push({
+    what: "CPU while mining at the default rate",
+    value: median(percent),
+    unit: "% of a core",
+    aim: "a few",
+    note,
+  });
 }
 
 const machine = {
@@ -75,7 +87,9 @@ if (values.json) {
   console.log(JSON.stringify({ machine, runs, results }));
 } else {
   const { cpu, cores, platform, node } = machine;
-  console.log(`${cpu}, ${cores} cores, ${platform}, Node ${node}; load before ${machine.loadBefore}; ${runs} runs, medians`);
+  console.log(
+    `${cpu}, ${cores} cores, ${platform}, Node ${node}; load before ${machine.loadBefore}; ${runs} runs, medians`,
+  );
   const shown = results.map(({ what, value, unit, aim, note }) => [
     what,
     `${value.toLocaleString("en")} ${unit}`,
@@ -83,5 +97,11 @@ if (values.json) {
     note,
   ]);
   const widths = [0, 1, 2].map((column) => Math.max(...shown.map((row) => row[column]?.length ?? 0)));
-  for (const row of shown) console.log(row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join("  ").trimEnd());
+  for (const row of shown)
+    console.log(
+      row
+        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    );
 }

@@ -27,7 +27,8 @@ export async function measureSignatures(runs: number): Promise<number[]> {
   });
   const verifyAll = async (): Promise<void> => {
     const results = await Promise.all(packed.map((input) => pool.run("verifySignatures", input)));
-    if (!results.every((flags) => flags.every((flag) => flag === 1))) throw new Error("a signature was refused");
+    if (!results.every((flags) => flags.every((flag) => flag === 1)))
+      throw new Error("a signature was refused");
   };
   try {
     // The threads start with the first tasks.
