@@ -43,28 +43,26 @@ export function createLedgerState(
   // What the store will say once `drain`ed writes are in it; `undefined` for an account that vanished.
   const dirty = new Map<AccountKey, { readonly record: AccountRecord | undefined }>();
   // What the store says; absent accounts are remembered too, as most look-ups of new recipients come twice.
-  const cache = new Map<AccountKey, AccountRecord | undefined>();
+  // In two halves: when the young one is full, the old one is forgotten whole, and what is asked for comes back to the
+  // young one. (Moving each key within one map rebuilds that map again and again.)
+  let young = new Map<AccountKey, AccountRecord | undefined>();
+  let old: typeof young = new Map();
   let totals = initial.totals;
-
-  function remember(key: AccountKey, record: AccountRecord | undefined): void {
-    // Deleting first moves the key to the young end.
-    cache.delete(key);
-    cache.set(key, record);
-  }
 
   /** Only before anything is fetched: what one call asks for must all be there when it is used. */
   function evict(): void {
-    for (const key of cache.keys()) {
-      if (cache.size <= MAX_CACHED_ACCOUNTS) return;
-      cache.delete(key);
-    }
+    if (young.size < MAX_CACHED_ACCOUNTS / 2) return;
+    old = young;
+    young = new Map();
   }
 
   function get(key: AccountKey): AccountRecord | undefined {
     const changed = dirty.get(key);
     if (changed !== undefined) return changed.record;
-    if (!cache.has(key)) throw new Error(`account ${key} was not fetched before it was used`);
-    return cache.get(key);
+    const record = young.get(key);
+    if (record === undefined && !young.has(key))
+      throw new Error(`account ${key} was not fetched before it was used`);
+    return record;
   }
 
   return {
@@ -77,8 +75,8 @@ export function createLedgerState(
       evict();
       const missing: AccountKey[] = [];
       for (const key of new Set(accountKeys)) {
-        if (dirty.has(key)) continue;
-        if (cache.has(key)) remember(key, cache.get(key));
+        if (dirty.has(key) || young.has(key)) continue;
+        if (old.has(key)) young.set(key, old.get(key));
         else missing.push(key);
       }
       for (let from = 0; from < missing.length; from += READ_BATCH) {
@@ -86,7 +84,7 @@ export function createLedgerState(
         const rows = await store.getMany(part.map(keys.account));
         part.forEach((key, i) => {
           const row = rows[i];
-          remember(key, row === undefined ? undefined : decodeAccountRow(key, row));
+          young.set(key, row === undefined ? undefined : decodeAccountRow(key, row));
         });
       }
     },
@@ -103,7 +101,7 @@ export function createLedgerState(
     drain() {
       const writes: Write[] = [];
       for (const [key, change] of dirty) {
-        remember(key, change.record);
+        young.set(key, change.record);
         const value = change.record === undefined ? undefined : encodeAccountRow(change.record);
         writes.push({ key: keys.account(key), value });
       }

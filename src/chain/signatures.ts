@@ -16,40 +16,84 @@ export interface SignatureVerifier {
 }
 
 /**
+ * The leaves remembered last. Two halves: when the young one is full the old one is forgotten whole. (Taking the oldest
+ * out of one set one by one walks over all that were taken out before it.)
+ */
+function createMemory(): { has(leaf: Leaf): boolean; add(leaf: Leaf): void } {
+  let young = new Set<Leaf>();
+  let old = new Set<Leaf>();
+  return {
+    has: (leaf) => young.has(leaf) || old.has(leaf),
+    add(leaf) {
+      if (young.size >= MAX_REMEMBERED / 2) {
+        old = young;
+        young = new Set();
+      }
+      young.add(leaf);
+    },
+  };
+}
+
+/** What one call of `findInvalid` waits for. */
+interface Waiting {
+  readonly transactions: readonly SealedTransaction[];
+  readonly resolve: (invalid: SealedTransaction[]) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
  * Remembers by *leaf*, which covers the signature's bytes: by txid, a forged signature would pass once an honest one
- * for the same body had been seen.
+ * for the same body had been seen. What is asked for in one turn of the event loop (a sync hands in many blocks at
+ * once) is packed together, as every task costs two messages between threads.
  */
 export function createSignatureVerifier(pool: WorkerPool<VerifyTasks>): SignatureVerifier {
-  const good = new Set<Leaf>();
-
-  function remember(leaf: Leaf): void {
-    if (good.size >= MAX_REMEMBERED) {
-      const [oldest] = good;
-      if (oldest !== undefined) good.delete(oldest);
-    }
-    good.add(leaf);
-  }
+  const good = createMemory();
+  let waiting: Waiting[] = [];
 
   async function verify(transactions: readonly SealedTransaction[]): Promise<SealedTransaction[]> {
     const input = packSignatures(transactions);
     const results = await pool.run("verifySignatures", input, { transfer: [input.buffer] });
-    const invalid: SealedTransaction[] = [];
-    transactions.forEach((transaction, i) => {
-      if (results[i] === 1) remember(transaction.leaf);
-      else invalid.push(transaction);
+    return transactions.filter((transaction, i) => {
+      if (results[i] !== 1) return true;
+      good.add(transaction.leaf);
+      return false;
     });
-    return invalid;
+  }
+
+  /** Cuts what waits into tasks, and answers each call as soon as the tasks that hold its own are done. */
+  function verifyWaiting(): void {
+    const calls = waiting;
+    waiting = [];
+    const all = calls.flatMap(({ transactions }) => transactions);
+    const share = Math.ceil(all.length / pool.size);
+    const size = Math.min(Math.max(share, MIN_RECORDS_PER_TASK), MAX_RECORDS_PER_TASK);
+    const tasks: Promise<SealedTransaction[]>[] = [];
+    for (let from = 0; from < all.length; from += size) {
+      const task = verify(all.slice(from, from + size));
+      // Every call awaits its tasks one after the other; until then a rejection must not count as unhandled.
+      task.catch(() => {});
+      tasks.push(task);
+    }
+    let from = 0;
+    for (const { transactions, resolve, reject } of calls) {
+      const until = from + transactions.length;
+      const own = tasks.slice(Math.floor(from / size), Math.ceil(until / size));
+      from = until;
+      Promise.all(own).then((invalid) => {
+        const bad = new Set(invalid.flat());
+        resolve(bad.size === 0 ? [] : transactions.filter((transaction) => bad.has(transaction)));
+      }, reject);
+    }
   }
 
   return {
-    async findInvalid(transactions) {
+    findInvalid(transactions) {
       const unknown = transactions.filter(({ leaf }) => !good.has(leaf));
-      const share = Math.ceil(unknown.length / pool.size);
-      const size = Math.min(Math.max(share, MIN_RECORDS_PER_TASK), MAX_RECORDS_PER_TASK);
-      const parts: Promise<SealedTransaction[]>[] = [];
-      for (let from = 0; from < unknown.length; from += size)
-        parts.push(verify(unknown.slice(from, from + size)));
-      return (await Promise.all(parts)).flat();
+      if (unknown.length === 0) return Promise.resolve([]);
+      return new Promise((resolve, reject) => {
+        waiting.push({ transactions: unknown, resolve, reject });
+        if (waiting.length === 1) void Promise.resolve().then(verifyWaiting);
+      });
     },
   };
 }

@@ -30,6 +30,15 @@ const MAX_PENDING_VALIDATIONS_PER_TOPIC = 1_024;
 const MAX_RPC_BYTES = 4 * 1024 * 1024;
 const MAX_OUTBOUND_BUFFER_BYTES = 16 * 1024 * 1024;
 
+/** What it-length-prefixed says of lengths that are too great or no lengths at all. */
+const BAD_LENGTH_ERRORS: ReadonlySet<string> = new Set([
+  "InvalidMessageLengthError",
+  "InvalidDataLengthError",
+  "InvalidDataLengthLengthError",
+  // Of the varint itself.
+  "RangeError",
+]);
+
 export interface Topic {
   readonly maxBytes: number;
   readonly validate: GossipValidator;
@@ -40,6 +49,8 @@ export interface GossipDeps {
   readonly logger: Logger;
   /** Closes the peer's connections; the reason is logged. */
   punish(peer: PeerName, reason: string): void;
+  /** Closes the peer's connections, by no fault of its own. */
+  cut(peer: PeerName, reason: string): void;
 }
 
 /** The parts of js-libp2p's class that its public interface leaves out. A test of each notices when they move. */
@@ -163,12 +174,14 @@ export function runGossip(deps: GossipDeps, service: GossipSub, topics: Readonly
       );
   });
 
-  // When a peer's bytes cannot be read as frames, js-libp2p forgets the peer for gossip and keeps the connection: the
-  // two would stay connected and deaf. Here it costs the connection.
+  // When a peer's gossip cannot be read any more, js-libp2p forgets the peer for gossip and keeps the connection: the
+  // two would stay connected and deaf, so the connection ends too. A length that no honest peer writes is the peer's
+  // fault; a stream that ended, in the middle of a frame as a node that stops may leave it, is nobody's.
   const forgetPeer = router.handlePeerReadStreamError.bind(router);
   router.handlePeerReadStreamError = (error, peer) => {
     forgetPeer(error, peer);
-    deps.punish(peer.toString(), "unreadable gossip");
+    if (BAD_LENGTH_ERRORS.has(error.name)) deps.punish(peer.toString(), "unreadable gossip");
+    else deps.cut(peer.toString(), "its gossip ended");
   };
 
   for (const name of topics.keys()) router.subscribe(name);

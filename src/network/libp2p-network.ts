@@ -120,7 +120,12 @@ class PortOverLibp2p implements Libp2pNetwork {
       this.#host = undefined;
       throw error;
     }
-    const deps = { timers: this.#deps.timers, logger: this.#logger, punish: this.#punish };
+    const deps = {
+      timers: this.#deps.timers,
+      logger: this.#logger,
+      punish: this.#punish,
+      cut: this.#links.cut,
+    };
     this.#gossip = runGossip(deps, host.services.gossip, this.#topics);
     this.#logger.info({ self: this.self, addresses: this.addresses() }, "the network listens");
   }

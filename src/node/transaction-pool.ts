@@ -11,7 +11,9 @@ import {
 import type { Clock } from "../ports/index.ts";
 import type { BlockId, Leaf, SealedTransaction, TxId } from "../primitives/index.ts";
 
-/** Transactions of the latest blocks that peers may still ask for; about three full blocks. */
+/** Blocks whose transactions peers may still ask for, to put an announced block together. */
+const RECENT_BLOCKS = 8;
+/** Transactions kept of them; about three full blocks. */
 const MAX_RECENTLY_MINED = 16_384;
 
 export interface TransactionPoolDeps {
@@ -130,17 +132,17 @@ export function createTransactionPool(deps: TransactionPoolDeps): TransactionPoo
   }
 
   async function connectAll(
-    { connected, load }: Settlement,
+    settlement: Settlement,
     reorg: ReorgIndex | undefined,
   ): Promise<TransactionFate[]> {
     const fates: TransactionFate[] = [];
-    for (const id of connected) {
-      const block = await load(id);
+    for (const id of settlement.connected) {
+      const block = await settlement.load(id);
       const timeMs = clock.nowMs();
       const { height } = block.header.header.core;
       for (const transaction of block.transactions) {
         reorg?.add(transaction, id);
-        rememberMined(transaction);
+        if (height > settlement.height - RECENT_BLOCKS) rememberMined(transaction);
         // Those that were never pending here (a sync brings thousands) are not worth remembering.
         if (mempool.get(transaction.txid) === undefined && history.get(transaction.txid) === undefined)
           continue;

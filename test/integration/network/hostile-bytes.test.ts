@@ -139,6 +139,18 @@ test("gossip that cannot be read as frames costs the connection instead of leavi
   assert.ok(lines.some(({ level, reason }) => level === "warn" && reason === "unreadable gossip"));
 });
 
+test("gossip that ends in the middle of a frame ends the connection, and nobody is blamed", async () => {
+  const { network, connection, lines } = await meet();
+  const stream = await connection.newStream(GOSSIP);
+  stream.send(Uint8Array.of(100, 1, 2, 3));
+  await stream.close();
+  await until("the connection ends", isGone(network));
+  assert.deepEqual(
+    lines.filter(({ level }) => level === "warn" || level === "error"),
+    [],
+  );
+});
+
 test("a gossip message above the topic's limit costs the connection", async () => {
   const { network, connection, lines } = await meet();
   const stream = await connection.newStream(GOSSIP);

@@ -1,0 +1,107 @@
+/**
+ * The benchmarks: `npm run bench [-- --json] [--runs N] [--only signatures,sync,start,idle]`. Figures are records, read
+ * as ratios within one run; nothing here passes or fails. docs/benchmarks.md keeps them.
+ */
+import { cpus, loadavg } from "node:os";
+import { parseArgs } from "node:util";
+import { measureSignatures } from "./signatures.ts";
+import { measureIdleCluster, measureStart } from "./start-up.ts";
+import { measureSync } from "./sync.ts";
+
+const { values } = parseArgs({
+  options: {
+    json: { type: "boolean", default: false },
+    runs: { type: "string", default: "3" },
+    only: { type: "string", default: "signatures,sync,start,idle" },
+    /** Passed to the syncing node's Node.js, for profiles. */
+    "node-arg": { type: "string", multiple: true, default: [] },
+  },
+});
+const runs = Number(values.runs);
+const wanted = new Set(values.only.split(","));
+const IDLE_MS = 15_000;
+
+const median = (numbers: readonly number[]): number =>
+  [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
+const round = (value: number): number => Math.round(value * 100) / 100;
+const spread = (numbers: readonly number[]): string =>
+  `${Math.round(Math.min(...numbers)).toLocaleString("en")} to ${Math.round(Math.max(...numbers)).toLocaleString("en")}`;
+
+interface Row {
+  readonly what: string;
+  readonly value: number;
+  readonly unit: string;
+  readonly aim: string;
+  readonly note: string;
+}
+const rows: Row[] = [];
+
+const loadBefore = loadavg()[0] ?? 0;
+let limit: number | undefined;
+if (wanted.has("signatures")) {
+  const perSecond = await measureSignatures(runs);
+  limit = median(perSecond);
+  rows.push({ what: "signature limit", value: limit, unit: "verify/s", aim: "", note: spread(perSecond) });
+}
+if (wanted.has("sync")) {
+  const result = await measureSync(runs, values["node-arg"]);
+  const rate = median(result.transfersPerSecond);
+  const what = `sync of ${result.blocks} blocks, ${result.transfers} transfers`;
+  rows.push({ what, value: rate, unit: "transfers/s", aim: "", note: spread(result.transfersPerSecond) });
+  if (limit !== undefined)
+    rows.push({ what: "sync to signature limit", value: rate / limit, unit: "ratio", aim: "0.5", note: "" });
+  rows.push({ what: "peak memory while syncing", value: result.peakRssMiB, unit: "MiB", aim: "", note: "" });
+}
+if (wanted.has("start")) {
+  const { readyMs, idleRssMiB } = await measureStart(runs);
+  rows.push({
+    what: "start to first answer",
+    value: median(readyMs),
+    unit: "ms",
+    aim: "< 2000",
+    note: spread(readyMs),
+  });
+  rows.push({ what: "idle memory after 10 s", value: idleRssMiB, unit: "MiB", aim: "< 180", note: "" });
+}
+if (wanted.has("idle")) {
+  const percent = await measureIdleCluster(IDLE_MS);
+  const note = `each of 3 nodes, over ${IDLE_MS / 1_000} s`;
+  rows.push({
+    what: "CPU while mining at the default rate",
+    value: median(percent),
+    unit: "% of a core",
+    aim: "a few",
+    note,
+  });
+}
+
+const machine = {
+  cpu: cpus()[0]?.model ?? "unknown",
+  cores: cpus().length,
+  platform: `${process.platform} ${process.arch}`,
+  node: process.version,
+  loadBefore: round(loadBefore),
+};
+const results = rows.map((row) => ({ ...row, value: round(row.value) }));
+if (values.json) {
+  console.log(JSON.stringify({ machine, runs, results }));
+} else {
+  const { cpu, cores, platform, node } = machine;
+  console.log(
+    `${cpu}, ${cores} cores, ${platform}, Node ${node}; load before ${machine.loadBefore}; ${runs} runs, medians`,
+  );
+  const shown = results.map(({ what, value, unit, aim, note }) => [
+    what,
+    `${value.toLocaleString("en")} ${unit}`,
+    aim === "" ? "" : `aim ${aim}`,
+    note,
+  ]);
+  const widths = [0, 1, 2].map((column) => Math.max(...shown.map((row) => row[column]?.length ?? 0)));
+  for (const row of shown)
+    console.log(
+      row
+        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    );
+}
