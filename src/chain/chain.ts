@@ -1,4 +1,4 @@
-import { type ForkTree, type Refusal, refuse, type TreeBlock } from "../consensus/index.ts";
+import { type ForkTree, type Refusal, refuse, type TreeBlock, type Verdict } from "../consensus/index.ts";
 import type { AccountKey, AccountRecord, Genesis, LedgerTotals } from "../ledger/index.ts";
 import type { Clock, KeyValueStore, Logger } from "../ports/index.ts";
 import type { Block, BlockId } from "../primitives/index.ts";
@@ -65,13 +65,15 @@ export interface Chain {
   on: Emitter<ChainEvents>["on"];
   /**
    * Checks, stores and, where it makes the best branch, connects a block. Settles once the outcome is durable; rejects
-   * with a `ChainError` where the chain is stopped or too busy.
+   * with a `ChainError` where the chain is stopped, or too busy to take or to verify it.
    */
   import(block: Block, source: BlockSource): Promise<ImportResult>;
   /** Id of the block of the best chain at a height, if there is one. */
   idAt(height: number): BlockId | undefined;
   /** Whether the block is in the best chain. */
   isConnected(id: BlockId): boolean;
+  /** Where a known block's branch leaves the best chain, and how many blocks it has from there up to the block. */
+  branchOf(block: TreeBlock): { readonly forkPoint: TreeBlock; readonly length: number };
   /** Accounts at the head. */
   accounts(accountKeys: readonly AccountKey[]): Promise<(AccountRecord | undefined)[]>;
   /**
@@ -92,7 +94,8 @@ export interface Chain {
 interface Job {
   readonly block: Block;
   readonly source: BlockSource;
-  readonly signatures: ReturnType<BlockChecks["signatures"]>;
+  /** Never rejects: workers that fail are a fault of neither the block nor the store. */
+  readonly signatures: Promise<Verdict | ChainError>;
   readonly resolve: (result: ImportResult) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -161,11 +164,12 @@ function createWriter(deps: WriterDeps): Chain & { resume(): Promise<void> } {
   }
 
   /** Context checks and storing; *connect* happens to whatever branch is best afterwards. */
-  async function accept({ block, source, signatures }: Job): Promise<ImportResult> {
+  async function accept({ block, source, signatures }: Job): Promise<ImportResult | ChainError> {
     const { id } = block.header;
     if (tree.get(id) !== undefined) return known(id);
     const context = checks.context(block.header);
     const verdict = context.ok ? await signatures : context;
+    if (verdict instanceof ChainError) return verdict;
     if (!verdict.ok) {
       if (verdict.permanence === "permanent") checks.rememberInvalid(id, verdict);
       return { status: "refused", verdict };
@@ -205,7 +209,7 @@ function createWriter(deps: WriterDeps): Chain & { resume(): Promise<void> } {
   async function drainQueue(): Promise<void> {
     draining = true;
     while (queue.length > 0) {
-      const batch: { readonly job: Job; result: ImportResult }[] = [];
+      const batch: { readonly job: Job; result: ImportResult | ChainError }[] = [];
       await exclusively(async () => {
         for (let job = queue.shift(); job !== undefined; job = queue.shift()) {
           queuedBytes -= job.block.bodyBytes.length;
@@ -217,7 +221,10 @@ function createWriter(deps: WriterDeps): Chain & { resume(): Promise<void> } {
         await publisher.publish();
       }).then(
         () => {
-          for (const { job, result } of batch) settle(job, result);
+          for (const { job, result } of batch) {
+            if (result instanceof ChainError) fail(job, result);
+            else settle(job, result);
+          }
         },
         (error: unknown) => {
           for (const { job } of batch) fail(job, error);
@@ -252,9 +259,10 @@ function createWriter(deps: WriterDeps): Chain & { resume(): Promise<void> } {
 
   function enqueue(block: Block, source: BlockSource): Promise<ImportResult> {
     const promise = new Promise<ImportResult>((resolve, reject) => {
-      const signatures = checks.signatures(block);
-      // A failing worker pool rejects; `accept` awaits it later, so the rejection must not count as unhandled meanwhile.
-      signatures.catch(() => {});
+      const signatures = checks.signatures(block).catch((cause: unknown) => {
+        const message = `the signatures of block ${block.header.id} could not be verified; try again`;
+        return new ChainError("CHAIN_BUSY", message, { cause });
+      });
       queue.push({ block, source, signatures, resolve, reject });
     });
     queuedBytes += block.bodyBytes.length;
@@ -288,6 +296,11 @@ function createWriter(deps: WriterDeps): Chain & { resume(): Promise<void> } {
     on: emitter.on,
     idAt: publisher.idAt,
     isConnected: publisher.isConnected,
+    branchOf(block) {
+      let forkPoint = block;
+      while (!publisher.isConnected(forkPoint.id)) forkPoint = tree.get(forkPoint.parent) ?? tree.genesis;
+      return { forkPoint, length: block.height - forkPoint.height };
+    },
     reorgs: publisher.reorgs,
     totals: () => exclusively(async () => state.totals),
     async import(block, source) {

@@ -86,6 +86,7 @@ export function tableRange(table: Table): KeyRange {
   return { gte: Uint8Array.of(letter), lt: Uint8Array.of(letter + 1) };
 }
 
+const MAX_SOURCE_BYTES = 128;
 const STATUSES: readonly BlockStatus[] = ["stored", "valid", "invalid"];
 const StoredBlockSsz = new ContainerType({
   header: new ByteVectorType(HEADER_BYTES),
@@ -94,7 +95,7 @@ const StoredBlockSsz = new ContainerType({
   transactions: Uint32,
   bodyBytes: Uint32,
   receivedMs: Uint64,
-  source: new ByteListType(128),
+  source: new ByteListType(MAX_SOURCE_BYTES),
   refusal: new ByteListType(16),
 });
 
@@ -119,7 +120,8 @@ export function encodeStoredBlock(block: StoredBlock): Uint8Array {
   return StoredBlockSsz.serialize({
     ...block,
     status: STATUSES.indexOf(block.status),
-    source: textBytes(block.source.slice(0, 128)),
+    // Cut in bytes: encoding does not look at limits, and a row that cannot be decoded stops every later start.
+    source: textBytes(block.source).subarray(0, MAX_SOURCE_BYTES),
     refusal: textBytes(block.refusal),
   });
 }

@@ -5,4 +5,4 @@
  * Invariants: exit codes 0 ok, 1 failed, 2 usage, 3 timed out; an error is one line on stderr that names the value and
  * what is allowed; with --json stdout holds JSON only; --help loads nothing heavy.
  */
-export { createProgram, run, VERSION } from "./program.ts";
+export { createProgram, run } from "./program.ts";

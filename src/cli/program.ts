@@ -1,4 +1,5 @@
 import { Command, CommanderError } from "commander";
+import packageJson from "../../package.json" with { type: "json" };
 import { addAccount } from "./commands/account.ts";
 import { addBlock } from "./commands/block.ts";
 import { addCluster } from "./commands/cluster.ts";
@@ -16,7 +17,7 @@ import { addTx } from "./commands/tx.ts";
 import { addWatch } from "./commands/watch.ts";
 import { EXIT, tell } from "./failure.ts";
 
-export const VERSION = "0.1.0";
+const VERSION: string = packageJson.version;
 
 /** Commands at every level behave alike: errors in one line, --json on each that does something. */
 function finish(command: Command): void {

@@ -4,7 +4,14 @@ import { closeSync, openSync } from "node:fs";
 import { access, mkdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseGenesis, specFromJson, specToJson } from "../primitives/index.ts";
+import {
+  type ChainSpec,
+  equalBytes,
+  parseGenesis,
+  specFromJson,
+  specRoot,
+  specToJson,
+} from "../primitives/index.ts";
 import { readClusterFile, writeWhole } from "./cluster-file.ts";
 import { ClusterError, type ClusterErrorCode } from "./errors.ts";
 import { endProcess, isAlive, processStart } from "./processes.ts";
@@ -40,26 +47,37 @@ const exists = (file: string): Promise<boolean> =>
     () => false,
   );
 
-/** The network's rules: given, found from an earlier `up`, or made with a salt, so that no two clusters meet. */
-async function prepareGenesis(directory: string, given: string | undefined): Promise<string> {
-  const file = resolve(given ?? join(directory, "genesis.json"));
-  if (given === undefined && !(await exists(file))) {
-    const made = specFromJson({
-      name: "cluster",
-      genesisTimestampMs: Date.now(),
-      salt: randomBytes(16).toString("hex"),
-    });
-    if (!made.ok) throw new Error(`the built-in cluster spec is wrong: ${made.problem}`);
-    await writeWhole(file, `${JSON.stringify(specToJson(made.spec), undefined, 2)}\n`, 0o644);
-    return file;
-  }
+async function readGenesis(file: string): Promise<ChainSpec> {
   const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
     const why = error.code === "ENOENT" ? "it does not exist" : error.message;
     throw new ClusterError("CLUSTER_START_FAILED", `cannot read the genesis file ${file}: ${why}`);
   });
   const parsed = parseGenesis(text);
   if (!parsed.ok) throw new ClusterError("CLUSTER_START_FAILED", `${file}: ${parsed.problem}`);
-  return file;
+  return parsed.spec;
+}
+
+/**
+ * The network's rules, kept in the directory's genesis.json: given, found from an earlier `up`, or made with a salt, so
+ * that no two clusters meet.
+ */
+async function prepareGenesis(directory: string, given: string | undefined): Promise<string> {
+  const own = join(directory, "genesis.json");
+  const wanted = given === undefined ? undefined : await readGenesis(resolve(given));
+  if (await exists(own)) {
+    const present = await readGenesis(own);
+    if (wanted === undefined || equalBytes(specRoot(present), specRoot(wanted))) return own;
+    const message = `${directory} holds a cluster of another network; choose another --dir DIR, or remove it with "cumulo cluster down --purge"`;
+    throw new ClusterError("CLUSTER_START_FAILED", message);
+  }
+  const made = specFromJson({
+    name: "cluster",
+    genesisTimestampMs: Date.now(),
+    salt: randomBytes(16).toString("hex"),
+  });
+  if (!made.ok) throw new Error(`the built-in cluster spec is wrong: ${made.problem}`);
+  await writeWhole(own, `${JSON.stringify(specToJson(wanted ?? made.spec), undefined, 2)}\n`, 0o644);
+  return own;
 }
 
 async function refuseRunning(directory: string): Promise<void> {
@@ -115,6 +133,7 @@ export async function startCluster(
       `a local cluster has 1 to ${MAX_NODES} nodes, not ${nodes}`,
     );
   }
+  if (options.genesisFile !== undefined) await readGenesis(resolve(options.genesisFile));
   await mkdir(directory, { recursive: true, mode: 0o700 });
   await refuseRunning(directory);
   const supervisorOptions: SupervisorOptions = {

@@ -1,5 +1,10 @@
 /** Nonce search as a worker task: a pure function of its input, run on threads by the worker pool. */
-import { compareBytes, hashNodes } from "../primitives/index.ts";
+// Straight to the native hasher where there is one: all of primitives/ would cost each thread 20 MiB and a quarter of
+// a second. Elsewhere its portable form, with the same results, is worth that.
+const hashNodes: (input: Uint8Array, output: Uint8Array) => void = await import("@chainsafe/hashtree").then(
+  ({ hashInto }) => hashInto,
+  async () => (await import("../primitives/index.ts")).hashNodesPortable,
+);
 
 /** Attempts hashed per call of the native hasher: 64 KiB in and 32 KiB out, which stays in the processor's cache. */
 const BATCH = 1_024;
@@ -32,14 +37,23 @@ const output = new Uint8Array(BATCH * ID_BYTES);
 const inputView = new DataView(input.buffer);
 const outputView = new DataView(output.buffer);
 
-function fill(coreRoot: Uint8Array, startNonce: number, count: number): void {
-  for (let i = 0; i < count; i++) {
-    const at = i * NODE_BYTES;
+/** The part that is the same for every attempt of one search. */
+function fillRoot(coreRoot: Uint8Array, count: number): void {
+  for (let i = 0; i < count; i++) input.set(coreRoot, i * NODE_BYTES);
+}
+
+function fillNonces(startNonce: number, count: number): void {
+  for (let i = 0, at = 32; i < count; i++, at += NODE_BYTES) {
     const nonce = startNonce + i;
-    input.set(coreRoot, at);
-    inputView.setUint32(at + 32, nonce >>> 0, true);
-    inputView.setUint32(at + 36, Math.floor(nonce / 2 ** 32), true);
+    inputView.setUint32(at, nonce >>> 0, true);
+    inputView.setUint32(at + 4, Math.floor(nonce / 2 ** 32), true);
   }
+}
+
+/** Both big-endian and of one length. */
+function isBelow(a: Uint8Array, b: Uint8Array): boolean {
+  const at = a.findIndex((byte, i) => byte !== b[i]);
+  return at !== -1 && (a[at] as number) < (b[at] as number);
 }
 
 /** Tries nonces upwards from `startNonce` until an id is below the target. */
@@ -47,14 +61,15 @@ export function searchNonce({ coreRoot, target, startNonce, count }: SearchInput
   const end = Math.min(startNonce + count, Number.MAX_SAFE_INTEGER + 1);
   // Nearly every id fails on its first four bytes; only the rest are compared whole.
   const targetHead = new DataView(target.buffer, target.byteOffset).getUint32(0, false);
+  fillRoot(coreRoot, Math.min(BATCH, Math.max(0, end - startNonce)));
   for (let start = startNonce; start < end; start += BATCH) {
     const batch = Math.min(BATCH, end - start);
-    fill(coreRoot, start, batch);
+    fillNonces(start, batch);
     hashNodes(input.subarray(0, batch * NODE_BYTES), output.subarray(0, batch * ID_BYTES));
     for (let i = 0; i < batch; i++) {
       if (outputView.getUint32(i * ID_BYTES, false) > targetHead) continue;
       const id = output.subarray(i * ID_BYTES, (i + 1) * ID_BYTES);
-      if (compareBytes(id, target) < 0) {
+      if (isBelow(id, target)) {
         return { nonce: start + i, id: id.slice(), tried: start + batch - startNonce };
       }
     }

@@ -118,9 +118,9 @@ export function createNodeService(deps: NodeServiceDeps): NodeService {
   function tied(): Status["tied"] {
     const { head } = chain;
     return chain.tree
-      .tips(head.id)
-      .filter(({ block }) => block.id !== head.id && block.status !== "invalid" && block.work === head.work)
-      .map(({ block }) => blockRef(block));
+      .tips()
+      .filter((block) => block.id !== head.id && block.status !== "invalid" && block.work === head.work)
+      .map(blockRef);
   }
 
   async function transaction(id: TxId): Promise<TransactionStatus | undefined> {
@@ -187,8 +187,10 @@ export function createNodeService(deps: NodeServiceDeps): NodeService {
     const ids: BlockId[] = [chain.idAt(Math.max(0, head.height - depth)) ?? chain.tree.genesis.id];
     const lowest = chain.tree.get(ids[0] ?? "")?.height ?? 0;
     // Branches that left the best chain below the window come in by their tips.
-    for (const tip of chain.tree.tips(head.id)) {
-      if (tip.block.height >= lowest) ids.push(chain.tree.ancestorAt(tip.block.id, lowest).id);
+    for (const tip of chain.tree.tips()) {
+      if (tip.height >= lowest && chain.branchOf(tip).forkPoint.height < lowest) {
+        ids.push(chain.tree.ancestorAt(tip.id, lowest).id);
+      }
     }
     const items: Tree["items"] = [];
     const queue = [...new Set(ids)];
@@ -306,7 +308,7 @@ export function createNodeService(deps: NodeServiceDeps): NodeService {
     tips: () =>
       Promise.all(
         chain.tree
-          .tips(chain.head.id)
+          .tips()
           .slice(0, MAX_TIPS)
           .map((tip) => tipView(chain, tip)),
       ),

@@ -68,9 +68,8 @@ export function blockDetail(chain: Chain, block: TreeBlock, data: Block, stored:
   };
 }
 
-export async function tipView(chain: Chain, tip: { block: TreeBlock; branchLength: number }): Promise<Tip> {
-  const { block, branchLength } = tip;
-  const forkPoint = chain.tree.forkPoint(block.id, chain.head.id);
+export async function tipView(chain: Chain, block: TreeBlock): Promise<Tip> {
+  const { forkPoint, length } = chain.branchOf(block);
   const stored = block.status === "invalid" ? await chain.blocks.stored(block.id) : undefined;
   const rule = stored === undefined || stored.refusal === "" ? undefined : stored.refusal;
   return {
@@ -78,7 +77,7 @@ export async function tipView(chain: Chain, tip: { block: TreeBlock; branchLengt
     timestampMs: block.timestampMs,
     state: block.id === chain.head.id ? "head" : block.status === "invalid" ? "invalid" : "side",
     forkPoint: { id: forkPoint.id, height: forkPoint.height },
-    length: branchLength,
+    length,
     ...(rule === undefined ? {} : { rule }),
   };
 }

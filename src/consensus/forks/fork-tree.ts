@@ -20,12 +20,6 @@ export interface TreeBlock {
   readonly status: BlockStatus;
 }
 
-export interface Tip {
-  readonly block: TreeBlock;
-  /** Blocks from the fork point with the best chain up to this tip; 0 for the head. */
-  readonly branchLength: number;
-}
-
 /**
  * Every block with a known way to genesis, and the rule that chooses among them: most cumulative work; on equal work
  * whose complete data was known first; never through an invalid block.
@@ -42,8 +36,8 @@ export interface ForkTree {
   markInvalid(id: BlockId): BlockId[];
   /** The tip of the best branch without invalid blocks. */
   best(): TreeBlock;
-  /** Leaves of the tree, best work first, with the length of their own branch against `head`. */
-  tips(head: BlockId): Tip[];
+  /** Leaves of the tree, invalid ones too: most work first, then the order of arrival. */
+  tips(): TreeBlock[];
   /** The last common ancestor of two known blocks. */
   forkPoint(a: BlockId, b: BlockId): TreeBlock;
   /** Ids from the child of `ancestor` up to `descendant`, ascending; empty where they are the same block. */
@@ -65,6 +59,7 @@ export function createForkTree(genesisBlock: Omit<TreeBlock, "work" | "status">)
   const nodes = new Map<BlockId, Node>([[genesis.id, genesis]]);
   // Candidates for the head: blocks that are not invalid and have no child that is not invalid.
   const candidates = new Set<Node>([genesis]);
+  const leaves = new Set<Node>([genesis]);
 
   const need = (id: BlockId): Node => {
     const node = nodes.get(id);
@@ -102,6 +97,8 @@ export function createForkTree(genesisBlock: Omit<TreeBlock, "work" | "status">)
         children: NO_CHILDREN,
       };
       nodes.set(node.id, node);
+      leaves.delete(parent);
+      leaves.add(node);
       // Most blocks have one child or none: the array is made only when needed.
       if (parent.children === NO_CHILDREN) parent.children = [node.id];
       else parent.children.push(node.id);
@@ -139,18 +136,9 @@ export function createForkTree(genesisBlock: Omit<TreeBlock, "work" | "status">)
       }
       return best;
     },
-    tips(head) {
-      const tips: Tip[] = [];
-      for (const node of nodes.values()) {
-        if (node.children.length > 0) continue;
-        tips.push({ block: node, branchLength: node.height - forkPoint(node.id, head).height });
-      }
-      return tips.sort((a, b) =>
-        a.block.work === b.block.work
-          ? a.block.arrival - b.block.arrival
-          : a.block.work > b.block.work
-            ? -1
-            : 1,
+    tips() {
+      return [...leaves].sort((a, b) =>
+        a.work === b.work ? a.arrival - b.arrival : a.work > b.work ? -1 : 1,
       );
     },
     forkPoint,

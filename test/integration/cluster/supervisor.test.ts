@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -129,6 +129,20 @@ describe("cluster supervisor", { timeout: 60_000 }, () => {
     });
     await assert.rejects(readFileOf(directory), { code: "ENOENT" });
     await assert.rejects(createClusterClient(directory), { code: "CLUSTER_NOT_RUNNING" });
+  });
+
+  it("keeps the network it was given, and does not take another for it", async (t) => {
+    const { directory, start } = await fakeCluster(t, "", 1);
+    const genesisFile = join(await temporaryDirectory(t), "mine.json");
+    await writeFile(genesisFile, JSON.stringify({ name: "mine" }));
+    const given = { directory, nodes: 1, command: fakeNode, genesisFile };
+    await startCluster(given);
+    await stopCluster(directory);
+    await start();
+    assert.equal(JSON.parse(await readFile(join(directory, "genesis.json"), "utf8")).name, "mine");
+    await stopCluster(directory);
+    await writeFile(genesisFile, JSON.stringify({ name: "other" }));
+    await assert.rejects(startCluster(given), { code: "CLUSTER_START_FAILED", message: /another network/ });
   });
 
   it("an interrupted start ends what it had started", async (t) => {

@@ -86,8 +86,8 @@ test("case 5: a heavier branch whose last block is invalid: the best valid block
     last?.status === "refused" && last.verdict.code === "STA-01" && last.verdict.permanence === "permanent",
   );
   assert.equal(chain.head.id, rival[2]?.header.id);
-  const tips = chain.tree.tips(chain.head.id);
-  assert.equal(tips.find(({ block }) => block.id === bad.header.id)?.block.status, "invalid");
+  const tip = chain.tree.tips().find(({ id }) => id === bad.header.id);
+  assert.equal(tip?.status, "invalid");
   await chain.close();
 });
 
@@ -131,8 +131,10 @@ test("case 9: two halves mine 10 and 20, then join: one head, the short half lis
   await importAll(left, long);
   await importAll(right, short);
   for (const chain of [left, right]) assert.equal(chain.head.id, long[19]?.header.id);
-  const tip = left.tree.tips(left.head.id).find(({ block }) => block.id === short[9]?.header.id);
-  assert.ok(tip?.block.status === "valid" && tip.branchLength === 10);
+  const tip = left.tree.tips().find(({ id }) => id === short[9]?.header.id);
+  assert.ok(tip?.status === "valid");
+  const branch = left.branchOf(tip);
+  assert.ok(branch.length === 10 && branch.forkPoint.height === 0);
   const [record] = await left.reorgs({ limit: 1 });
   assert.ok(record?.depth === 10 && record.connectedCount === 11 && record.forkPoint.height === 0);
   await left.close();

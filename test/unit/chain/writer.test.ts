@@ -18,6 +18,7 @@ import {
   importAll,
   importOne,
   openTestChain,
+  outcome,
 } from "../../support/chain-lab.ts";
 import { createFailingStore } from "../../support/failing-store.ts";
 import { createRecordingLogger } from "../../support/recording-logger.ts";
@@ -73,8 +74,8 @@ test("case 10: a node with 3 own blocks meets a branch of 5: it reorgs, lists it
     own.flatMap(({ transactions }) => transactions.map(({ txid }) => txid)),
   );
   assert.equal(record.transactionCount, 3);
-  const tip = chain.tree.tips(chain.head.id).find(({ block }) => block.id === own[2]?.header.id);
-  assert.ok(tip?.block.status === "valid" && tip.branchLength === 3);
+  const tip = chain.tree.tips().find(({ id }) => id === own[2]?.header.id);
+  assert.ok(tip?.status === "valid" && chain.branchOf(tip).length === 3);
   await chain.close();
 });
 
@@ -352,4 +353,34 @@ test("signatures that were found good once are not verified again, by leaf", asy
   assert.deepEqual(await verifier.findInvalid(list), []);
   assert.deepEqual(await verifier.findInvalid([...list, pay({ nonce: 2 })]), []);
   assert.equal(verified, 3);
+});
+
+test("workers that fail cost the block another try, and neither its name nor the chain", async () => {
+  const real = createCountingVerifier();
+  let failures = 1;
+  const chain = await openTestChain(genesis, {
+    signatures: {
+      async findInvalid(transactions) {
+        if (failures-- > 0) throw new Error("a thread died");
+        return await real.findInvalid(transactions);
+      },
+    },
+  });
+  const [block, next] = createBlockBuilder(genesis).extend(2);
+  assert.ok(block && next);
+  const results = await Promise.allSettled([block, next].map((one) => chain.import(one, fromPeer())));
+  assert.equal(results[0]?.status === "rejected" && results[0].reason.code, "CHAIN_BUSY");
+  assert.equal(results[1]?.status === "fulfilled" && outcome(results[1].value), "HDR-11 transient");
+  const again = await importAll(chain, [block, next]);
+  assert.deepEqual(again.map(outcome), ["connected", "connected"]);
+  await chain.close();
+});
+
+test("the name of a block's source is cut to what the row holds, whatever it is written in", async () => {
+  const data: MemoryStoreData = new Map();
+  const chain = await openTestChain(genesis, { store: createMemoryStore(data) });
+  const block = createBlockBuilder(genesis).build();
+  assert.equal(await importOne(chain, block, fromPeer("ж".repeat(100))), "connected");
+  assert.equal((await chain.blocks.stored(block.header.id))?.source, "ж".repeat(64));
+  await chain.close();
 });
