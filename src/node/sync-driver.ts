@@ -1,11 +1,14 @@
 import type { Chain, ImportResult } from "../chain/index.ts";
+import { refuseMutated } from "../consensus/index.ts";
 import type { Protocols, Status } from "../network/index.ts";
 import type { Clock, Logger, Network } from "../ports/index.ts";
-import { assembleBlock, decodeBody } from "../primitives/index.ts";
+import { assembleBlock, type Block, decodeBody } from "../primitives/index.ts";
 import { createSyncPlanner, type ImportOutcome, type SyncEffect, type SyncPlanner } from "../sync/index.ts";
 
 /** Statuses kept: far above any connection limit, so that answers of peers long gone cannot pile up. */
 const MAX_STATUSES = 1_024;
+/** Body bytes that wait for import, at most; above it no more blocks are asked for. Below what the chain's queue takes. */
+const MAX_IMPORTING_BYTES = 16 * 1024 * 1024;
 
 export interface SyncDriverDeps {
   readonly chain: Chain;
@@ -54,6 +57,8 @@ export function createSyncDriver(deps: SyncDriverDeps): SyncDriver {
   // For people: the planner forgets a claim once it has acted on it. One entry per connected peer.
   const statuses = new Map<string, Status>();
   let wasSyncing = false;
+  let importingBytes = 0;
+  const waitingForRoom: (() => void)[] = [];
 
   function takeStatus(peer: string, status: Status): void {
     const before = statuses.get(peer);
@@ -95,29 +100,34 @@ export function createSyncDriver(deps: SyncDriverDeps): SyncDriver {
     }
   }
 
+  /** Counts a body from here until it is imported, and answers how that ended; never rejects. */
+  async function importBlock(peer: string, block: Block, receivedMs: number): Promise<ImportOutcome> {
+    importingBytes += block.bodyBytes.length;
+    try {
+      return outcomeOf(await chain.import(block, { peer, message: "sync", receivedMs }));
+    } catch (error) {
+      // Every block that the planner was told of must come back to it, or it would wait for this one for ever.
+      logger.debug({ peer, block: block.header.id, error: String(error) }, "a block could not be imported");
+      return { ok: false, refusal: undefined };
+    } finally {
+      importingBytes -= block.bodyBytes.length;
+      for (const go of waitingForRoom.splice(0)) go();
+    }
+  }
+
   async function fetchBlocks(peer: string, ids: readonly string[]): Promise<void> {
+    while (importingBytes > MAX_IMPORTING_BYTES) await new Promise<void>((go) => waitingForRoom.push(go));
     const receivedMs = clock.nowMs();
     const raw = await deps.protocols().requestBlocks(peer, ids, { signal });
     const blocks: { id: string; imported: Promise<ImportOutcome> }[] = [];
     for (const { header, bodyBytes } of raw) {
       const body = decodeBody(bodyBytes);
       if (body === undefined) {
-        const detail = `the body of ${header.id} cannot be decoded`;
-        const refusal = {
-          ok: false as const,
-          code: "BLK-01" as const,
-          permanence: "permanent" as const,
-          detail,
-          mutated: true as const,
-        };
+        const refusal = refuseMutated("BLK-01", `the body of ${header.id} cannot be decoded`);
         blocks.push({ id: header.id, imported: Promise.resolve({ ok: false, refusal }) });
         break;
       }
-      const source = { peer, message: "sync" as const, receivedMs };
-      const imported = chain.import(assembleBlock(header, body), source).then(outcomeOf);
-      // Awaited in order below; until then a stopped chain's rejection must not count as unhandled.
-      imported.catch(() => {});
-      blocks.push({ id: header.id, imported });
+      blocks.push({ id: header.id, imported: importBlock(peer, assembleBlock(header, body), receivedMs) });
     }
     run(
       planner.bodies(

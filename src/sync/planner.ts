@@ -33,8 +33,10 @@ export interface SyncChain {
   isKnownInvalid(id: BlockId): boolean;
 }
 
-/** How importing one fetched block ended. */
-export type ImportOutcome = { readonly ok: true } | { readonly ok: false; readonly refusal: Refusal };
+/** How importing one fetched block ended; without a refusal where our own chain could not take it. */
+export type ImportOutcome =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly refusal: Refusal | undefined };
 
 /** Where a sync stands, for `status`. */
 export interface SyncProgress {
@@ -231,7 +233,11 @@ export function createSyncPlanner(rules: HeaderRules, chain: SyncChain): SyncPla
       if (typeof result === "object") return drop(peer, `headers refused: ${result.code}, ${result.detail}`);
       const found = sync.chain;
       if (found === undefined) {
-        if (headers.length === 0 && isBetter(sync.claim)) return drop(peer, "claims more work than it shows");
+        // Known blocks may be a moment ahead of our published head, so what was shown is judged by its own work. A peer
+        // that got away with showing less than it claims would keep us syncing, and not mining.
+        const shown = chain.get(headers.at(-1)?.id ?? "")?.work ?? 0n;
+        if (isBetter(sync.claim) && shown < sync.claim.work)
+          return drop(peer, "claims more work than it shows");
         return end("ask-again");
       }
       if (result === "more") {
@@ -254,8 +260,12 @@ export function createSyncPlanner(rules: HeaderRules, chain: SyncChain): SyncPla
       if (sync === undefined) return [];
       sync.importing = Math.max(0, sync.importing - 1);
       if (outcome.ok) return requestBodies();
-      const { code, detail, mutated, permanence } = outcome.refusal;
-      if (permanence === "transient") return sync.importing === 0 ? end("forget") : [];
+      if (outcome.refusal === undefined || outcome.refusal.permanence === "transient") {
+        // What a lost peer's blocks still come to (parents that were not taken, say) is not the next one's failure.
+        if (sync.peer !== peer) return requestBodies();
+        return sync.importing === 0 ? end("forget") : [];
+      }
+      const { code, detail, mutated } = outcome.refusal;
       const reason = `block ${id} refused: ${code}, ${detail}`;
       // A body that does not belong to its header says nothing about the chain: fetch it again from somebody else.
       if (mutated && sync.chain !== undefined) {

@@ -74,16 +74,21 @@ async function init({ data, genesis, json }: InitOptions): Promise<void> {
 /** Stops on the first SIGTERM, SIGINT or loss of the parent's channel, and at once on the second. */
 function stopOnSignals(stop: () => Promise<void>): void {
   let asked = false;
-  const onSignal = (): void => {
-    if (asked) process.exit(EXIT.interrupted);
+  const stopOnce = (): void => {
+    if (asked) return;
     asked = true;
     setTimeout(() => process.exit(EXIT.failed), STOP_MS).unref();
     stop().catch(() => process.exit(EXIT.failed));
   };
+  const onSignal = (): void => {
+    if (asked) process.exit(EXIT.interrupted);
+    stopOnce();
+  };
   process.on("SIGTERM", onSignal);
   process.on("SIGINT", onSignal);
-  // A supervisor that dies takes its channel with it, even by kill -9: then we are orphans and stop.
-  if (process.channel !== undefined) process.once("disconnect", onSignal);
+  // A supervisor that dies takes its channel with it, even by kill -9: then we are orphans and stop. Our own leaving of
+  // the channel at the end comes here too, and is no second request.
+  if (process.channel !== undefined) process.once("disconnect", stopOnce);
 }
 
 async function start(options: StartOptions): Promise<void> {

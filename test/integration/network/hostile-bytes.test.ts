@@ -9,7 +9,7 @@ import { createLibp2pNetwork } from "../../../src/network/libp2p-network.ts";
 import { createSystemClock } from "../../../src/node/adapters/system-clock.ts";
 import { createSystemTimers } from "../../../src/node/adapters/system-timers.ts";
 import type { Network, RequestLimits } from "../../../src/ports/index.ts";
-import { createHostilePeer } from "../../support/hostile-peer.ts";
+import { createHostilePeer, gossipFrame } from "../../support/hostile-peer.ts";
 import { createRecordingLogger } from "../../support/recording-logger.ts";
 import { until } from "../../support/until.ts";
 
@@ -172,11 +172,3 @@ test("gossip of topics nobody joined, and of nonsense, is passed over", async ()
   assert.equal(network.connections().length, 1);
   assert.ok(hostile.getPeers().some((peer) => peer.equals(peerIdFromString(network.self))));
 });
-
-/** The protobuf of an RPC with one message, by hand: message = field 2 { data = 2, topic = 4 }. */
-function gossipFrame(topic: string, data: Uint8Array): Uint8Array {
-  const field = (tag: number, value: Uint8Array) => [tag, ...encodeLength(value.length), ...value];
-  const message = Uint8Array.from([...field(0x12, data), ...field(0x22, Buffer.from(topic))]);
-  const rpc = Uint8Array.from(field(0x12, message));
-  return Uint8Array.from([...encodeLength(rpc.length), ...rpc]);
-}

@@ -1,0 +1,87 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdir } from "node:fs/promises";
+import { type TestContext, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { poll } from "../support/daemon.ts";
+import { temporaryDirectory } from "../support/temp-dir.ts";
+
+const DEMO = fileURLToPath(new URL("../../src/cli/demo.ts", import.meta.url));
+
+interface Running {
+  readonly child: ChildProcess;
+  /** Where it puts everything it makes. */
+  readonly directory: string;
+  readonly output: { text: string; errors: string };
+  readonly ended: Promise<number | null>;
+}
+
+async function startDemo(t: TestContext, args: readonly string[]): Promise<Running> {
+  const directory = await temporaryDirectory(t);
+  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", DEMO, ...args], {
+    env: { ...process.env, TMPDIR: directory },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const ended = once(child, "close").then(([code]) => code as number | null);
+  t.after(async () => {
+    child.kill("SIGINT");
+    await ended;
+  });
+  const output = { text: "", errors: "" };
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (output.text += text));
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (output.errors += text));
+  return { child, directory, output, ended };
+}
+
+/** Processes whose command line names the directory. */
+async function processesOf(directory: string): Promise<string[]> {
+  const { stdout } = await promisify(execFile)("ps", ["-axww", "-o", "args="], {
+    maxBuffer: 16 * 1024 * 1024,
+  });
+  return stdout.split("\n").filter((line) => line.includes(directory));
+}
+
+async function leavesNothing(directory: string): Promise<void> {
+  assert.deepEqual(await readdir(directory), []);
+  await poll("no process is left", async () => (await processesOf(directory)).length === 0, 2_000);
+}
+
+test("the demo prints one line that accounts for everything, and leaves no process and no directory", async (t) => {
+  const { directory, output, ended } = await startDemo(t, ["--once", "--json"]);
+  assert.equal(await ended, 0, output.errors);
+  const lines = output.text.split("\n");
+  assert.equal(lines.length, 2, "one line and its end");
+  const result = JSON.parse(lines[0] ?? "");
+  assert.equal(result.nodes, 3);
+  assert.equal(result.converged, true);
+  assert.match(result.head.id, /^[0-9a-f]{64}$/);
+  assert.equal(result.branches.length, 2);
+  const [one, other] = result.branches.map(({ work }: { work: string }) => BigInt(`0x${work}`));
+  assert.notEqual(one, other);
+  assert.ok(result.timeToConvergenceMs >= 0);
+  assert.ok(result.reorgs.some(({ depth }: { depth: number }) => depth >= 2));
+  for (const { node } of result.reorgs) assert.ok([1, 2, 3].includes(node));
+  const { sent, mined, pending, dropped, conflicted, returnedToMempool } = result.transactions;
+  assert.ok(sent > 0);
+  assert.equal(sent, mined + pending + dropped + conflicted);
+  assert.ok(returnedToMempool >= 1);
+  assert.ok(conflicted >= 1);
+  await leavesNothing(directory);
+});
+
+for (const moment of ["The network splits", "Three nodes start"]) {
+  test(`the demo interrupted at "${moment}" leaves nothing either`, async (t) => {
+    const { child, directory, output, ended } = await startDemo(t, ["--once"]);
+    await poll("it is there", () => output.text.includes(moment), 60_000);
+    const startMs = performance.now();
+    if (moment === "Three nodes start")
+      await poll("a node runs", async () => (await processesOf(directory)).length > 1);
+    child.kill("SIGINT");
+    assert.equal(await ended, 130, output.errors);
+    assert.ok(performance.now() - startMs < 15_000);
+    assert.equal(output.errors, "");
+    await leavesNothing(directory);
+  });
+}
