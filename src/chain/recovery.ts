@@ -127,6 +127,7 @@ async function resetToGenesis(
   await journal.commit([...identityWrites(genesis), ...strandedLinks, mark], id);
   await wipe(store, journal, id);
   await removeLost(store, genesis, journal, logger);
+  await acquit(store, journal, id);
   await journal.commit(
     [...identityWrites(genesis), ...genesisWrites(genesis), { key: keys.meta("rebuild"), value: undefined }],
     id,
@@ -145,6 +146,17 @@ async function wipe(store: KeyValueStore, journal: Journal, target: BlockId): Pr
     }
     if (writes.length > 0) await journal.commit(writes, target);
   }
+}
+
+/** A verdict on a block may come from the state that is thrown away, so every block is judged again when it is executed. */
+async function acquit(store: KeyValueStore, journal: Journal, target: BlockId): Promise<void> {
+  const writes: Write[] = [];
+  for await (const [key, value] of store.scan(tableRange("blocks"))) {
+    const row = decodeStoredBlock(value);
+    if (row.status === "invalid")
+      writes.push({ key, value: encodeStoredBlock({ ...row, status: "stored", refusal: "" }) });
+  }
+  if (writes.length > 0) await journal.commit(writes, target);
 }
 
 /** The genesis block and its state, as rows. */
