@@ -48,8 +48,6 @@ export interface Publisher {
   readonly batchBytes: number;
   /** Remembers where a block came from until it is published. */
   note(id: BlockId, source: BlockSource): void;
-  /** Whether the block is on the way from genesis to the connector's position. */
-  isAhead(id: BlockId): boolean;
   isConnected(id: BlockId): boolean;
   idAt(height: number): BlockId | undefined;
   /** Settles transactions, writes the reorg record, flushes, and tells listeners. */
@@ -140,10 +138,6 @@ export async function createPublisher(deps: PublisherDeps): Promise<Publisher> {
       sources.set(id, source);
       startedMs ??= clock.nowMs();
       if (sources.size === 1) startedMonotonicMs = clock.monotonicMs();
-    },
-    isAhead(id) {
-      const block = tree.get(id);
-      return block !== undefined && tree.forkPoint(id, connector.position.id).id === id;
     },
     isConnected,
     idAt: (height) => mainChain[height],
