@@ -60,8 +60,10 @@ export interface Chain {
   readonly checks: Pick<BlockChecks, "context" | "knownInvalid">;
   /** The last start found writes missing and executed all blocks again. */
   readonly rebuilt: boolean;
-  /** Sums over the state at the head. */
-  totals(): Promise<LedgerTotals>;
+  /** Sums over the state at the published head. */
+  readonly totals: LedgerTotals;
+  /** Number of the newest reorg record; 0 where there was none. */
+  readonly lastReorg: number;
   on: Emitter<ChainEvents>["on"];
   /**
    * Checks, stores and, where it makes the best branch, connects a block. Settles once the outcome is durable; rejects
@@ -317,7 +319,12 @@ function createWriter(deps: WriterDeps): Chain & { resume(): Promise<void> } {
       return { forkPoint, length: block.height - forkPoint.height };
     },
     reorgs: publisher.reorgs,
-    totals: () => exclusively(async () => state.totals),
+    get totals() {
+      return publisher.totals;
+    },
+    get lastReorg() {
+      return publisher.lastReorg;
+    },
     async import(block, source) {
       refuseIfStopped();
       const { id } = block.header;
