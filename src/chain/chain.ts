@@ -11,7 +11,7 @@ import { createJournal } from "./journal.ts";
 import { createLedgerState, type LedgerState } from "./ledger-state.ts";
 import { createLock } from "./lock.ts";
 import { createPublisher, type Publisher, type SettleTransactions } from "./publisher.ts";
-import { type RecoveredChain, recover } from "./recovery.ts";
+import { isDamage, markForRebuild, type RecoveredChain, recover } from "./recovery.ts";
 import type { BlockSource } from "./reorg.ts";
 import type { SignatureVerifier } from "./signatures.ts";
 import { buildTemplate, type Template, type TemplateRequest } from "./template.ts";
@@ -105,8 +105,24 @@ interface Job {
 /** What `accept` says of a block; "stored": what becomes of it shows when its batch has ended. */
 type Accepted = ImportResult | ChainError | "stored";
 
-/** Opens the chain in a store, mends it where a crash left it, and finishes a reorg that was under way. */
+/**
+ * Opens the chain in a store, mends it where a crash left it, and finishes a reorg that was under way. Takes the store
+ * over: it is closed with the chain, or at once where opening fails.
+ */
 export async function openChain(deps: ChainDeps): Promise<Chain> {
+  try {
+    return await open(deps).catch((error: unknown) => {
+      // The links are whole, yet data that the reorg under way needs is not there. It is marked, so this rebuilds.
+      if (!(error instanceof ChainError && isDamage(error.cause))) throw error;
+      return open(deps);
+    });
+  } catch (error) {
+    await deps.store.close().catch(() => {});
+    throw error;
+  }
+}
+
+async function open(deps: ChainDeps): Promise<Chain> {
   const { store, genesis, logger } = deps;
   const recovered = await recover(store, genesis, logger);
   const state = createLedgerState(store, recovered);
@@ -168,6 +184,8 @@ function createWriter(deps: WriterDeps): Chain & { resume(): Promise<void> } {
       try {
         return await holder();
       } catch (error) {
+        // Stopping again and again at the same gap helps nobody: the next start executes the blocks anew.
+        if (isDamage(error)) await markForRebuild(deps.store).catch(() => {});
         throw stop(error);
       }
     });
