@@ -6,8 +6,10 @@ import {
   bytesToHex,
   type ChainSpec,
   devnetSpec,
+  equalBytes,
   hexToBytes,
   parseGenesis,
+  specRoot,
   specToJson,
 } from "../primitives/index.ts";
 import { NodeError, type NodeOptions } from "./options.ts";
@@ -19,7 +21,7 @@ export interface NodeFile {
   readonly multiaddrs: readonly string[];
 }
 
-/** The files of one node: docs/operations.md lists them. */
+/** The files of one node: its chain, its keys, genesis.json, two secrets, and node.json while it runs. */
 export interface DataDirectory {
   readonly path: string;
   readonly chainPath: string;
@@ -29,6 +31,8 @@ export interface DataDirectory {
   /** Seed of the transport key, which is the node's name among peers. */
   readonly networkSeed: Uint8Array;
   readonly spec: ChainSpec;
+  /** Writes genesis.json where there is none yet; call once the chain is open, and with it the directory locked. */
+  keepGenesis(): Promise<void>;
   writeNodeFile(file: NodeFile): Promise<void>;
   removeNodeFile(): Promise<void>;
 }
@@ -65,24 +69,39 @@ async function writeWhole(path: string, text: string): Promise<void> {
   await rename(temporary, path);
 }
 
-async function readSpec(dataDir: string, genesisFile: string | undefined): Promise<ChainSpec> {
-  const own = join(dataDir, "genesis.json");
-  const path = genesisFile ?? own;
+/** The spec a genesis file holds; `undefined` where there is no such file. */
+async function readSpec(path: string): Promise<ChainSpec | undefined> {
   let text: string;
   try {
     text = await readFile(path, "utf8");
   } catch (error) {
-    if (genesisFile === undefined && isCode(error, "ENOENT")) {
-      const spec = devnetSpec();
-      await writeWhole(own, `${JSON.stringify(specToJson(spec), undefined, 2)}\n`);
-      return spec;
-    }
+    if (isCode(error, "ENOENT")) return undefined;
     throw new NodeError("NODE_GENESIS_UNREADABLE", `cannot read ${path}: ${String(error)}`, { cause: error });
   }
   const parsed = parseGenesis(text);
   if (!parsed.ok) throw new NodeError("NODE_GENESIS_INVALID", `${path}: ${parsed.problem}`);
-  if (path !== own) await writeWhole(own, `${JSON.stringify(specToJson(parsed.spec), undefined, 2)}\n`);
   return parsed.spec;
+}
+
+/** The network to run. A directory belongs to one for good: it may hold the only copy of its genesis file. */
+async function chooseSpec(
+  ownFile: string,
+  givenFile: string | undefined,
+): Promise<{ spec: ChainSpec; isKept: boolean }> {
+  const own = await readSpec(ownFile);
+  const isKept = own !== undefined;
+  if (givenFile === undefined) return { spec: own ?? devnetSpec(), isKept };
+  const given = await readSpec(givenFile);
+  if (given === undefined) {
+    throw new NodeError("NODE_GENESIS_UNREADABLE", `cannot read ${givenFile}: there is no such file`);
+  }
+  if (own !== undefined && !equalBytes(specRoot(own), specRoot(given))) {
+    throw new NodeError(
+      "NODE_GENESIS_OTHER",
+      `${givenFile} describes another network than ${ownFile}; start without --genesis to run the directory's own, or choose another --data directory`,
+    );
+  }
+  return { spec: given, isKept };
 }
 
 /** Opens or makes a node's directory, mode 0700. */
@@ -97,13 +116,18 @@ export async function openDataDirectory(options: NodeOptions, random: Random): P
     });
   }
   const nodeFile = join(path, "node.json");
+  const genesisFile = join(path, "genesis.json");
+  const { spec, isKept } = await chooseSpec(genesisFile, options.genesisFile);
   return {
     path,
     chainPath: join(path, "chain"),
     keys: createKeyStore(join(path, "keys")),
     token: await secretFile(options.tokenFile ?? join(path, "api-token"), random),
     networkSeed: hexToBytes(await secretFile(join(path, "network-key"), random)),
-    spec: await readSpec(path, options.genesisFile),
+    spec,
+    async keepGenesis() {
+      if (!isKept) await writeWhole(genesisFile, `${JSON.stringify(specToJson(spec), undefined, 2)}\n`);
+    },
     writeNodeFile: (file) => writeWhole(nodeFile, `${JSON.stringify(file)}\n`),
     removeNodeFile: () => rm(nodeFile, { force: true }),
   };

@@ -2,7 +2,7 @@
 export interface NodeOptions {
   /** Everything the node keeps is in here. Created when missing. */
   readonly dataDir: string;
-  /** genesis.json of the network; without it the one in `dataDir`, else the built-in devnet. */
+  /** genesis.json of the network, which must be that of `dataDir` if it has one; default: that one, else the built-in devnet. */
   readonly genesisFile?: string;
   /** Multiaddrs to listen on; TCP port 0 is chosen by the system. */
   readonly listen: readonly string[];
@@ -27,7 +27,9 @@ export interface NodeOptions {
 export type NodeErrorCode =
   | "NODE_GENESIS_INVALID"
   | "NODE_GENESIS_UNREADABLE"
+  | "NODE_GENESIS_OTHER"
   | "NODE_ENGINE_UNSUPPORTED"
+  | "NODE_RULES_UNSUPPORTED"
   | "NODE_DATA_LOCKED"
   | "NODE_DATA_UNUSABLE"
   | "NODE_REWARD_INVALID";

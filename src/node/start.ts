@@ -12,7 +12,12 @@ import {
   type Status,
 } from "../network/index.ts";
 import { type KeyValueStore, type Logger, StoreError } from "../ports/index.ts";
-import { decodeAddress, genesisDifficulty } from "../primitives/index.ts";
+import {
+  type ChainSpec,
+  decodeAddress,
+  genesisDifficulty,
+  SUPPORTED_RULES_VERSION,
+} from "../primitives/index.ts";
 import { createLevelStore } from "./adapters/level-store.ts";
 import { createSystemClock } from "./adapters/system-clock.ts";
 import { createSystemRandom } from "./adapters/system-random.ts";
@@ -96,6 +101,23 @@ async function rewardKey(options: NodeOptions, { keys }: DataDirectory): Promise
   return (existing === undefined ? await keys.create(name) : await keys.load(name)).publicKey;
 }
 
+/** A network whose rules this program does not know, now or at a later height, must not be judged by those it knows. */
+function refuseUnsupported({ engine, activations }: ChainSpec): void {
+  if (engine !== "pow") {
+    throw new NodeError(
+      "NODE_ENGINE_UNSUPPORTED",
+      `engine ${engine} is not available in this version; use pow`,
+    );
+  }
+  const unknown = activations.find(({ rulesVersion }) => rulesVersion > SUPPORTED_RULES_VERSION);
+  if (unknown !== undefined) {
+    throw new NodeError(
+      "NODE_RULES_UNSUPPORTED",
+      `the network switches to rules version ${unknown.rulesVersion} at height ${unknown.height}, and this program knows versions up to ${SUPPORTED_RULES_VERSION}; use a newer cumulo`,
+    );
+  }
+}
+
 /** Starts a node: reads top to bottom what the daemon is made of. Fails with a typed error, with nothing left running. */
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const logger = createNodeLogger(options.logLevel);
@@ -114,12 +136,7 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
   const random = createSystemRandom();
   const directory = await openDataDirectory(options, random);
   const { spec } = directory;
-  if (spec.engine !== "pow") {
-    throw new NodeError(
-      "NODE_ENGINE_UNSUPPORTED",
-      `engine ${spec.engine} is not available in this version; use pow`,
-    );
-  }
+  refuseUnsupported(spec);
   const genesis = createGenesis(spec);
   const rewardTo = await rewardKey(options, directory);
   const failure = Promise.withResolvers<Error>();
@@ -169,6 +186,8 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
   });
   opened = chain;
   shutdown.add("chain", () => chain.close());
+  // Only now is it certain that the directory is ours and that its chain is of this network.
+  await directory.keepGenesis();
 
   const ownStatus = (): Status => ({
     version: PROTOCOL_VERSION,

@@ -100,6 +100,9 @@ export function genesisDifficulty(spec: ChainSpec): bigint {
   return spec.engine === "vote" ? 1n : 2n ** BigInt(spec.difficultyBits);
 }
 
+/** The newest rules version this program can judge blocks by. */
+export const SUPPORTED_RULES_VERSION = 1;
+
 /** The rules version that a block at `height` must declare. */
 export function rulesVersionAt(spec: ChainSpec, height: number): number {
   let version = 1;
