@@ -33,9 +33,6 @@ const native = await loadNative();
 /** Hashes a batch of 64-byte nodes: one Merkle level, or one batch of mining attempts. */
 export const hashNodes: HashNodes = native ?? hashNodesPortable;
 
-/** True where the native hasher is in use. Only for `status` and benchmarks: results never depend on it. */
-export const hasNativeHasher: boolean = native !== undefined;
-
 /** SHA-256 of two 32-byte chunks. */
 export function hashPair(left: Uint8Array, right: Uint8Array): Uint8Array {
   const node = new Uint8Array(64);

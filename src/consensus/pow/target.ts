@@ -18,11 +18,6 @@ export function meetsTarget(id: Uint8Array, difficulty: bigint): boolean {
   return difficulty === 1n || compareBytes(id, targetOf(difficulty)) < 0;
 }
 
-/** The work a block adds: its difficulty, exactly. Genesis adds none. */
-export function workOf(difficulty: bigint, height: number): bigint {
-  return height === 0 ? 0n : difficulty;
-}
-
 /** Work as text: hex without padding. */
 export function formatWork(work: bigint): string {
   return work.toString(16);

@@ -13,7 +13,6 @@ import {
   hashNodes,
   hashNodesPortable,
   hashPair,
-  hasNativeHasher,
   MAX_AMOUNT,
   parseCoins,
 } from "../../../src/primitives/index.ts";
@@ -140,7 +139,8 @@ test("bytes order and big integers agree", () => {
 });
 
 test("the native and the portable hasher give node:crypto's hashes for any number of nodes", (t) => {
-  if (!hasNativeHasher) t.diagnostic("no native hasher on this machine: only the portable one was tested");
+  if (hashNodes === hashNodesPortable)
+    t.diagnostic("no native hasher on this machine: only the portable one was tested");
   fc.assert(
     fc.property(fc.nat(40), fc.infiniteStream(fc.nat(255)), (count, stream) => {
       const input = Uint8Array.from({ length: count * 64 }, () => stream.next().value as number);
