@@ -120,10 +120,8 @@ test("case 21: dependent transfers of disconnected blocks return in order", asyn
   const one = build(undefined, [funding]);
   const two = build(one, [spends, spendsMore]);
   await move([], [one, two]);
-  const rival = ["rival", "rival", "rival"].reduce<Block[]>(
-    (chain, proposer) => [...chain, build(chain.at(-1), [], proposer)],
-    [],
-  );
+  const rival: Block[] = [];
+  while (rival.length < 3) rival.push(build(rival.at(-1), [], "rival"));
   const fates = await move([one, two], rival);
   assert.deepEqual(
     fates,
