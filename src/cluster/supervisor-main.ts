@@ -4,6 +4,7 @@
  * interrupted `up`) takes the cluster with it.
  */
 import pino from "pino";
+import { readClusterFile } from "./cluster-file.ts";
 import { type Supervisor, type SupervisorOptions, startSupervisor } from "./supervisor.ts";
 
 export type SupervisorMessage =
@@ -29,6 +30,18 @@ async function stop(): Promise<void> {
   if (supervisor !== undefined) process.exit(0);
 }
 
+/**
+ * Every command finds the cluster through cluster.json. When somebody removes the directory by hand, nobody could ever
+ * end the nodes, so they are ended here.
+ */
+async function watchClusterFile(): Promise<void> {
+  const file = await readClusterFile(options.directory).catch(() => undefined);
+  if (file?.supervisor.pid === process.pid) return;
+  logger.warn({ directory: options.directory }, "cluster.json is gone, so the cluster ends");
+  await stop();
+}
+const WATCH_MS = 1_000;
+
 process.on("SIGTERM", () => void stop());
 process.on("SIGINT", () => void stop());
 process.on("message", (message) => {
@@ -46,6 +59,7 @@ try {
   }
   logger.info({ url: supervisor.url }, "cluster runs");
   send({ type: "running", url: supervisor.url });
+  setInterval(() => void watchClusterFile(), WATCH_MS).unref();
 } catch (error) {
   const { code, message } = error as { code?: string; message: string };
   logger.error({ err: error }, "cluster did not start");

@@ -36,6 +36,8 @@ export interface ClusterOptions {
 }
 
 const CLI_MAIN = fileURLToPath(new URL("../cli/main.ts", import.meta.url));
+/** Not our own process.execArgv: a debugger's or test runner's flags are not meant for what we start. */
+const NODE_ARGUMENTS = ["--disable-warning=ExperimentalWarning"];
 /** Starting all nodes and connecting them, at most. */
 const UP_MS = 120_000;
 /** A supervisor that is told to stop ends its nodes first. */
@@ -141,7 +143,7 @@ export async function startCluster(
     nodes,
     genesisFile: await prepareGenesis(directory, options.genesisFile),
     mine: options.mine === true,
-    command: options.command ?? [process.execPath, ...process.execArgv, CLI_MAIN],
+    command: options.command ?? [process.execPath, ...NODE_ARGUMENTS, CLI_MAIN],
     logLevel: options.logLevel ?? "info",
     port: options.port ?? 0,
   };
@@ -149,7 +151,7 @@ export async function startCluster(
   const output = openSync(log, "a", 0o600);
   const main = fileURLToPath(new URL("./supervisor-main.ts", import.meta.url));
   // Detached: it has a session of its own, so that Ctrl-C in this terminal does not reach it once it runs.
-  const child = spawn(process.execPath, [...process.execArgv, main, JSON.stringify(supervisorOptions)], {
+  const child = spawn(process.execPath, [...NODE_ARGUMENTS, main, JSON.stringify(supervisorOptions)], {
     detached: true,
     stdio: ["ignore", output, output, "ipc"],
   });

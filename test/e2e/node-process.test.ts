@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { createClient } from "../../src/client/index.ts";
 import { runCli, spawnCli } from "../support/cli.ts";
-import { temporaryDirectory } from "../support/temp-dir.ts";
+import { createTempDir } from "../support/temp-dir.ts";
 import { until } from "../support/until.ts";
 
 interface NodeFile {
@@ -13,31 +13,35 @@ interface NodeFile {
   readonly api: string;
 }
 
-/** A node as its own process, killed with the test whatever happens. */
-async function startNode(t: TestContext, data: string, args: readonly string[] = []) {
-  const child = spawnCli([
-    "node",
-    "start",
-    "--data",
-    data,
-    "--api",
-    "127.0.0.1:0",
-    "--log-level",
-    "warn",
-    ...args,
-  ]);
-  t.after(() => child.kill("SIGKILL"));
-  const file = await until<NodeFile>(
-    "the node answers",
-    async () => {
-      assert.equal(child.exitCode, null, "the node runs");
-      const text = await readFile(join(data, "node.json"), "utf8").catch(() => "null");
-      const note = JSON.parse(text) as NodeFile | null;
-      return note !== null && note.pid === child.pid ? note : undefined;
-    },
-    30_000,
-  );
-  return { child, file };
+/** A directory for nodes that run as their own processes; they are killed with the test, then it is removed. */
+async function openLab(t: TestContext) {
+  const { path, remove } = await createTempDir();
+  const children: ChildProcess[] = [];
+  t.after(async () => {
+    for (const child of children) {
+      const ended = child.exitCode === null && child.signalCode === null ? exitOf(child) : undefined;
+      child.kill("SIGKILL");
+      await ended;
+    }
+    await remove();
+  });
+  async function startNode(data: string, args: readonly string[] = []) {
+    const fixed = ["node", "start", "--data", data, "--api", "127.0.0.1:0", "--log-level", "warn"];
+    const child = spawnCli([...fixed, ...args]);
+    children.push(child);
+    const file = await until<NodeFile>(
+      "the node answers",
+      async () => {
+        assert.equal(child.exitCode, null, "the node runs");
+        const text = await readFile(join(data, "node.json"), "utf8").catch(() => "null");
+        const note = JSON.parse(text) as NodeFile | null;
+        return note !== null && note.pid === child.pid ? note : undefined;
+      },
+      30_000,
+    );
+    return { child, file };
+  }
+  return { directory: path, startNode };
 }
 
 const exitOf = (child: ChildProcess): Promise<number | null> =>
@@ -45,8 +49,9 @@ const exitOf = (child: ChildProcess): Promise<number | null> =>
 
 describe("node process", { concurrency: 2 }, () => {
   it("answers when ready, mines, and stops cleanly within 5 s of SIGTERM", async (t) => {
-    const data = join(await temporaryDirectory(t), "node");
-    const { child, file } = await startNode(t, data);
+    const { directory, startNode } = await openLab(t);
+    const data = join(directory, "node");
+    const { child, file } = await startNode(data);
     const mined = await runCli(["mine", "2", "--data", data, "--json"]);
     assert.equal(mined.code, 0, mined.stderr);
     const status = await createClient({ url: file.api }).status();
@@ -63,22 +68,23 @@ describe("node process", { concurrency: 2 }, () => {
   });
 
   it("goes on from its disk after a restart", async (t) => {
-    const data = join(await temporaryDirectory(t), "node");
-    const first = await startNode(t, data);
+    const { directory, startNode } = await openLab(t);
+    const data = join(directory, "node");
+    const first = await startNode(data);
     const { stdout } = await runCli(["mine", "3", "--data", data, "--json"]);
     const [, , last] = (JSON.parse(stdout) as { blocks: string[] }).blocks;
     const exited = exitOf(first.child);
     first.child.kill("SIGINT");
     assert.equal(await exited, 0);
-    const second = await startNode(t, data);
+    const second = await startNode(data);
     const { head } = await createClient({ url: second.file.api }).status();
     assert.deepEqual([head.height, head.id], [3, last]);
   });
 
   it("a busy port, a used directory and another network are refused in one line", async (t) => {
-    const directory = await temporaryDirectory(t);
+    const { directory, startNode } = await openLab(t);
     const data = join(directory, "node");
-    const { file } = await startNode(t, data);
+    const { file } = await startNode(data);
     const { port } = new URL(file.api);
     const start = (dir: string, ...args: string[]) =>
       runCli(["node", "start", "--data", join(directory, dir), "--log-level", "silent", ...args], {
@@ -99,11 +105,11 @@ describe("node process", { concurrency: 2 }, () => {
   });
 
   it("two nodes started by hand meet, and a transfer reaches the other one", async (t) => {
-    const directory = await temporaryDirectory(t);
+    const { directory, startNode } = await openLab(t);
     const [a, b] = [join(directory, "a"), join(directory, "b")];
-    const first = await startNode(t, a);
+    const first = await startNode(a);
     const [address] = (await createClient({ url: first.file.api }).status()).node.multiaddrs;
-    await startNode(t, b, ["--peer", String(address)]);
+    await startNode(b, ["--peer", String(address)]);
     await runCli(["mine", "1", "--data", a]);
     await runCli(["key", "new", "bob", "--data", b]);
     const { stdout } = await runCli(["key", "list", "--data", b, "--json"]);

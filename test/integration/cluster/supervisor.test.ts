@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -12,7 +12,7 @@ import {
   stopCluster,
 } from "../../../src/cluster/index.ts";
 import { endProcess, isAlive, type ProcessId } from "../../../src/cluster/processes.ts";
-import { temporaryDirectory } from "../../support/temp-dir.ts";
+import { createTempDir, temporaryDirectory } from "../../support/temp-dir.ts";
 import { until } from "../../support/until.ts";
 
 const fakeNode = [process.execPath, fileURLToPath(new URL("../../support/fake-node.ts", import.meta.url))];
@@ -30,8 +30,13 @@ const allGone = async (processes: readonly ProcessId[]): Promise<true | undefine
 
 /** A cluster of fake nodes, ended with the test whatever happens. */
 async function fakeCluster(t: TestContext, behaviour = "", nodes = 2) {
-  const directory = join(await temporaryDirectory(t), "cluster");
-  t.after(() => stopCluster(directory).catch(() => {}));
+  const { path, remove } = await createTempDir();
+  const directory = join(path, "cluster");
+  // In this order: without its directory a cluster cannot be found.
+  t.after(async () => {
+    await stopCluster(directory).catch(() => {});
+    await remove();
+  });
   const command = ["/usr/bin/env", `FAKE_NODE=${behaviour}`, ...fakeNode];
   const start = (signal?: AbortSignal) =>
     startCluster({ directory, nodes, command, ...(signal === undefined ? {} : { signal }) });
@@ -171,6 +176,14 @@ describe("cluster supervisor", { timeout: 60_000 }, () => {
     });
     await start();
     assert.notEqual((await readFileOf(directory)).supervisor.pid, file.supervisor.pid);
+  });
+
+  it("a cluster whose directory is removed by hand ends itself", async (t) => {
+    const { directory, start } = await fakeCluster(t, "", 1);
+    await start();
+    const file = await readFileOf(directory);
+    await rm(directory, { recursive: true });
+    await until("all are gone", () => allGone(processesOf(file)), 20_000);
   });
 
   it("a node that ends is shown as ended, and is not restarted", async (t) => {

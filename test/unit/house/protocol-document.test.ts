@@ -14,7 +14,7 @@ test("every rule code has one row in the protocol, and no other code has", () =>
 });
 
 test("every key of genesis.json stands in the protocol in SSZ order, with its default and its range", () => {
-  const expected = Object.entries(GenesisJson.properties) as [string, Record<string, unknown>][];
+  const expected: [string, object][] = Object.entries(GenesisJson.properties);
   const listed = rows.map((row) => /^\| `(\w+)` \| `.*`/.exec(row)?.[1]).filter((key) => key !== undefined);
   assert.deepEqual(listed.slice(0, expected.length), Object.keys(GenesisJson.properties));
   for (const [key, schema] of expected) {
@@ -22,8 +22,8 @@ test("every key of genesis.json stands in the protocol in SSZ order, with its de
     const written = (value: unknown): string =>
       value === Number.MAX_SAFE_INTEGER ? "2^53 - 1" : String(value);
     for (const part of ["minimum", "maximum", "default"]) {
-      if (typeof schema[part] !== "number") continue;
-      assert.ok(row.includes(written(schema[part])), `${key} ${part} ${schema[part]}: ${row}`);
+      const value: unknown = Reflect.get(schema, part);
+      if (typeof value === "number") assert.ok(row.includes(written(value)), `${key} ${part}: ${row}`);
     }
   }
 });
