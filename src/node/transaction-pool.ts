@@ -57,6 +57,8 @@ export function createTransactionPool(deps: TransactionPoolDeps): TransactionPoo
   const history = createTransactionHistory();
   const recent = new Map<Leaf, SealedTransaction>();
   let changed: TxId[] = [];
+  // Accounts that a pending transfer would have paid and now will not: what they have pending may have counted on it.
+  const unpaid = new Set<AccountKey>();
 
   function rememberMined(transaction: SealedTransaction): void {
     recent.set(transaction.leaf, transaction);
@@ -120,8 +122,9 @@ export function createTransactionPool(deps: TransactionPoolDeps): TransactionPoo
   function noteRemovals(removals: readonly Removal[]): TransactionFate[] {
     const timeMs = clock.nowMs();
     return removals.map((removal) => {
-      const { txid } = removal.transaction;
+      const { txid, recipient } = removal.transaction;
       changed.push(txid);
+      unpaid.add(recipient);
       if (removal.fate === "conflicted") {
         history.add(removal.transaction, { what: "conflicted", timeMs, by: removal.by });
         return { txid, fate: "conflicted", by: removal.by };
@@ -154,9 +157,13 @@ export function createTransactionPool(deps: TransactionPoolDeps): TransactionPoo
     return fates;
   }
 
-  async function returnAll(settlement: Settlement, reorg: ReorgIndex): Promise<TransactionFate[]> {
+  /** `touched`: accounts whose funds or nonces the disconnected blocks had changed. */
+  async function returnAll(
+    settlement: Settlement,
+    reorg: ReorgIndex,
+    touched: Set<AccountKey>,
+  ): Promise<TransactionFate[]> {
     const fates: TransactionFate[] = [];
-    const touched = new Set<AccountKey>();
     for (const id of settlement.disconnected) {
       const block = await settlement.load(id);
       const { height, proposer } = block.header.header.core;
@@ -176,7 +183,7 @@ export function createTransactionPool(deps: TransactionPoolDeps): TransactionPoo
         fates.push(giveBack(transaction, { nonce, balance }, settlement.height, reorg));
       });
     }
-    return [...fates, ...(await revalidate([...touched], settlement))];
+    return fates;
   }
 
   function giveBack(
@@ -188,6 +195,7 @@ export function createTransactionPool(deps: TransactionPoolDeps): TransactionPoo
     const { txid } = transaction;
     const timeMs = clock.nowMs();
     changed.push(txid);
+    unpaid.add(transaction.recipient);
     const rival = reorg.rivalOf(transaction);
     if (rival !== undefined) {
       history.add(transaction, { what: "conflicted", timeMs, by: rival });
@@ -202,13 +210,24 @@ export function createTransactionPool(deps: TransactionPoolDeps): TransactionPoo
     return { txid, fate: "dropped", rule: admission.rule, detail: admission.detail };
   }
 
-  async function revalidate(touched: AccountKey[], { accounts }: Settlement): Promise<TransactionFate[]> {
-    const pending = touched.filter((key) => mempool.countOf(key) > 0);
-    const states = await accounts(pending);
-    return pending.flatMap((key, i) => {
-      const { nonce = 0, balance = 0 } = states[i] ?? {};
-      return noteRemovals(mempool.revalidate(key, { nonce, balance }));
-    });
+  /** Drops what the accounts cannot pay any more, then what had counted on that, until nothing is left to look at. */
+  async function revalidate(
+    touched: Iterable<AccountKey>,
+    { accounts }: Settlement,
+  ): Promise<TransactionFate[]> {
+    const fates: TransactionFate[] = [];
+    let left = [...touched];
+    while (left.length > 0 || unpaid.size > 0) {
+      const pending = [...new Set([...left, ...unpaid])].filter((key) => mempool.countOf(key) > 0);
+      left = [];
+      unpaid.clear();
+      const states = await accounts(pending);
+      pending.forEach((key, i) => {
+        const { nonce = 0, balance = 0 } = states[i] ?? {};
+        fates.push(...noteRemovals(mempool.revalidate(key, { nonce, balance })));
+      });
+    }
+    return fates;
   }
 
   return {
@@ -219,9 +238,11 @@ export function createTransactionPool(deps: TransactionPoolDeps): TransactionPoo
     async settle(settlement) {
       const reorg = settlement.disconnected.length > 0 ? createReorgIndex() : undefined;
       const ruledOut = await connectAll(settlement, reorg);
-      const returned = reorg === undefined ? [] : await returnAll(settlement, reorg);
+      const touched = new Set<AccountKey>();
+      const returned = reorg === undefined ? [] : await returnAll(settlement, reorg, touched);
       const expired = noteRemovals(mempool.removeExpired(settlement.height));
-      return mergeFates([...returned, ...ruledOut, ...expired]);
+      const unfunded = await revalidate(touched, settlement);
+      return mergeFates([...returned, ...ruledOut, ...expired, ...unfunded]);
     },
     published() {
       if (changed.length === 0) return;
