@@ -1,4 +1,4 @@
-import { type AccountSsz, hexToBytes } from "../primitives/index.ts";
+import { type AccountSsz, bytesToHex, hexToBytes } from "../primitives/index.ts";
 
 /** Hex of an account's public key. */
 export type AccountKey = string;
@@ -38,4 +38,8 @@ export function accountValue({
   nonce,
 }: AccountRecord): ReturnType<typeof AccountSsz.defaultValue> {
   return { key: hexToBytes(key), balance, nonce };
+}
+
+export function accountKeyOf(publicKey: Uint8Array): AccountKey {
+  return bytesToHex(publicKey);
 }

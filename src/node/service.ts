@@ -19,12 +19,12 @@ import {
 } from "../api/index.ts";
 import type { Chain } from "../chain/index.ts";
 import { formatWork, nextDifficulty } from "../consensus/index.ts";
+import { accountKeyOf } from "../ledger/index.ts";
 import { type Miner, MinerError } from "../miner/index.ts";
 import type { Protocols, Supervisor } from "../network/index.ts";
 import type { Clock, Network } from "../ports/index.ts";
 import {
   type BlockId,
-  bytesToHex,
   encodeAddress,
   type SealedTransaction,
   specToJson,
@@ -160,7 +160,7 @@ export function createNodeService(deps: NodeServiceDeps): NodeService {
   }
 
   async function account(publicKey: Uint8Array): Promise<AccountStatus> {
-    const key = bytesToHex(publicKey);
+    const key = accountKeyOf(publicKey);
     return await chain.withAccounts([key], ([record], head) => {
       const nonce = record?.nonce ?? 0;
       return {
