@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
-import { mkdir, readFile, rm } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { createClient } from "../client/index.ts";
+import { makePrivateDirectory } from "../keys/index.ts";
 import { ClusterError } from "./errors.ts";
 import { type ProcessId, processStart, waitUntil } from "./processes.ts";
 
@@ -43,7 +44,7 @@ const READY_MS = 60_000;
  */
 export async function startNodeProcess(options: NodeProcessOptions): Promise<NodeProcess> {
   const { n, dataDir } = options;
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  await makePrivateDirectory(dataDir);
   // A note of an earlier run must not be taken for this one's.
   await rm(join(dataDir, "node.json"), { force: true });
   const [program = process.execPath, ...before] = options.command;

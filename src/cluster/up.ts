@@ -1,9 +1,10 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { closeSync, openSync } from "node:fs";
-import { access, mkdir, readFile } from "node:fs/promises";
+import { access, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { makePrivateDirectory } from "../keys/index.ts";
 import {
   type ChainSpec,
   equalBytes,
@@ -136,7 +137,7 @@ export async function startCluster(
     );
   }
   if (options.genesisFile !== undefined) await readGenesis(resolve(options.genesisFile));
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await makePrivateDirectory(directory);
   await refuseRunning(directory);
   const supervisorOptions: SupervisorOptions = {
     directory,

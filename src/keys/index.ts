@@ -6,6 +6,7 @@
  * not at all and never replaces another. Files are not encrypted yet.
  */
 export * from "./key-store.ts";
+export { makePrivateDirectory } from "./private-directory.ts";
 export * from "./signature.ts";
 export * from "./transaction.ts";
 export { RECORD_BYTES, type VerifyTasks, verifyPacked } from "./verify-tasks.ts";

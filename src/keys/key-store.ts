@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { link, mkdir, open, readdir, readFile, unlink } from "node:fs/promises";
+import { link, open, readdir, readFile, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { decodeAddress, hexToBytes } from "../primitives/index.ts";
+import { makePrivateDirectory } from "./private-directory.ts";
 import { generateKey, type Key, keyFromSeed } from "./signature.ts";
 
 export type KeyErrorCode =
@@ -154,7 +155,7 @@ export function createKeyStore(directory: string): KeyStore {
       const file = fileOf(name);
       const content = { version: 1, name, address: key.address, secret: key.secretHex() };
       try {
-        await mkdir(directory, { recursive: true, mode: 0o700 });
+        await makePrivateDirectory(directory);
         await createExclusive(directory, file, `${JSON.stringify(content, undefined, 2)}\n`);
       } catch (error) {
         if (codeOf(error) === "EEXIST") {

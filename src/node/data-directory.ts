@@ -1,6 +1,6 @@
-import { chmod, mkdir, open, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, open, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { createKeyStore, type KeyStore } from "../keys/index.ts";
+import { createKeyStore, type KeyStore, makePrivateDirectory } from "../keys/index.ts";
 import type { Random } from "../ports/index.ts";
 import {
   bytesToHex,
@@ -108,7 +108,7 @@ async function chooseSpec(
 export async function openDataDirectory(options: NodeOptions, random: Random): Promise<DataDirectory> {
   const path = options.dataDir;
   try {
-    await mkdir(path, { recursive: true, mode: 0o700 });
+    await makePrivateDirectory(path);
     await chmod(path, 0o700);
   } catch (error) {
     throw new NodeError("NODE_DATA_UNUSABLE", `cannot use ${path} as data directory: ${String(error)}`, {

@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
 import type { JsonOption } from "../connection.ts";
@@ -54,8 +54,9 @@ async function init({ data, genesis, json }: InitOptions): Promise<void> {
       ? `${JSON.stringify(specToJson(devnetSpec()), undefined, 2)}\n`
       : await readGenesis(genesis);
   const file = join(data, "genesis.json");
+  const { makePrivateDirectory } = await import("../../keys/index.ts");
   try {
-    await mkdir(data, { recursive: true, mode: 0o700 });
+    await makePrivateDirectory(data);
     await writeFile(file, text, { flag: "wx" });
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;

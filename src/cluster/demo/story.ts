@@ -1,6 +1,7 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Reorg, Status, Tree } from "../../api/index.ts";
+import { makePrivateDirectory } from "../../keys/index.ts";
 import { UNITS_PER_COIN } from "../../primitives/index.ts";
 import { type ClusterClient, createClusterClient, type NodeSnapshot } from "../client.ts";
 import { relateHeads, waitConverged } from "../converge.ts";
@@ -59,7 +60,7 @@ export interface DemoOptions {
 }
 
 async function prepare(directory: string): Promise<Awaited<ReturnType<typeof createPeople>>> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await makePrivateDirectory(directory);
   const people = await createPeople(join(directory, "keys"));
   const allocations = Object.values(people.addresses).map((address) => ({ address, amount: STARTING_COINS }));
   const genesis = {

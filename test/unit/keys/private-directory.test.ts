@@ -1,0 +1,27 @@
+import assert from "node:assert/strict";
+import { mkdir, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import { makePrivateDirectory } from "../../../src/keys/index.ts";
+import { temporaryDirectory } from "../../support/temp-dir.ts";
+
+test("a directory and its missing parents are made for their owner only; one that exists stays as it is", async (t) => {
+  const root = await temporaryDirectory(t);
+  await mkdir(join(root, "open"), { mode: 0o755 });
+  const deep = join(root, "open", "a", "b");
+  await Promise.all([makePrivateDirectory(deep), makePrivateDirectory(deep)]);
+  await makePrivateDirectory(join(root, "open"));
+  const modes = await Promise.all(["open", "open/a", "open/a/b"].map((path) => stat(join(root, path))));
+  assert.deepEqual(
+    modes.map(({ mode }) => mode & 0o777),
+    [0o755, 0o700, 0o700],
+  );
+});
+
+test("where no directory can be made it fails at once, in the system's words", async (t) => {
+  const root = await temporaryDirectory(t);
+  await writeFile(join(root, "file"), "");
+  await assert.rejects(makePrivateDirectory(join(root, "file", "x")), { code: "ENOTDIR" });
+  if (process.platform === "linux")
+    await assert.rejects(makePrivateDirectory("/proc/cumulo"), { code: "ENOENT" });
+});
