@@ -71,7 +71,9 @@ export function createTransactionPool(deps: TransactionPoolDeps): TransactionPoo
     const judged = new Map<SealedTransaction, Judged>();
     const sane: SealedTransaction[] = [];
     for (const transaction of transactions) {
-      if (mempool.get(transaction.txid) !== undefined) {
+      // Only the same bytes are known to be good: another signature under a pending txid may be forged, and whoever
+      // passes a forged one on is cut off by the next node.
+      if (mempool.getByLeaf(transaction.leaf) !== undefined) {
         judged.set(transaction, { transaction, admission: { status: "known" }, senderAtFault: false });
         continue;
       }
