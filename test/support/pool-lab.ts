@@ -3,6 +3,7 @@ import { tasks } from "../../src/keys/verify-tasks.ts";
 import type { Genesis } from "../../src/ledger/index.ts";
 import { createTransactionPool, type Judged, type TransactionPool } from "../../src/node/transaction-pool.ts";
 import { createInlineWorkerPool, createManualClock, type ManualClock } from "../../src/ports/index.ts";
+import type { BlockBody, TxId } from "../../src/primitives/index.ts";
 import { openTestChain } from "./chain-lab.ts";
 
 export interface PoolLab {
@@ -39,3 +40,8 @@ export async function openPool(genesis: Genesis): Promise<PoolLab> {
 /** Each answer in one word: the status, or the rule that refused. */
 export const words = (judged: readonly Judged[]): string[] =>
   judged.map(({ admission }) => (admission.status === "refused" ? admission.rule : admission.status));
+
+/** Somebody who gets the reward of a block that nobody mines. */
+export const proposer = new Uint8Array(32).fill(1);
+
+export const txidsOf = (body: BlockBody): TxId[] => body.transactions.map(({ txid }) => txid);
