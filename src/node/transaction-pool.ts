@@ -10,6 +10,7 @@ import {
 } from "../mempool/index.ts";
 import type { Clock } from "../ports/index.ts";
 import type { Block, BlockId, Leaf, SealedTransaction, TxId } from "../primitives/index.ts";
+import { createLeafList } from "./leaf-list.ts";
 
 /** Blocks whose transactions peers may still ask for, to put an announced block together. */
 const RECENT_BLOCKS = 8;
@@ -47,6 +48,8 @@ export interface TransactionPool {
   settle(settlement: Settlement): Promise<TransactionFate[]>;
   /** What a block template on `head` could not execute leaves, unless the head has moved since. */
   refusedOn(head: BlockId, transactions: RefusedTransactions): Promise<void>;
+  /** Pending leaves greater than `after`, in order; where very many are pending, as of up to a second ago. */
+  leavesAfter(after: Leaf, limit: number): Leaf[];
   /** A transaction of one of the latest blocks: peers that rebuild a block ask for what has just left the mempool. */
   recentlyMined(leaf: Leaf): SealedTransaction | undefined;
   /** Call when the head change is public: tells of what `settle` changed. */
@@ -59,6 +62,7 @@ export function createTransactionPool(deps: TransactionPoolDeps): TransactionPoo
   const { genesis, clock, signatures } = deps;
   const mempool = createMempool(genesis.spec);
   const history = createTransactionHistory();
+  const leaves = createLeafList(mempool, clock);
   const recent = new Map<Leaf, SealedTransaction>();
   let changed: TxId[] = [];
 
@@ -294,6 +298,7 @@ export function createTransactionPool(deps: TransactionPoolDeps): TransactionPoo
     mempool,
     history,
     admit,
+    leavesAfter: leaves.after,
     recentlyMined: (leaf) => recent.get(leaf),
     refusedOn,
     async settle(settlement) {
