@@ -11,7 +11,7 @@ import { createJournal } from "./journal.ts";
 import { createLedgerState, type LedgerState } from "./ledger-state.ts";
 import { createLock } from "./lock.ts";
 import { createPublisher, type Publisher, type SettleTransactions } from "./publisher.ts";
-import { type RecoveredChain, recover } from "./recovery.ts";
+import { isDamage, markForRebuild, type RecoveredChain, recover } from "./recovery.ts";
 import type { BlockSource } from "./reorg.ts";
 import type { SignatureVerifier } from "./signatures.ts";
 import { buildTemplate, type Template, type TemplateRequest } from "./template.ts";
@@ -60,8 +60,10 @@ export interface Chain {
   readonly checks: Pick<BlockChecks, "context" | "knownInvalid">;
   /** The last start found writes missing and executed all blocks again. */
   readonly rebuilt: boolean;
-  /** Sums over the state at the head. */
-  totals(): Promise<LedgerTotals>;
+  /** Sums over the state at the published head. */
+  readonly totals: LedgerTotals;
+  /** Number of the newest reorg record; 0 where there was none. */
+  readonly lastReorg: number;
   on: Emitter<ChainEvents>["on"];
   /**
    * Checks, stores and, where it makes the best branch, connects a block. Settles once the outcome is durable; rejects
@@ -78,7 +80,7 @@ export interface Chain {
   accounts(accountKeys: readonly AccountKey[]): Promise<(AccountRecord | undefined)[]>;
   /**
    * Hands accounts at the head to `read` and settles with its answer; the head does not move meanwhile, so what `read`
-   * decides with them (say, to admit a transaction) holds.
+   * decides with them (say, to admit a transaction) holds. Rejects with whatever `read` throws.
    */
   withAccounts<T>(
     accountKeys: readonly AccountKey[],
@@ -87,7 +89,7 @@ export interface Chain {
   /** Everything of a child of the head but the nonce. */
   buildTemplate(request: TemplateRequest): Promise<Template>;
   readonly reorgs: Publisher["reorgs"];
-  /** Waits for the writer and closes the store. */
+  /** Lets the batch being written end, turns away what waits behind it with CHAIN_STOPPED, and closes the store. */
   close(): Promise<void>;
 }
 
@@ -100,8 +102,27 @@ interface Job {
   readonly reject: (error: unknown) => void;
 }
 
-/** Opens the chain in a store, mends it where a crash left it, and finishes a reorg that was under way. */
+/** What `accept` says of a block; "stored": what becomes of it shows when its batch has ended. */
+type Accepted = ImportResult | ChainError | "stored";
+
+/**
+ * Opens the chain in a store, mends it where a crash left it, and finishes a reorg that was under way. Takes the store
+ * over: it is closed with the chain, or at once where opening fails.
+ */
 export async function openChain(deps: ChainDeps): Promise<Chain> {
+  try {
+    return await open(deps).catch((error: unknown) => {
+      // The links are whole, yet data that the reorg under way needs is not there. It is marked, so this rebuilds.
+      if (!(error instanceof ChainError && isDamage(error.cause))) throw error;
+      return open(deps);
+    });
+  } catch (error) {
+    await deps.store.close().catch(() => {});
+    throw error;
+  }
+}
+
+async function open(deps: ChainDeps): Promise<Chain> {
   const { store, genesis, logger } = deps;
   const recovered = await recover(store, genesis, logger);
   const state = createLedgerState(store, recovered);
@@ -151,20 +172,27 @@ function createWriter(deps: WriterDeps): Chain & { resume(): Promise<void> } {
     return stopped;
   }
 
+  function refuseIfStopped(): void {
+    if (stopped !== undefined) throw stopped;
+    if (closed) throw new ChainError("CHAIN_STOPPED", "the chain is closed");
+  }
+
   /** Runs with the state to itself; any failure in here is ours or the disk's, and ends the writing. */
   function exclusively<T>(holder: () => Promise<T>): Promise<T> {
     return lock.run(async () => {
-      if (stopped !== undefined) throw stopped;
+      refuseIfStopped();
       try {
         return await holder();
       } catch (error) {
+        // Stopping again and again at the same gap helps nobody: the next start executes the blocks anew.
+        if (isDamage(error)) await markForRebuild(deps.store).catch(() => {});
         throw stop(error);
       }
     });
   }
 
   /** Context checks and storing; *connect* happens to whatever branch is best afterwards. */
-  async function accept({ block, source, signatures }: Job): Promise<ImportResult | ChainError> {
+  async function accept({ block, source, signatures }: Job): Promise<Accepted> {
     const { id } = block.header;
     if (tree.get(id) !== undefined) return known(id);
     const context = checks.context(block.header);
@@ -192,15 +220,17 @@ function createWriter(deps: WriterDeps): Chain & { resume(): Promise<void> } {
     });
     publisher.note(id, source);
     await connector.activateBest();
-    return outcome(id);
+    return "stored";
   }
 
   function known(id: BlockId): ImportResult {
     return tree.get(id)?.status === "invalid" ? outcome(id) : { status: "known" };
   }
 
+  /** Of a stored block, once its batch is published. */
   function outcome(id: BlockId): ImportResult {
-    if (tree.get(id)?.status !== "invalid") return { status: publisher.isAhead(id) ? "connected" : "side" };
+    if (tree.get(id)?.status !== "invalid")
+      return { status: publisher.isConnected(id) ? "connected" : "side" };
     const own = connector.refusalOf(id);
     return { status: "refused", verdict: own ?? refuse("HDR-12", `block ${id} or an ancestor is invalid`) };
   }
@@ -209,7 +239,7 @@ function createWriter(deps: WriterDeps): Chain & { resume(): Promise<void> } {
   async function drainQueue(): Promise<void> {
     draining = true;
     while (queue.length > 0) {
-      const batch: { readonly job: Job; result: ImportResult | ChainError }[] = [];
+      const batch: { readonly job: Job; result: Accepted }[] = [];
       await exclusively(async () => {
         for (let job = queue.shift(); job !== undefined; job = queue.shift()) {
           queuedBytes -= job.block.bodyBytes.length;
@@ -223,12 +253,12 @@ function createWriter(deps: WriterDeps): Chain & { resume(): Promise<void> } {
         () => {
           for (const { job, result } of batch) {
             if (result instanceof ChainError) fail(job, result);
-            else settle(job, result);
+            else settle(job, result === "stored" ? outcome(job.block.header.id) : result);
           }
         },
         (error: unknown) => {
           for (const { job } of batch) fail(job, error);
-          for (const job of queue.splice(0)) fail(job, error);
+          failQueued(error);
         },
       );
     }
@@ -240,13 +270,8 @@ function createWriter(deps: WriterDeps): Chain & { resume(): Promise<void> } {
     const { block, source } = job;
     queued.delete(block.header.id);
     if (result.status === "connected" || result.status === "side") {
-      // A later block of the same batch may have moved the head on to another branch.
-      const status = publisher.isConnected(block.header.id) ? "connected" : "side";
-      emitter.emit("block", { block, source, status });
-      job.resolve({ status });
-      return;
-    }
-    if (result.status === "refused" && result.verdict.permanence === "permanent") {
+      emitter.emit("block", { block, source, status: result.status });
+    } else if (result.status === "refused" && result.verdict.permanence === "permanent") {
       emitter.emit("block", { block, source, status: "invalid", refusal: result.verdict });
     }
     job.resolve(result);
@@ -255,6 +280,11 @@ function createWriter(deps: WriterDeps): Chain & { resume(): Promise<void> } {
   function fail(job: Job, error: unknown): void {
     queued.delete(job.block.header.id);
     job.reject(error);
+  }
+
+  function failQueued(error: unknown): void {
+    for (const job of queue.splice(0)) fail(job, error);
+    queuedBytes = 0;
   }
 
   function enqueue(block: Block, source: BlockSource): Promise<ImportResult> {
@@ -275,13 +305,18 @@ function createWriter(deps: WriterDeps): Chain & { resume(): Promise<void> } {
     accountKeys: readonly AccountKey[],
     read: (accounts: (AccountRecord | undefined)[], head: TreeBlock) => T,
   ): Promise<T> {
-    return await exclusively(async () => {
+    const answer = await exclusively(async () => {
       await state.prefetch(accountKeys);
-      return read(
-        accountKeys.map((key) => state.get(key)),
-        publisher.head,
-      );
+      const accounts = accountKeys.map((key) => state.get(key));
+      try {
+        return { value: read(accounts, publisher.head) };
+      } catch (error) {
+        // The caller's failure, not ours: the chain goes on.
+        return { error };
+      }
     });
+    if ("error" in answer) throw answer.error;
+    return answer.value;
   }
 
   return {
@@ -302,10 +337,14 @@ function createWriter(deps: WriterDeps): Chain & { resume(): Promise<void> } {
       return { forkPoint, length: block.height - forkPoint.height };
     },
     reorgs: publisher.reorgs,
-    totals: () => exclusively(async () => state.totals),
+    get totals() {
+      return publisher.totals;
+    },
+    get lastReorg() {
+      return publisher.lastReorg;
+    },
     async import(block, source) {
-      if (stopped !== undefined) throw stopped;
-      if (closed) throw new ChainError("CHAIN_STOPPED", "the chain is closed");
+      refuseIfStopped();
       const { id } = block.header;
       const refusal = checks.knownInvalid(id);
       if (refusal !== undefined) return { status: "refused", verdict: refusal };
@@ -341,6 +380,7 @@ function createWriter(deps: WriterDeps): Chain & { resume(): Promise<void> } {
     },
     async close() {
       closed = true;
+      failQueued(new ChainError("CHAIN_STOPPED", "the chain was closed before the block's turn came"));
       await drained;
       await lock.run(async () => {});
       await deps.store.close();

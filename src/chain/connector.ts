@@ -50,6 +50,8 @@ export interface Connector {
   flush(): Promise<void>;
   /** A block by id, from memory where it is recent. */
   load(id: BlockId): Promise<Block>;
+  /** The row of a known block, as the next batch leaves it. */
+  row(id: BlockId): Promise<StoredBlock>;
 }
 
 export function createConnector(deps: ConnectorDeps, start: TreeBlock): Connector {
@@ -78,7 +80,7 @@ export function createConnector(deps: ConnectorDeps, start: TreeBlock): Connecto
   }
 
   async function flush(): Promise<void> {
-    for (const [id, row] of rows) write({ key: keys.block(id), value: encodeStoredBlock(row) });
+    for (const [id, stored] of rows) write({ key: keys.block(id), value: encodeStoredBlock(stored) });
     const batch = [...writes, ...state.drain()];
     if (batch.length === 0) return;
     rows.clear();
@@ -95,9 +97,14 @@ export function createConnector(deps: ConnectorDeps, start: TreeBlock): Connecto
     return block;
   }
 
-  async function rewriteStatus(id: BlockId, status: StoredBlock["status"], refusal: string): Promise<void> {
+  async function row(id: BlockId): Promise<StoredBlock> {
     const stored = rows.get(id) ?? (await blocks.stored(id));
     if (stored === undefined) throw new ChainError("CHAIN_CORRUPT", `block ${id} is missing in the database`);
+    return stored;
+  }
+
+  async function rewriteStatus(id: BlockId, status: StoredBlock["status"], refusal: string): Promise<void> {
+    const stored = await row(id);
     if (stored.status !== status) rows.set(id, { ...stored, status, refusal });
   }
 
@@ -181,5 +188,6 @@ export function createConnector(deps: ConnectorDeps, start: TreeBlock): Connecto
     write,
     flush,
     load,
+    row,
   };
 }

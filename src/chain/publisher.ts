@@ -1,5 +1,5 @@
 import type { ForkTree, TreeBlock } from "../consensus/index.ts";
-import type { AccountKey, AccountRecord } from "../ledger/index.ts";
+import type { AccountKey, AccountRecord, LedgerTotals } from "../ledger/index.ts";
 import type { Clock, KeyValueStore } from "../ports/index.ts";
 import { type Block, type BlockId, bytesToHex, hexToBytes } from "../primitives/index.ts";
 import type { Connector } from "./connector.ts";
@@ -10,6 +10,7 @@ import {
   MAX_LISTED_BLOCKS,
   MAX_LISTED_FATES,
   MAX_REORG_RECORDS,
+  type ReorgBlock,
   type ReorgRecord,
   summarize,
   type TransactionFate,
@@ -44,12 +45,14 @@ export interface PublisherDeps {
 /** Makes what the connector did visible: once it is durable, all at once. */
 export interface Publisher {
   readonly head: TreeBlock;
+  /** Sums over the state at the head. */
+  readonly totals: LedgerTotals;
+  /** Number of the newest reorg record; 0 where there was none. */
+  readonly lastReorg: number;
   /** Pending bytes after which a batch should be published. */
   readonly batchBytes: number;
   /** Remembers where a block came from until it is published. */
   note(id: BlockId, source: BlockSource): void;
-  /** Whether the block is on the way from genesis to the connector's position. */
-  isAhead(id: BlockId): boolean;
   isConnected(id: BlockId): boolean;
   idAt(height: number): BlockId | undefined;
   /** Settles transactions, writes the reorg record, flushes, and tells listeners. */
@@ -71,9 +74,10 @@ export async function createPublisher(deps: PublisherDeps): Promise<Publisher> {
   const start = await lastPublished(deps);
   const mainChain: BlockId[] = [tree.genesis.id, ...tree.path(tree.genesis.id, start.id)];
   let head = start;
-  let nextRecord = 1;
+  let totals = state.totals;
+  let lastReorg = 0;
   for await (const [key] of store.scan({ ...tableRange("reorgs"), reverse: true, limit: 1 })) {
-    nextRecord = numberFromKey(key) + 1;
+    lastReorg = numberFromKey(key);
   }
   const sources = new Map<BlockId, BlockSource>();
   let startedMs: number | undefined;
@@ -100,12 +104,21 @@ export async function createPublisher(deps: PublisherDeps): Promise<Publisher> {
     });
   }
 
-  function makeRecord(
+  async function describe(ids: readonly BlockId[]): Promise<ReorgBlock[]> {
+    return await Promise.all(
+      ids.slice(-MAX_LISTED_BLOCKS).map(async (id) => {
+        const { transactions } = await connector.row(id);
+        return { id, height: tree.get(id)?.height ?? 0, transactions };
+      }),
+    );
+  }
+
+  async function makeRecord(
     forkPoint: TreeBlock,
     disconnected: readonly BlockId[],
     connected: readonly BlockId[],
     fates: readonly TransactionFate[],
-  ): ReorgRecord {
+  ): Promise<ReorgRecord> {
     const position = connector.position;
     const source = sources.get(position.id) ?? {
       peer: "local",
@@ -113,14 +126,14 @@ export async function createPublisher(deps: PublisherDeps): Promise<Publisher> {
       receivedMs: clock.nowMs(),
     };
     return {
-      id: nextRecord++,
+      id: lastReorg + 1,
       node: deps.node,
       oldHead: summarize(head),
       newHead: summarize(position),
       forkPoint: { id: forkPoint.id, height: forkPoint.height },
       depth: disconnected.length,
-      disconnected: disconnected.slice(-MAX_LISTED_BLOCKS),
-      connected: connected.slice(-MAX_LISTED_BLOCKS),
+      disconnected: await describe(disconnected),
+      connected: await describe(connected),
       connectedCount: connected.length,
       cause: { peer: source.peer, message: source.message, block: position.id },
       receivedMs: source.receivedMs,
@@ -135,15 +148,17 @@ export async function createPublisher(deps: PublisherDeps): Promise<Publisher> {
     get head() {
       return head;
     },
+    get totals() {
+      return totals;
+    },
+    get lastReorg() {
+      return lastReorg;
+    },
     batchBytes: BATCH_BYTES,
     note(id, source) {
       sources.set(id, source);
       startedMs ??= clock.nowMs();
       if (sources.size === 1) startedMonotonicMs = clock.monotonicMs();
-    },
-    isAhead(id) {
-      const block = tree.get(id);
-      return block !== undefined && tree.forkPoint(id, connector.position.id).id === id;
     },
     isConnected,
     idAt: (height) => mainChain[height],
@@ -155,7 +170,7 @@ export async function createPublisher(deps: PublisherDeps): Promise<Publisher> {
       const moved = disconnected.length + connected.length > 0;
       const fates = moved ? await settle(disconnected, connected) : [];
       const record =
-        disconnected.length > 0 ? makeRecord(forkPoint, disconnected, connected, fates) : undefined;
+        disconnected.length > 0 ? await makeRecord(forkPoint, disconnected, connected, fates) : undefined;
       if (record !== undefined) {
         connector.write({
           key: keys.reorg(record.id),
@@ -168,7 +183,9 @@ export async function createPublisher(deps: PublisherDeps): Promise<Publisher> {
       await connector.flush();
       sources.clear();
       startedMs = undefined;
+      totals = state.totals;
       if (!moved) return;
+      if (record !== undefined) lastReorg = record.id;
       const oldHead = summarize(head);
       mainChain.length = forkPoint.height + 1;
       for (const id of connected) mainChain.push(id);

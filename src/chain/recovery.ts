@@ -1,7 +1,15 @@
 import { createForkTree, type ForkTree, type TreeBlock } from "../consensus/index.ts";
 import { type AccountRecord, createStateTree, type Genesis, type LedgerTotals } from "../ledger/index.ts";
 import type { KeyValueStore, Logger, Write } from "../ports/index.ts";
-import { type BlockId, bytesToHex, equalBytes, HeaderSsz, hexToBytes, ZERO_32 } from "../primitives/index.ts";
+import {
+  type BlockId,
+  bytesToHex,
+  decodeBody,
+  equalBytes,
+  HeaderSsz,
+  hexToBytes,
+  ZERO_32,
+} from "../primitives/index.ts";
 import { createBlockStore } from "./block-store.ts";
 import { ChainError } from "./errors.ts";
 import { checkJournal, createJournal, type Journal, type JournalCheck } from "./journal.ts";
@@ -57,7 +65,7 @@ export async function recover(
   }
   if (!isNew) {
     const fields = { lostAfterBatch: check.last?.sequence ?? 0, strandedBatches: check.stranded.length };
-    logger.warn(fields, "the database lost writes; rebuilding the state by replay");
+    logger.warn(fields, "the database lost writes or is damaged; rebuilding the state by replay");
   }
   await resetToGenesis(store, genesis, check, logger);
   const recovered = await load(store, genesis, logger);
@@ -65,6 +73,16 @@ export async function recover(
     throw new ChainError("CHAIN_CORRUPT", "the state does not fit the head, not even at genesis");
   }
   return { ...recovered, journal: await checkJournal(store), reset: !isNew };
+}
+
+/** Whether data that should be there is not, or cannot be read. */
+export function isDamage(error: unknown): boolean {
+  return error instanceof ChainError && error.code === "CHAIN_CORRUPT";
+}
+
+/** Has the next start reset to genesis. Not through the journal: a mark that is lost does no harm. */
+export async function markForRebuild(store: KeyValueStore): Promise<void> {
+  await store.write([{ key: keys.meta("rebuild"), value: Uint8Array.of(1) }], { sync: true });
 }
 
 /** Reads everything; `undefined` where the head is not there or the state is not the head's. */
@@ -127,6 +145,7 @@ async function resetToGenesis(
   await journal.commit([...identityWrites(genesis), ...strandedLinks, mark], id);
   await wipe(store, journal, id);
   await removeLost(store, genesis, journal, logger);
+  await acquit(store, journal, id);
   await journal.commit(
     [...identityWrites(genesis), ...genesisWrites(genesis), { key: keys.meta("rebuild"), value: undefined }],
     id,
@@ -145,6 +164,17 @@ async function wipe(store: KeyValueStore, journal: Journal, target: BlockId): Pr
     }
     if (writes.length > 0) await journal.commit(writes, target);
   }
+}
+
+/** A verdict on a block may come from the state that is thrown away, so every block is judged again when it is executed. */
+async function acquit(store: KeyValueStore, journal: Journal, target: BlockId): Promise<void> {
+  const writes: Write[] = [];
+  for await (const [key, value] of store.scan(tableRange("blocks"))) {
+    const row = decodeStoredBlock(value);
+    if (row.status === "invalid")
+      writes.push({ key, value: encodeStoredBlock({ ...row, status: "stored", refusal: "" }) });
+  }
+  if (writes.length > 0) await journal.commit(writes, target);
 }
 
 /** The genesis block and its state, as rows. */
@@ -218,7 +248,7 @@ async function readTree(
   return { tree, nextArrival, lost };
 }
 
-/** Removes blocks that lost their body, or an ancestor, in a hole; they come back from peers. */
+/** Removes blocks that lost their body, or an ancestor, in a hole or to damage; they come back from peers. */
 async function removeLost(
   store: KeyValueStore,
   genesis: Genesis,
@@ -229,7 +259,8 @@ async function removeLost(
   const writes: Write[] = [];
   for (const { block } of await readRows(store)) {
     const { id, parent } = block;
-    if (whole.has(parent) && (await store.get(keys.body(id))) !== undefined) {
+    const body = whole.has(parent) ? await store.get(keys.body(id)) : undefined;
+    if (body !== undefined && decodeBody(body) !== undefined) {
       whole.add(id);
       continue;
     }

@@ -31,6 +31,14 @@ export type TransactionFate =
       readonly detail: string;
     };
 
+/** A block that a reorg took out or put in. */
+export interface ReorgBlock {
+  readonly id: BlockId;
+  readonly height: number;
+  /** How many it holds. */
+  readonly transactions: number;
+}
+
 /** One change of branch, explained. Kept in the database. */
 export interface ReorgRecord {
   readonly id: number;
@@ -41,8 +49,8 @@ export interface ReorgRecord {
   /** Blocks disconnected. */
   readonly depth: number;
   /** Ascending; at most `MAX_LISTED_BLOCKS`, the newest. */
-  readonly disconnected: readonly BlockId[];
-  readonly connected: readonly BlockId[];
+  readonly disconnected: readonly ReorgBlock[];
+  readonly connected: readonly ReorgBlock[];
   readonly connectedCount: number;
   readonly cause: {
     readonly peer: string;

@@ -61,7 +61,8 @@ export interface Miner {
   stopContinuous(): void;
   /**
    * Mines `count` blocks (>= 1) on whatever is the head, unthrottled, and settles with their ids once all are
-   * connected; aborted, with those connected until then. Continuous mining pauses meanwhile. Fails with a `MinerError`.
+   * connected; aborted, with those connected until then. Continuous mining pauses meanwhile. Fails with a `MinerError`,
+   * MINER_NOT_READY when the node does not mine for 10 s.
    */
   mineBlocks(count: number, signal: AbortSignal): Promise<BlockId[]>;
   /** The head moved: the template is stale at once. */
@@ -84,6 +85,9 @@ const RENEW_FOR_TRANSACTIONS_MS = 1_000;
 const RENEW_MS = 5_000;
 /** Blocks of ours refused in a row with no new head in between: then something is wrong and trying on is a hot loop. */
 const MAX_REFUSED = 8;
+/** Counted mining waits so long, looking so often, for a node that does not mine just now, say because it fetches a block. */
+const NOT_READY_MS = 10_000;
+const NOT_READY_POLL_MS = 100;
 const MAX_NONCE = 2 ** 53;
 const MAX_ID = 2n ** 256n - 1n;
 
@@ -173,15 +177,28 @@ export function createMiner<Template extends MiningTemplate>(
     return false;
   }
 
+  /** A search, as soon as the node mines; undefined when aborted before. */
+  async function nextSearch(progress: string, signal: AbortSignal): Promise<Search<Template> | undefined> {
+    const startedMs = clock.monotonicMs();
+    while (!signal.aborted) {
+      const search = await newSearch();
+      if (search !== undefined) return search;
+      if (clock.monotonicMs() - startedMs >= NOT_READY_MS) {
+        const message = `the node does not mine now, it is syncing (${progress}); wait until its status says synced`;
+        throw new MinerError("MINER_NOT_READY", message);
+      }
+      await delay(timers, NOT_READY_POLL_MS, signal).catch(() => {});
+    }
+    return undefined;
+  }
+
   async function countBlocks(count: number, signal: AbortSignal): Promise<BlockId[]> {
     const mined: BlockId[] = [];
     let search: Search<Template> | undefined;
     while (mined.length < count && !signal.aborted) {
-      if (search === undefined || isStale(search)) search = await newSearch();
-      if (search === undefined) {
-        const message = "the node does not mine now, it is syncing; wait until its status says synced";
-        throw new MinerError("MINER_NOT_READY", message);
-      }
+      if (search === undefined || isStale(search))
+        search = await nextSearch(`${mined.length} of ${count} blocks are mined`, signal);
+      if (search === undefined) break;
       const found = await tryNonces(search, ROUND_TRIES);
       if (found === undefined) continue;
       if (await handIn(found, search)) mined.push(found.id);

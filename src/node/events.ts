@@ -60,8 +60,8 @@ export function createNodeEvents(logger: Logger): NodeEvents {
       chain.on("reorg", (record) => {
         const after = head;
         head = undefined;
-        tell(async () => [
-          { type: "reorg", data: await reorgView(chain, record) },
+        tell(() => [
+          { type: "reorg", data: reorgView(chain, record) },
           ...(after === undefined ? [] : [after]),
         ]);
       });

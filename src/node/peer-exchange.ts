@@ -93,6 +93,7 @@ export function createPeerExchange(deps: PeerExchangeDeps): PeerExchange {
   }
 
   function tellSoon(): void {
+    if (signal.aborted) return;
     telling ??= timers.set(TELL_AFTER_MS, () => {
       telling = undefined;
       for (const peer of peers()) void sync.exchangeStatus(peer);

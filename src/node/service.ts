@@ -211,7 +211,7 @@ export function createNodeService(deps: NodeServiceDeps): NodeService {
       throw new ServiceError("BAD_CURSOR", 400, `after must be a next value of this list, not ${after}`);
     }
     const records = await chain.reorgs({ limit: limit + 1, ...(before === undefined ? {} : { before }) });
-    const items = await Promise.all(records.slice(0, limit).map((record) => reorgView(chain, record)));
+    const items = records.slice(0, limit).map((record) => reorgView(chain, record));
     return { items, next: records.length > limit ? (items.at(-1)?.id ?? null) : null };
   }
 
@@ -258,8 +258,7 @@ export function createNodeService(deps: NodeServiceDeps): NodeService {
 
   return {
     async status() {
-      const [newest] = await chain.reorgs({ limit: 1 });
-      const { issued, burned } = await chain.totals();
+      const { issued, burned } = chain.totals;
       return {
         version: deps.version,
         uptimeMs: Math.round(clock.monotonicMs() - startedMs),
@@ -273,7 +272,7 @@ export function createNodeService(deps: NodeServiceDeps): NodeService {
         peers: network.connections().length,
         mempool: { transactions: mempool.size, bytes: mempool.bytes },
         mining: mining(),
-        reorgs: newest?.id ?? 0,
+        reorgs: chain.lastReorg,
         supply: { issued, burned },
       };
     },

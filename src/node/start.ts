@@ -166,9 +166,6 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
     signatures,
     node: network.self,
     settle: pool.settle,
-  }).catch(async (error: unknown) => {
-    await store.close();
-    throw error;
   });
   opened = chain;
   shutdown.add("chain", () => chain.close());

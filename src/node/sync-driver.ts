@@ -18,7 +18,7 @@ export interface SyncDriverDeps {
   readonly protocols: () => Protocols;
   /** Our status, as peers are told it. */
   readonly ownStatus: () => Status;
-  /** A sync ended, whatever came of it. */
+  /** A sync ended that brought blocks. */
   readonly onIdle: () => void;
   /** A peer that stood on another branch than ours has left it: it may have transactions back that we lack. */
   readonly onPeerReorg: (peer: string) => void;
@@ -26,7 +26,7 @@ export interface SyncDriverDeps {
 
 /** Runs the planner: carries out what it asks for, and tells it how that ended. */
 export interface SyncDriver {
-  readonly planner: Pick<SyncPlanner, "progress" | "bestClaim">;
+  readonly planner: Pick<SyncPlanner, "progress">;
   /** What a connected peer last said of its chain. */
   lastStatus(peer: string): Status | undefined;
   /** True while a peer's better chain is being fetched. */
@@ -56,7 +56,7 @@ export function createSyncDriver(deps: SyncDriverDeps): SyncDriver {
   );
   // For people: the planner forgets a claim once it has acted on it. One entry per connected peer.
   const statuses = new Map<string, Status>();
-  let wasSyncing = false;
+  let hasImported = false;
   let importingBytes = 0;
   const waitingForRoom: (() => void)[] = [];
 
@@ -71,9 +71,9 @@ export function createSyncDriver(deps: SyncDriverDeps): SyncDriver {
 
   function run(effects: readonly SyncEffect[]): void {
     for (const effect of effects) if (!signal.aborted) void carryOut(effect);
-    const syncing = planner.progress !== undefined;
-    if (wasSyncing && !syncing) deps.onIdle();
-    wasSyncing = syncing;
+    if (planner.progress !== undefined || !hasImported) return;
+    hasImported = false;
+    deps.onIdle();
   }
 
   async function carryOut(effect: SyncEffect): Promise<void> {
@@ -104,7 +104,9 @@ export function createSyncDriver(deps: SyncDriverDeps): SyncDriver {
   async function importBlock(peer: string, block: Block, receivedMs: number): Promise<ImportOutcome> {
     importingBytes += block.bodyBytes.length;
     try {
-      return outcomeOf(await chain.import(block, { peer, message: "sync", receivedMs }));
+      const outcome = outcomeOf(await chain.import(block, { peer, message: "sync", receivedMs }));
+      hasImported ||= outcome.ok;
+      return outcome;
     } catch (error) {
       // Every block that the planner was told of must come back to it, or it would wait for this one for ever.
       logger.debug({ peer, block: block.header.id, error: String(error) }, "a block could not be imported");
@@ -149,7 +151,7 @@ export function createSyncDriver(deps: SyncDriverDeps): SyncDriver {
   return {
     planner,
     get isSyncing() {
-      return planner.progress !== undefined && planner.bestClaim > chain.head.work;
+      return planner.progress !== undefined && planner.shownWork > chain.head.work;
     },
     lastStatus: (peer) => statuses.get(peer),
     peerStatus: takeStatus,

@@ -82,13 +82,7 @@ export async function tipView(chain: Chain, block: TreeBlock): Promise<Tip> {
   };
 }
 
-/** Needs the store only for the number of transactions in each block. */
-export async function reorgView(chain: Chain, record: ReorgRecord): Promise<Reorg> {
-  const describe = async (id: BlockId) => ({
-    id,
-    height: chain.tree.get(id)?.height ?? 0,
-    transactions: (await chain.blocks.stored(id))?.transactions ?? 0,
-  });
+export function reorgView(chain: Chain, record: ReorgRecord): Reorg {
   const forkPoint = chain.tree.get(record.forkPoint.id);
   const { cause } = record;
   return {
@@ -98,8 +92,8 @@ export async function reorgView(chain: Chain, record: ReorgRecord): Promise<Reor
     newHead: record.newHead,
     forkPoint: { ...record.forkPoint, work: formatWork(forkPoint?.work ?? 0n) },
     depth: record.depth,
-    blocksOut: await Promise.all([...record.disconnected].reverse().map(describe)),
-    blocksIn: await Promise.all(record.connected.map(describe)),
+    blocksOut: [...record.disconnected].reverse(),
+    blocksIn: [...record.connected],
     cause: { peer: cause.peer === "local" ? null : cause.peer, message: cause.message },
     receivedMs: record.receivedMs,
     startedMs: record.startedMs,

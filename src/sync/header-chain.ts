@@ -13,7 +13,8 @@ export interface Anchor {
 
 /** Headers that follow each other from a known block, checked as far as headers can be without their bodies. */
 export interface HeaderChain {
-  readonly headers: readonly SealedHeader[];
+  /** Their ids, ascending: all that is needed to fetch the bodies, and a fifteenth of the headers' memory. */
+  readonly ids: readonly BlockId[];
   /** Cumulative work at the last header, or at the anchor. */
   readonly work: bigint;
   /** The header to go on from, or the anchor. */
@@ -28,11 +29,11 @@ export function createHeaderChain(
   anchor: Anchor,
   before: Anchor | undefined,
 ): HeaderChain {
-  const headers: SealedHeader[] = [];
+  const ids: BlockId[] = [];
   let last = anchor;
   let grandparent = before;
   return {
-    headers,
+    ids,
     get work() {
       return last.work;
     },
@@ -49,7 +50,7 @@ export function createHeaderChain(
       if (!sanity.ok) return sanity;
       const context = checkHeaderContext(rules.spec, header, last, grandparent, nowMs);
       if (!context.ok) return context;
-      headers.push(header);
+      ids.push(header.id);
       grandparent = last;
       const { height, timestampMs, difficulty } = core;
       last = { id: header.id, height, timestampMs, difficulty, work: last.work + difficulty };

@@ -46,8 +46,13 @@ export interface SyncProgress {
   readonly targetHeight: number;
 }
 
-/** Headers of one peer in memory at most: with easy difficulty they are nearly free to forge. */
-export const MAX_HEADERS_PER_SYNC = 65_536;
+/**
+ * Headers of one sync at most: with easy difficulty they are nearly free to forge. Only their ids are kept, and one sync
+ * runs at a time: 50 MB. A branch that needs more than so many blocks to outweigh ours is not followed.
+ */
+export const MAX_HEADERS_PER_SYNC = 524_288;
+/** Requests in a row that a peer may leave without a usable answer before it loses its connection. */
+const MAX_FAILURES = 3;
 const HEADERS_PER_REQUEST = 2_000;
 const BLOCKS_PER_REQUEST = 64;
 /** Fetched blocks that wait for import, at most; more are asked for only below it. */
@@ -61,8 +66,8 @@ const MAX_PEERS = 1_024;
  */
 export interface SyncPlanner {
   readonly progress: SyncProgress | undefined;
-  /** The highest work that a connected peer claims. */
-  readonly bestClaim: bigint;
+  /** Cumulative work of the checked headers that are being followed; 0 while there are none. Claims do not count. */
+  readonly shownWork: bigint;
   peerStatus(peer: string, status: PeerStatus): SyncEffect[];
   peerGone(peer: string): SyncEffect[];
   headers(peer: string, headers: readonly SealedHeader[], nowMs: number): SyncEffect[];
@@ -82,11 +87,13 @@ interface Sync {
   /** Index of the next header whose body is to be asked for. */
   next: number;
   requestOpen: boolean;
-  importing: number;
+  /** Blocks handed to the chain for this sync. An outcome of any other block is a late one, of a sync before. */
+  readonly importing: Set<BlockId>;
 }
 
 export function createSyncPlanner(rules: HeaderRules, chain: SyncChain): SyncPlanner {
   const peers = new Map<string, PeerStatus>();
+  const failures = new Map<string, number>();
   let sync: Sync | undefined;
 
   const isBetter = ({ work, head }: PeerStatus): boolean => {
@@ -108,7 +115,15 @@ export function createSyncPlanner(rules: HeaderRules, chain: SyncChain): SyncPla
     const best = bestPeer();
     if (best === undefined) return [];
     const [peer, claim] = best;
-    sync = { peer, claim, phase: "headers", chain: undefined, next: 0, requestOpen: true, importing: 0 };
+    sync = {
+      peer,
+      claim,
+      phase: "headers",
+      chain: undefined,
+      next: 0,
+      requestOpen: true,
+      importing: new Set(),
+    };
     return [
       {
         kind: "request-headers",
@@ -158,11 +173,12 @@ export function createSyncPlanner(rules: HeaderRules, chain: SyncChain): SyncPla
   }
 
   function requestBodies(): SyncEffect[] {
-    if (sync?.chain === undefined || sync.requestOpen || sync.importing >= MAX_BLOCKS_IMPORTING) return [];
-    const { headers } = sync.chain;
-    while (sync.next < headers.length && chain.get(headers[sync.next]?.id ?? "") !== undefined) sync.next++;
-    const ids = headers.slice(sync.next, sync.next + BLOCKS_PER_REQUEST).map(({ id }) => id);
-    if (ids.length === 0) return sync.importing === 0 ? end("ask-again") : [];
+    if (sync?.chain === undefined || sync.requestOpen || sync.importing.size >= MAX_BLOCKS_IMPORTING)
+      return [];
+    const all = sync.chain.ids;
+    while (sync.next < all.length && chain.get(all[sync.next] ?? "") !== undefined) sync.next++;
+    const ids = all.slice(sync.next, sync.next + BLOCKS_PER_REQUEST);
+    if (ids.length === 0) return sync.importing.size === 0 ? end("ask-again") : [];
     sync.requestOpen = true;
     return [{ kind: "request-blocks", peer: sync.peer, ids }];
   }
@@ -178,7 +194,7 @@ export function createSyncPlanner(rules: HeaderRules, chain: SyncChain): SyncPla
     current: Sync,
     headers: readonly SealedHeader[],
     nowMs: number,
-  ): Refusal | "done" | "more" {
+  ): Refusal | "done" | "more" | "cut-short" {
     for (const header of headers) {
       if (chain.isKnownInvalid(header.id) || chain.get(header.id)?.status === "invalid") {
         return {
@@ -200,8 +216,9 @@ export function createSyncPlanner(rules: HeaderRules, chain: SyncChain): SyncPla
         };
       }
       const verdict = current.chain.append(header, nowMs);
-      if (!verdict.ok) return verdict.permanence === "transient" ? "done" : verdict;
-      if (current.chain.headers.length >= MAX_HEADERS_PER_SYNC) return "done";
+      // Ahead of our clock: what comes before it counts, the rest will be asked for again in a while.
+      if (!verdict.ok) return verdict.permanence === "transient" ? "cut-short" : verdict;
+      if (current.chain.ids.length >= MAX_HEADERS_PER_SYNC) return "cut-short";
     }
     return headers.length < HEADERS_PER_REQUEST ? "done" : "more";
   }
@@ -212,10 +229,8 @@ export function createSyncPlanner(rules: HeaderRules, chain: SyncChain): SyncPla
       const { peer, phase, claim } = sync;
       return { peer, phase, targetHeight: sync.chain?.last.height ?? claim.height };
     },
-    get bestClaim() {
-      let best = 0n;
-      for (const { work } of peers.values()) if (work > best) best = work;
-      return best;
+    get shownWork() {
+      return sync?.chain?.work ?? 0n;
     },
     peerStatus(peer, status) {
       if (peers.size >= MAX_PEERS && !peers.has(peer)) return [];
@@ -224,6 +239,7 @@ export function createSyncPlanner(rules: HeaderRules, chain: SyncChain): SyncPla
     },
     peerGone(peer) {
       peers.delete(peer);
+      failures.delete(peer);
       return sync?.peer === peer ? replace() : [];
     },
     headers(peer, headers, nowMs) {
@@ -231,7 +247,9 @@ export function createSyncPlanner(rules: HeaderRules, chain: SyncChain): SyncPla
       sync.requestOpen = false;
       const result = takeHeaders(sync, headers, nowMs);
       if (typeof result === "object") return drop(peer, `headers refused: ${result.code}, ${result.detail}`);
+      failures.delete(peer);
       const found = sync.chain;
+      if (result === "cut-short" && found?.ids.length === 0) return end("forget");
       if (found === undefined) {
         // Known blocks may be a moment ahead of our published head, so what was shown is judged by its own work. A peer
         // that got away with showing less than it claims would keep us syncing, and not mining.
@@ -244,6 +262,8 @@ export function createSyncPlanner(rules: HeaderRules, chain: SyncChain): SyncPla
         sync.requestOpen = true;
         return [{ kind: "request-headers", peer, locator: [found.last.id], max: HEADERS_PER_REQUEST }];
       }
+      if (result === "done" && found.work < sync.claim.work)
+        return drop(peer, "claims more work than it shows");
       if (found.work < chain.head().work || found.work < rules.spec.minimumWork) return end("forget");
       sync.phase = "blocks";
       return requestBodies();
@@ -252,36 +272,43 @@ export function createSyncPlanner(rules: HeaderRules, chain: SyncChain): SyncPla
       if (sync?.peer !== peer || sync.phase !== "blocks") return [];
       sync.requestOpen = false;
       if (ids.length === 0) return drop(peer, "has not the blocks of its own headers");
-      sync.next += ids.length;
-      sync.importing += ids.length;
+      failures.delete(peer);
+      // By the last id, not by counting: a late outcome may have set `next` back meanwhile.
+      const last = sync.chain?.ids.indexOf(ids.at(-1) ?? "", sync.next) ?? -1;
+      if (last >= 0) sync.next = last + 1;
+      for (const id of ids) sync.importing.add(id);
       return requestBodies();
     },
     imported(peer, id, outcome) {
-      if (sync === undefined) return [];
-      sync.importing = Math.max(0, sync.importing - 1);
-      if (outcome.ok) return requestBodies();
-      if (outcome.refusal === undefined || outcome.refusal.permanence === "transient") {
+      const isOurs = sync?.importing.delete(id) === true;
+      if (outcome.ok) return isOurs ? requestBodies() : [];
+      const { refusal } = outcome;
+      if (refusal === undefined || refusal.permanence === "transient") {
         // What a lost peer's blocks still come to (parents that were not taken, say) is not the next one's failure.
+        if (!isOurs || sync === undefined) return [];
         if (sync.peer !== peer) return requestBodies();
-        return sync.importing === 0 ? end("forget") : [];
+        return sync.importing.size === 0 ? end("forget") : [];
       }
-      const { code, detail, mutated } = outcome.refusal;
-      const reason = `block ${id} refused: ${code}, ${detail}`;
-      // A body that does not belong to its header says nothing about the chain: fetch it again from somebody else.
-      if (mutated && sync.chain !== undefined) {
-        sync.next = Math.max(
-          0,
-          sync.chain.headers.findIndex((header) => header.id === id),
-        );
-        return drop(peer, reason);
+      const reason = `block ${id} refused: ${refusal.code}, ${refusal.detail}`;
+      const index = isOurs ? (sync?.chain?.ids.indexOf(id) ?? -1) : -1;
+      if (sync !== undefined && index >= 0) {
+        // A body that does not belong to its header says nothing about the chain: fetch it again from somebody else.
+        if (refusal.mutated) {
+          sync.next = index;
+          return drop(peer, reason);
+        }
+        sync = undefined;
       }
       const effects: SyncEffect[] = peers.delete(peer) ? [{ kind: "disconnect", peer, reason }] : [];
-      if (sync.peer === peer || sync.chain?.headers.some((header) => header.id === id)) sync = undefined;
       return [...effects, ...start()];
     },
     failed(peer) {
       if (sync?.peer !== peer) return [];
-      return replace();
+      const count = (failures.get(peer) ?? 0) + 1;
+      failures.set(peer, count);
+      return count < MAX_FAILURES
+        ? replace()
+        : drop(peer, `${count} requests in a row without a usable answer`);
     },
   };
 }

@@ -50,6 +50,8 @@ if (wanted.has("sync")) {
   rows.push({ what, value: rate, unit: "transfers/s", aim: "", note: spread(result.transfersPerSecond) });
   if (limit !== undefined)
     rows.push({ what: "sync to signature limit", value: rate / limit, unit: "ratio", aim: "0.5", note: "" });
+  const note = spread(result.cpuMs);
+  rows.push({ what: "CPU of the syncing process", value: median(result.cpuMs), unit: "ms", aim: "", note });
   rows.push({ what: "peak memory while syncing", value: result.peakRssMiB, unit: "MiB", aim: "", note: "" });
 }
 if (wanted.has("start")) {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { createLab, type Daemon, poll } from "../support/daemon.ts";
+import { cpuMs, memoryMiB } from "./processes.ts";
 
 const WRAPPER = fileURLToPath(new URL("../../scripts/cumulo", import.meta.url));
 /** How long a node rests before its memory is read. */
@@ -14,18 +15,6 @@ export interface StartResult {
   readonly readyMs: readonly number[];
   /** Resident memory, 10 s later, with nothing to do. */
   readonly idleRssMiB: number;
-}
-
-async function rssMiB(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => "");
-  return Math.round(Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1_024);
-}
-
-/** CPU time a process has used, ms; Linux counts it in ticks of 10 ms. */
-async function cpuMs(pid: number): Promise<number> {
-  const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
 /** Starts a node as a person would, and asks until it answers. */
@@ -51,7 +40,7 @@ export async function measureStart(runs: number): Promise<StartResult> {
         if (run > 0) readyMs.push(performance.now() - startMs);
         if (run === runs) {
           await pause(IDLE_MS);
-          idleRssMiB = await rssMiB(child.pid as number);
+          idleRssMiB = await memoryMiB(child.pid as number, "VmRSS");
         }
       } finally {
         child.kill("SIGTERM");

@@ -1,6 +1,6 @@
-import { readFile } from "node:fs/promises";
 import { buildChain } from "../support/built-chain.ts";
-import { createLab, type Daemon, poll } from "../support/daemon.ts";
+import { createLab, poll } from "../support/daemon.ts";
+import { cpuMs, memoryMiB } from "./processes.ts";
 
 const BLOCKS = 2_000;
 const TRANSFERS_PER_BLOCK = 50;
@@ -10,13 +10,9 @@ export interface SyncResult {
   readonly transfers: number;
   /** One per run. */
   readonly transfersPerSecond: readonly number[];
+  /** CPU time of the syncing process on all its threads, one per run: unlike the rate, hardly moved by other programs. */
+  readonly cpuMs: readonly number[];
   readonly peakRssMiB: number;
-}
-
-/** Highest resident memory so far; 0 where the system does not tell. */
-async function peakRssMiB({ pid }: Daemon): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => "");
-  return Math.round(Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1_024);
 }
 
 /** A fresh process fetches the whole chain from another over TCP and checks everything in it. */
@@ -27,19 +23,28 @@ export async function measureSync(runs: number, nodeArgs: readonly string[] = []
     const built = await buildChain({ dataDir, blocks: BLOCKS, transfersAt: () => TRANSFERS_PER_BLOCK });
     const source = await lab.start({ dataDir, logLevel: "warn" });
     const transfersPerSecond: number[] = [];
+    const usedMs: number[] = [];
     let peak = 0;
     for (let run = 0; run < runs; run++) {
       const { genesisFile } = built;
       const node = await lab.start({ genesisFile, logLevel: "warn", nodeArgs });
+      const cpuBeforeMs = await cpuMs(node.pid);
       const startMs = performance.now();
       await node.client.addPeer(source.multiaddr);
       const synced = async () => (await node.client.status()).head.id === built.head.id;
       await poll("the chain is synced", synced, 120_000);
       transfersPerSecond.push((built.transfers * 1_000) / (performance.now() - startMs));
-      peak = Math.max(peak, await peakRssMiB(node));
+      usedMs.push((await cpuMs(node.pid)) - cpuBeforeMs);
+      peak = Math.max(peak, await memoryMiB(node.pid, "VmHWM"));
       await node.end("SIGTERM");
     }
-    return { blocks: BLOCKS, transfers: built.transfers, transfersPerSecond, peakRssMiB: peak };
+    return {
+      blocks: BLOCKS,
+      transfers: built.transfers,
+      transfersPerSecond,
+      cpuMs: usedMs,
+      peakRssMiB: peak,
+    };
   } finally {
     await lab.close();
   }

@@ -177,3 +177,26 @@ test("a block that arrives twice at once is imported once", async () => {
   assert.deepEqual(await chain.import(block, fromPeer("c")), { status: "known" });
   await chain.close();
 });
+
+test("a side branch whose parent turns out invalid in the same batch is refused whole, and told of as invalid", async () => {
+  const builder = createBlockBuilder(testGenesis());
+  const root = builder.tip;
+  const mine = builder.extend(3, { parent: root, proposer: "alice" });
+  const bad = builder.build({
+    parent: root,
+    tweak: (core) => ({ ...core, stateRoot: new Uint8Array(32).fill(7) }),
+  });
+  const after = builder.extend(3, { proposer: "bob" });
+  const chain = await openTestChain(builder.genesis);
+  await importAll(chain, mine);
+  const told: string[] = [];
+  chain.on("block", ({ status, refusal }) => told.push(`${status} ${refusal?.code}`));
+  const results = await Promise.all([bad, ...after].map((block) => chain.import(block, fromPeer())));
+  assert.deepEqual(
+    results.map((result) => (result.status === "refused" ? result.verdict.code : result.status)),
+    ["STA-01", "HDR-12", "HDR-12", "HDR-12"],
+  );
+  assert.deepEqual(told, ["invalid STA-01", "invalid HDR-12", "invalid HDR-12", "invalid HDR-12"]);
+  assert.equal(chain.head.id, mine[2]?.header.id);
+  await chain.close();
+});

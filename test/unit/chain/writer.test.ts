@@ -59,8 +59,15 @@ test("case 10: a node with 3 own blocks meets a branch of 5: it reorgs, lists it
   assert.ok(results.every(({ status }) => status === "connected"));
   const [record] = await chain.reorgs({ limit: 10 });
   assert.ok(record);
-  assert.deepEqual(record.disconnected, ids(own));
-  assert.deepEqual(record.connected, ids(majority));
+  const listed = (blocks: typeof own): unknown =>
+    blocks.map(({ header, transactions }, i) => ({
+      id: header.id,
+      height: i + 1,
+      transactions: transactions.length,
+    }));
+  assert.deepEqual(record.disconnected, listed(own));
+  assert.deepEqual(record.connected, listed(majority));
+  assert.equal(chain.lastReorg, 1);
   assert.deepEqual([record.depth, record.connectedCount, record.forkPoint.height], [3, 5, 0]);
   assert.deepEqual([record.oldHead.id, record.newHead.id], [own[2]?.header.id, majority[4]?.header.id]);
   assert.deepEqual([record.oldHead.work, record.newHead.work], ["30", "50"]);

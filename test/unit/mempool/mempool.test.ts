@@ -1,114 +1,188 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
-import { type Admission, createMempool, type Mempool, type Removal } from "../../../src/mempool/index.ts";
+import { describe, test } from "node:test";
+import fc from "fast-check";
+import { createMempool, type Mempool, type MempoolOptions } from "../../../src/mempool/index.ts";
 import type { SealedTransaction } from "../../../src/primitives/index.ts";
-import { keyOf, type TransferOptions, testGenesis, transfer } from "../../support/block-builder.ts";
+import { type TransferOptions, testGenesis, transfer } from "../../support/block-builder.ts";
 
-const COIN = 100_000_000;
 const genesis = testGenesis();
-const rich = { nonce: 0, balance: 1_000 * COIN };
-const make = (options: Partial<TransferOptions>): SealedTransaction =>
-  transfer(genesis, { from: "alice", to: "bob", amount: 1, nonce: 0, ...options });
-const add = (pool: Mempool, transaction: SealedTransaction, state = rich): string =>
-  word(pool.add(transaction, state, 0, 0));
-const word = (admission: Admission): string =>
-  admission.status === "refused" ? admission.rule : admission.status;
-const txids = (removals: readonly Removal[]): string[] => removals.map(({ transaction }) => transaction.txid);
-const key = (name: string): string => Buffer.from(keyOf(name).publicKey).toString("hex");
+const rich = { nonce: 0, balance: 10_000_000 };
+const pay = (from: string, nonce: number, more: Partial<TransferOptions> = {}) =>
+  transfer(genesis, { from, to: "zoe", nonce, amount: 1_000, ...more });
+const roomy: Partial<MempoolOptions> = { maxTransactions: 1_000, maxBytes: 1_000_000, maxPerSender: 50 };
+const make = (options: Partial<MempoolOptions> = {}) => createMempool(genesis.spec, { ...roomy, ...options });
+const ruleOf = (answer: ReturnType<Mempool["add"]>) =>
+  answer.status === "refused" ? answer.rule : answer.status;
+const txids = (transactions: readonly SealedTransaction[]) => transactions.map(({ txid }) => txid);
 
-test("at most so many transactions of one sender wait behind a missing nonce, and filling the gap lets more in", () => {
-  const pool = createMempool(genesis.spec, { maxGappedPerSender: 3 });
-  const later = [1, 2, 3, 4].map((nonce) => add(pool, make({ nonce })));
-  assert.deepEqual(later, ["pending", "pending", "pending", "MEM-03"]);
-  assert.equal(add(pool, make({ nonce: 0 })), "pending");
-  assert.equal(add(pool, make({ nonce: 4 })), "pending");
-  assert.equal(pool.nextNonce(key("alice"), 0), 5);
-});
-
-test("when the mempool is full, what waits behind a gap gives way first, whatever it pays", () => {
-  const pool = createMempool(genesis.spec, { maxTransactions: 3 });
-  const gapped = make({ nonce: 1, fee: COIN });
-  const cheap = make({ from: "bob", fee: 30_000 });
-  for (const one of [gapped, cheap, make({ from: "carol", fee: 40_000 })]) add(pool, one);
-  assert.equal(add(pool, make({ from: "dave" })), "pending");
-  assert.deepEqual(txids(pool.takeEvicted()), [gapped.txid]);
-  assert.equal(
-    add(pool, make({ from: "erin", nonce: 1, fee: COIN })),
-    "MEM-01",
-    "a gapped one evicts none that is ready",
-  );
-});
-
-test("a full mempool takes only what pays more than the worst it has, and evicts a sender's last nonce first", () => {
-  const pool = createMempool(genesis.spec, { maxTransactions: 4 });
-  const last = make({ nonce: 2, fee: 90_000 });
-  for (const one of [make({ nonce: 0, fee: 80_000 }), make({ nonce: 1, fee: 30_000 }), last]) add(pool, one);
-  add(pool, make({ from: "bob", fee: 50_000 }));
-  assert.equal(add(pool, make({ from: "carol", fee: 30_000 })), "MEM-01");
-  assert.equal(
-    add(pool, make({ nonce: 3, fee: COIN })),
-    "MEM-01",
-    "it cannot be mined before its cheap ancestor",
-  );
-  assert.equal(add(pool, make({ from: "carol", fee: 31_000 })), "pending");
-  assert.deepEqual(txids(pool.takeEvicted()), [last.txid]);
-  assert.equal(pool.size, 4);
-});
-
-test("eviction makes room in bytes too", () => {
-  const small = make({ fee: 30_000 });
-  const big = make({ from: "carol", fee: COIN, memo: "m".repeat(64) });
-  const pool = createMempool(genesis.spec, { maxBytes: 2 * small.bytes.length });
-  add(pool, small);
-  add(pool, make({ from: "bob", fee: 31_000 }));
-  assert.equal(add(pool, big), "pending");
-  assert.equal(pool.takeEvicted().length, 2);
-  assert.equal(pool.bytes, big.bytes.length);
-});
-
-test("a transfer counts for its recipient only while it can be paid and nothing is missing before it", () => {
-  const pool = createMempool(genesis.spec);
-  const poor = { nonce: 0, balance: 0 };
-  const spend = make({ from: "dave", to: "erin", amount: 5 * COIN });
-  add(pool, make({ to: "dave", amount: 10 * COIN, nonce: 1 }));
-  assert.equal(add(pool, spend, poor), "TX-09");
-  add(pool, make({ nonce: 0 }));
-  assert.equal(add(pool, spend, poor), "pending");
-  assert.equal(add(pool, make({ from: "erin", to: "frank", amount: 4 * COIN }), poor), "pending");
-  assert.equal(pool.select().length, 4);
-  pool.setAccounts(new Map([[key("alice"), { nonce: 0, balance: 20_000 }]]));
-  assert.equal(pool.revalidate().length, 4, "a chain leaves to its end");
-  assert.equal(pool.size, 0);
-});
-
-test("transfers that pay for each other in a circle let nothing in", () => {
-  const pool = createMempool(genesis.spec);
-  assert.equal(
-    add(pool, make({ from: "x", to: "x", amount: COIN }), { nonce: 0, balance: 2 * COIN }),
-    "pending",
-  );
-  assert.equal(
-    add(pool, make({ from: "x", to: "y", amount: COIN, nonce: 1 }), { nonce: 0, balance: 2 * COIN }),
-    "TX-09",
-  );
-});
-
-test("what is checked before the signature is refused for the same reason as afterwards", () => {
-  const pool = createMempool(genesis.spec, { maxTransactions: 1 });
-  const cases = [
-    { transaction: make({ expiry: 5 }), state: rich, height: 5 },
-    { transaction: make({}), state: { nonce: 1, balance: COIN }, height: 0 },
-    { transaction: make({ nonce: 5_000 }), state: rich, height: 0 },
-    { transaction: make({ amount: COIN }), state: { nonce: 0, balance: COIN }, height: 0 },
-    { transaction: make({ fee: 20_000 }), state: rich, height: 0 },
-    { transaction: make({ from: "bob", amount: 2 }), state: rich, height: 0 },
-  ];
-  add(pool, make({ from: "bob" }));
-  const rules = cases.map(({ transaction, state, height }) => {
-    const refusal = pool.check(transaction, state, height);
-    const admission = pool.add(transaction, state, height, 0);
-    assert.deepEqual(refusal, admission);
-    return word(admission);
+describe("admission", () => {
+  test("case 24: nonces may leave gaps up to a bound, and those behind a gap wait", () => {
+    const pool = make({ maxPerSender: 5 });
+    const [zero, one, three] = [pay("alice", 0), pay("alice", 1), pay("alice", 3)];
+    for (const transaction of [three, zero])
+      assert.equal(ruleOf(pool.add(transaction, rich, 0, 0)), "pending");
+    assert.equal(ruleOf(pool.add(pay("alice", 5), rich, 0, 0)), "MEM-03");
+    assert.equal(pool.isReady(three, 0), false);
+    assert.equal(pool.nextNonce(three.sender, 0), 1);
+    assert.deepEqual(txids(pool.select()), [zero.txid]);
+    assert.equal(ruleOf(pool.add(one, rich, 0, 0)), "pending");
+    assert.deepEqual(txids(pool.select()), [zero.txid, one.txid]);
   });
-  assert.deepEqual(rules, ["TX-07", "TX-08", "MEM-03", "TX-09", "MEM-01", "MEM-02"]);
+
+  test("each refusal names its rule, and nothing is kept of what was refused", () => {
+    const pool = make();
+    const state = { nonce: 3, balance: 100_000 };
+    assert.equal(ruleOf(pool.add(pay("alice", 3, { expiry: 7 }), state, 7, 0)), "TX-07");
+    assert.equal(ruleOf(pool.add(pay("alice", 2), state, 0, 0)), "TX-08");
+    assert.equal(ruleOf(pool.add(pay("alice", 3, { fee: 1 }), state, 0, 0)), "TX-06");
+    assert.equal(ruleOf(pool.add(pay("alice", 3, { amount: 90_000 }), state, 0, 0)), "TX-09");
+    assert.deepEqual([pool.size, pool.bytes, [...pool.entries()]], [0, 0, []]);
+    assert.equal(ruleOf(pool.add(pay("alice", 3), state, 0, 0)), "pending");
+    assert.equal(ruleOf(pool.add(pay("alice", 3), state, 0, 0)), "known");
+    assert.equal(ruleOf(pool.add(pay("alice", 3, { amount: 5 }), state, 0, 0)), "MEM-02");
+  });
+
+  test("limits in number and in bytes hold", () => {
+    const few = make({ maxTransactions: 2 });
+    const answers = [0, 1, 2].map((nonce) => ruleOf(few.add(pay("alice", nonce), rich, 0, 0)));
+    assert.deepEqual(answers, ["pending", "pending", "MEM-01"]);
+    const { length } = pay("alice", 0).bytes;
+    const small = make({ maxBytes: 2 * length });
+    assert.deepEqual(
+      [0, 1, 2].map((nonce) => ruleOf(small.add(pay("alice", nonce), rich, 0, 0))),
+      ["pending", "pending", "MEM-01"],
+    );
+    assert.equal(small.bytes, 2 * length);
+  });
+
+  test("a transfer may spend what another pending one brings, and comes after it", () => {
+    const pool = make();
+    const funding = pay("alice", 0, { to: "dave", amount: 100_000 });
+    const spending = pay("dave", 0, { amount: 50_000 });
+    const nobody = { nonce: 0, balance: 0 };
+    assert.equal(ruleOf(pool.add(spending, nobody, 0, 0)), "TX-09");
+    pool.add(funding, rich, 0, 0);
+    assert.equal(ruleOf(pool.add(spending, nobody, 0, 0)), "pending");
+    assert.deepEqual(txids(pool.select()), [funding.txid, spending.txid]);
+    // Once the funding is mined, the account itself has it.
+    assert.deepEqual(pool.removeMined([funding]), []);
+    pool.setAccounts(new Map([[spending.sender, { nonce: 0, balance: 100_000 }]]));
+    assert.deepEqual(pool.revalidate(), []);
+    pool.setAccounts(new Map([[spending.sender, nobody]]));
+    const [gone] = pool.revalidate();
+    assert.equal(gone?.transaction, spending);
+    assert.equal(gone?.fate === "dropped" && gone.rule, "TX-09");
+  });
+});
+
+test("blocks take the best fee per byte first, without breaking the order of one sender's nonces", () => {
+  const pool = make();
+  const cheapFirst = [pay("alice", 0, { fee: 15_000 }), pay("alice", 1, { fee: 90_000 })];
+  const middle = pay("bob", 0, { fee: 40_000 });
+  for (const each of [...cheapFirst, middle]) pool.add(each, rich, 0, 0);
+  assert.deepEqual(txids(pool.select()), txids([middle, ...cheapFirst]));
+});
+
+// One model for everything: a plain list, searched from end to end.
+interface Entry {
+  readonly transaction: SealedTransaction;
+}
+
+const SENDERS = ["alice", "bob", "carol"];
+const made = new Map<string, SealedTransaction>();
+/** Signing is slow, so equal transfers are made once. */
+function sample(from: string, nonce: number, fee: number, expiry: number): SealedTransaction {
+  const key = `${from} ${nonce} ${fee} ${expiry}`;
+  const known = made.get(key) ?? pay(from, nonce, { fee, expiry });
+  made.set(key, known);
+  return known;
+}
+const anyTransfer = fc
+  .tuple(
+    fc.constantFrom(...SENDERS),
+    fc.integer({ min: 0, max: 6 }),
+    fc.constantFrom(20_000, 30_000, 60_000),
+    fc.integer({ min: 1, max: 9 }),
+  )
+  .map(([from, nonce, fee, expiry]) => sample(from, nonce, fee, expiry));
+const anyStep = fc.oneof(
+  { weight: 5, arbitrary: fc.record({ add: anyTransfer }) },
+  { weight: 2, arbitrary: fc.record({ mine: anyTransfer }) },
+  { weight: 1, arbitrary: fc.record({ expireAt: fc.integer({ min: 0, max: 9 }) }) },
+);
+
+test("whatever comes and goes, the pool holds what a plain list would, and its sums are right", () => {
+  fc.assert(
+    fc.property(fc.array(anyStep, { maxLength: 60 }), (steps) => {
+      const pool = make({ maxPerSender: 5 });
+      let model: Entry[] = [];
+      const nonces = new Map<string, number>();
+      const nonceOf = ({ transaction }: SealedTransaction) => transaction.body.nonce;
+      for (const step of steps) {
+        if ("add" in step) {
+          const { add } = step;
+          const nonce = nonces.get(add.sender) ?? 0;
+          const isRival = model.some(
+            ({ transaction: other }) => other.sender === add.sender && nonceOf(other) === nonceOf(add),
+          );
+          const known = model.some(({ transaction }) => transaction === add);
+          const fits = nonceOf(add) >= nonce && nonceOf(add) < nonce + 5;
+          const expected = known ? "known" : fits && !isRival ? "pending" : "refused";
+          assert.equal(pool.add(add, { nonce, balance: 10_000_000 }, 0, 0).status, expected);
+          if (expected === "pending") model.push({ transaction: add });
+        } else if ("mine" in step) {
+          // Blocks take a sender's nonces in order.
+          const { mine } = step;
+          const nonce = nonces.get(mine.sender) ?? 0;
+          if (nonceOf(mine) !== nonce) continue;
+          nonces.set(mine.sender, nonce + 1);
+          const gone = model.filter(
+            ({ transaction }) => transaction.sender === mine.sender && nonceOf(transaction) === nonce,
+          );
+          model = model.filter((entry) => !gone.includes(entry));
+          const rivals = gone.filter(({ transaction }) => transaction !== mine);
+          assert.deepEqual(
+            pool.removeMined([mine]).map((removal) => [removal.transaction, removal.fate]),
+            rivals.map(({ transaction }) => [transaction, "conflicted"]),
+          );
+          pool.setAccounts(new Map([[mine.sender, { nonce: nonce + 1, balance: 10_000_000 }]]));
+        } else {
+          const gone = model.filter(
+            ({ transaction }) => transaction.transaction.body.expiry <= step.expireAt,
+          );
+          model = model.filter((entry) => !gone.includes(entry));
+          assert.deepEqual(
+            pool.removeExpired(step.expireAt).map(({ transaction }) => transaction),
+            gone.map(({ transaction }) => transaction),
+          );
+        }
+        const all = model.map(({ transaction }) => transaction);
+        assert.deepEqual(
+          [...pool.entries()].map(({ transaction }) => transaction),
+          all,
+        );
+        assert.equal(pool.size, all.length);
+        assert.equal(
+          pool.bytes,
+          all.reduce((sum, { bytes }) => sum + bytes.length, 0),
+        );
+        for (const one of all) assert.equal(pool.getByLeaf(one.leaf), one);
+        // Ready is what stands without a gap from the account's nonce on; exactly that is selected.
+        const ready = all.filter((one) => {
+          const own = all.filter(({ sender }) => sender === one.sender).map(nonceOf);
+          for (let nonce = nonces.get(one.sender) ?? 0; nonce <= nonceOf(one); nonce++)
+            if (!own.includes(nonce)) return false;
+          return true;
+        });
+        const selected = pool.select();
+        assert.deepEqual(new Set(selected), new Set(ready));
+        assert.equal(selected.length, ready.length);
+        for (const [i, one] of selected.entries()) {
+          const later = selected.slice(i + 1).filter(({ sender }) => sender === one.sender);
+          assert.ok(later.every((other) => nonceOf(other) > nonceOf(one)));
+        }
+      }
+    }),
+    { numRuns: 300 },
+  );
 });

@@ -30,6 +30,7 @@ import {
   sha256,
   ZERO_32,
 } from "../../../src/primitives/index.ts";
+import { until } from "../../support/until.ts";
 
 const core = (parent: Uint8Array, height: number, timestampMs: number): HeaderCore => ({
   rulesVersion: 1,
@@ -202,9 +203,55 @@ describe("miner", () => {
     assert.ok(submitted < 20);
   });
 
-  it("refuses to count while the node must not mine, and a second count at a time", async () => {
-    const { miner } = setUp({ buildTemplate: async () => undefined });
-    await assert.rejects(miner.mineBlocks(1, never), { code: "MINER_NOT_READY" });
+  it("waits for a node that stops mining for a moment, as it fetches a block, and then goes on to the count", async () => {
+    const pauses = new Set([3, 4, 5]);
+    let asked = 0;
+    const { miner, chain, timers } = setUp({
+      buildTemplate: async () => {
+        if (pauses.has(++asked)) return undefined;
+        const parent = chain.at(-1)?.idBytes ?? ZERO_32;
+        return { core: core(parent, chain.length + 1, chain.length), target: target(4) };
+      },
+    });
+    const mined = miner.mineBlocks(5, never);
+    for (let i = 0; i < pauses.size; i++) {
+      await until("the miner waits", () => timers.pending === 1);
+      timers.advance(100);
+    }
+    assert.equal((await mined).length, 5);
+    assert.equal(chain.length, 5);
+    assert.equal(timers.pending, 0);
+  });
+
+  it("gives up counting when the node has not mined for ten seconds, and says how far it came", async () => {
+    const { miner, timers } = setUp({ buildTemplate: async () => undefined });
+    let over = false;
+    const mined = miner.mineBlocks(2, never).finally(() => {
+      over = true;
+    });
+    const refused = assert.rejects(mined, { code: "MINER_NOT_READY", message: /0 of 2 blocks are mined/ });
+    for (let i = 0; i < 100; i++) {
+      await until("the miner waits", () => timers.pending === 1);
+      assert.ok(!over, `${i * 100} ms`);
+      timers.advance(100);
+    }
+    await refused;
+  });
+
+  it("a count that waits for the node ends at once when aborted or stopped", async () => {
+    for (const end of ["abort", "stop"] as const) {
+      const { miner, timers } = setUp({ buildTemplate: async () => undefined });
+      const abort = new AbortController();
+      const mined = miner.mineBlocks(2, abort.signal);
+      await until("the miner waits", () => timers.pending === 1);
+      if (end === "abort") abort.abort();
+      else await miner.stop();
+      assert.deepEqual(await mined, []);
+      assert.equal(timers.pending, 0);
+    }
+  });
+
+  it("refuses a second count at a time", async () => {
     const busy = setUp();
     const first = busy.miner.mineBlocks(2, never);
     await assert.rejects(busy.miner.mineBlocks(1, never), { code: "MINER_BUSY" });

@@ -1,112 +1,215 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { sealTransaction } from "../../../src/primitives/index.ts";
-import { createBlockBuilder, testGenesis, transfer } from "../../support/block-builder.ts";
-import { fromPeer, importAll } from "../../support/chain-lab.ts";
-import { openPool, proposer, txidsOf, words } from "../../support/pool-lab.ts";
-
-const COIN = 100_000_000;
+import { type Chain, createSignatureVerifier, type TransactionFate } from "../../../src/chain/index.ts";
+import { tasks } from "../../../src/keys/verify-tasks.ts";
+import { accountKeyOf } from "../../../src/ledger/index.ts";
+import { createTransactionPool, type TransactionPool } from "../../../src/node/transaction-pool.ts";
+import { createInlineWorkerPool, createManualClock } from "../../../src/ports/index.ts";
+import { type Block, type SealedTransaction, sealTransaction } from "../../../src/primitives/index.ts";
+import {
+  createBlockBuilder,
+  keyOf,
+  type TransferOptions,
+  testGenesis,
+  transfer,
+} from "../../support/block-builder.ts";
 
 const genesis = testGenesis();
+const names = ["alice", "bob", "carol", "dave", "erin", "miner", "rival"];
+const nameOf = new Map(names.map((name) => [accountKeyOf(keyOf(name).publicKey), name]));
+const pay = (from: string, to: string, nonce: number, more: Partial<TransferOptions> = {}) =>
+  transfer(genesis, { from, to, nonce, amount: 1_000, ...more });
 
-test("a forged signature under a pending txid is the fault of whoever passed it on (case 16)", async () => {
-  const { pool } = await openPool(genesis);
-  const pending = transfer(genesis, { from: "alice", to: "bob", amount: 1, nonce: 0 });
-  const forged = sealTransaction({ ...pending.transaction, signature: new Uint8Array(64).fill(7) });
-  const fresh = transfer(genesis, { from: "bob", to: "alice", amount: 1, nonce: 0 });
-  await pool.admit([pending]);
-  const judged = await pool.admit([forged, fresh]);
-  assert.equal(judged.find(({ transaction }) => transaction === forged)?.senderAtFault, true);
-  assert.equal(words(judged)[0], "TX-03");
-  assert.deepEqual(words(await pool.admit([pending])), ["known"]);
-});
+interface Lab {
+  readonly pool: TransactionPool;
+  readonly changes: string[][];
+  build(parent: Block | undefined, transactions: readonly SealedTransaction[], proposer?: string): Block;
+  /** Moves the head as the chain would: what was connected goes out, down to the fork point. */
+  move(disconnected: readonly Block[], connected: readonly Block[]): Promise<TransactionFate[]>;
+  admit(...transactions: SealedTransaction[]): Promise<string[]>;
+}
 
-test("a batch in which nothing can go on costs no signature, and blames nobody", async () => {
-  const { pool, verified } = await openPool(genesis);
-  const broke = Array.from({ length: 20 }, (_, nonce) =>
-    transfer(genesis, { from: "mallory", to: "bob", amount: 1, nonce }),
-  );
-  const judged = await pool.admit(broke);
-  assert.deepEqual([...new Set(words(judged))], ["TX-09"]);
-  assert.equal(
-    judged.some(({ senderAtFault }) => senderAtFault),
-    false,
-  );
-  assert.equal(verified(), 0);
-});
-
-test("a forged signature in a batch that may be passed on is found even where the account would refuse it anyway", async () => {
-  const { pool } = await openPool(genesis);
-  const broke = transfer(genesis, { from: "mallory", to: "bob", amount: 1, nonce: 0 });
-  const forged = sealTransaction({ ...broke.transaction, signature: new Uint8Array(64).fill(7) });
-  const judged = await pool.admit([
-    forged,
-    transfer(genesis, { from: "bob", to: "alice", amount: 1, nonce: 0 }),
-  ]);
-  assert.deepEqual(words(judged), ["TX-03", "pending"]);
-  assert.equal(judged[0]?.senderAtFault, true);
-});
-
-test("a transfer may spend what another one of its batch brings", async () => {
-  const { pool } = await openPool(genesis);
-  const judged = await pool.admit([
-    transfer(genesis, { from: "alice", to: "dave", amount: 5 * COIN, nonce: 0, fee: COIN }),
-    transfer(genesis, { from: "dave", to: "erin", amount: 4 * COIN, nonce: 0 }),
-  ]);
-  assert.deepEqual(words(judged), ["pending", "pending"]);
-});
-
-test("dependants of a transfer whose funds were disconnected leave too, with a reason (case 22)", async () => {
-  const { pool, chain } = await openPool(genesis);
+function createLab(syncing = false): Lab {
   const builder = createBlockBuilder(genesis);
-  const root = builder.tip;
-  await chain.import(builder.build({ proposer: "mallory" }), fromPeer());
-  const first = transfer(genesis, { from: "mallory", to: "dave", amount: 40 * COIN, nonce: 0 });
-  const second = transfer(genesis, { from: "dave", to: "erin", amount: 30 * COIN, nonce: 0 });
-  assert.deepEqual(words(await pool.admit([first, second])), ["pending", "pending"]);
-  const rival = builder.build({ parent: root, proposer: "bob" });
-  await importAll(chain, [rival, builder.build({ parent: rival.header.id, proposer: "bob" })]);
-  assert.equal(pool.mempool.size, 0);
-  const [record] = await chain.reorgs({ limit: 1 });
-  const fates = record?.transactions.map((one) => [one.txid, one.fate === "dropped" ? one.rule : one.fate]);
-  assert.deepEqual(fates, [
-    [first.txid, "TX-09"],
-    [second.txid, "TX-09"],
-  ]);
+  const blocks = new Map<string, Block>();
+  const changes: string[][] = [];
+  let head = genesis.block;
+  const accounts = (keys: readonly string[]) =>
+    keys.map((key) => builder.account(head.header.id, nameOf.get(key) ?? "nobody"));
+  const chain = {
+    withAccounts: async (keys: readonly string[], read: (found: unknown, at: unknown) => unknown) =>
+      read(accounts(keys), { height: head.header.header.core.height }),
+  };
+  const pool = createTransactionPool({
+    genesis,
+    clock: createManualClock(0),
+    signatures: createSignatureVerifier(createInlineWorkerPool(tasks)),
+    chain: () => chain as unknown as Chain,
+    isSyncing: () => syncing,
+    onChange: (txids) => void changes.push([...txids]),
+  });
+  return {
+    pool,
+    changes,
+    build(parent, transactions, proposer = "miner") {
+      const block = builder.build({ parent: (parent ?? genesis.block).header.id, transactions, proposer });
+      blocks.set(block.header.id, block);
+      return block;
+    },
+    async move(disconnected, connected) {
+      head = connected.at(-1) ?? head;
+      return await pool.settle({
+        disconnected: disconnected.map(({ header }) => header.id),
+        connected: connected.map(({ header }) => header.id),
+        height: head.header.header.core.height,
+        load: async (id) => blocks.get(id) as Block,
+        accounts: async (keys) => accounts(keys),
+      });
+    },
+    admit: async (...transactions) =>
+      (await pool.admit(transactions)).map(({ admission }) =>
+        admission.status === "refused" ? admission.rule : admission.status,
+      ),
+  };
+}
+
+test("what a block mines leaves the mempool; what uses the same nonce is ruled out by it", async () => {
+  const { pool, admit, build, move, changes } = createLab();
+  const [mined, lost, stays] = [pay("alice", "bob", 0), pay("bob", "alice", 0), pay("carol", "bob", 0)];
+  const winner = pay("bob", "carol", 0, { amount: 7 });
+  assert.deepEqual(await admit(mined, lost, stays), ["pending", "pending", "pending"]);
+  assert.deepEqual(await admit(mined), ["known"]);
+  const fates = await move([], [build(undefined, [mined, winner])]);
+  assert.deepEqual(fates, [{ txid: lost.txid, fate: "conflicted", by: winner.txid }]);
+  assert.deepEqual(
+    [...pool.mempool.entries()].map(({ transaction }) => transaction.txid),
+    [stays.txid],
+  );
+  pool.published();
+  assert.deepEqual(changes.at(-1), [mined.txid, lost.txid]);
+  assert.equal(pool.recentlyMined(winner.leaf)?.txid, winner.txid);
+  assert.equal(pool.history.get(lost.txid)?.happenings.at(-1)?.what, "conflicted");
 });
 
-test("a pending transfer that an ordinary block made unpayable leaves", async () => {
-  const { pool, chain } = await openPool(genesis);
-  await pool.admit([
-    transfer(genesis, { from: "alice", to: "bob", amount: 400 * COIN, nonce: 0 }),
-    transfer(genesis, { from: "alice", to: "bob", amount: 400 * COIN, nonce: 1 }),
+test("a reorg returns, finds mined again, or rules out each transaction of the blocks it takes out", async () => {
+  const { pool, build, move } = createLab();
+  const [both, back, spent] = [pay("alice", "bob", 0), pay("bob", "carol", 0), pay("carol", "bob", 0)];
+  const spentAgain = pay("carol", "alice", 0);
+  const old = build(undefined, [both, back, spent]);
+  await move([], [old]);
+  const first = build(undefined, [spentAgain], "rival");
+  const second = build(first, [both], "rival");
+  assert.deepEqual(await move([old], [first, second]), [
+    { txid: both.txid, fate: "mined", block: second.header.id },
+    { txid: back.txid, fate: "returned" },
+    { txid: spent.txid, fate: "conflicted", by: spentAgain.txid },
   ]);
-  const rival = transfer(genesis, { from: "alice", to: "carol", amount: 900 * COIN, nonce: 0 });
-  await chain.import(createBlockBuilder(genesis).build({ transactions: [rival] }), fromPeer());
+  assert.deepEqual(
+    pool.mempool.select().map(({ txid }) => txid),
+    [back.txid],
+  );
+  const third = build(second, [back], "rival");
+  assert.deepEqual(await move([], [third]), []);
   assert.equal(pool.mempool.size, 0);
 });
 
-test("dependent transfers of a disconnected block come back in order, and the rival's branch names its own (cases 21, 23)", async () => {
-  const { pool, chain } = await openPool(genesis);
-  const builder = createBlockBuilder(genesis);
-  const root = builder.tip;
-  const first = transfer(genesis, { from: "alice", to: "dave", amount: 40 * COIN, nonce: 0, fee: COIN });
-  const second = transfer(genesis, { from: "dave", to: "erin", amount: 30 * COIN, nonce: 0, fee: COIN });
-  const third = transfer(genesis, { from: "erin", to: "bob", amount: 20 * COIN, nonce: 0 });
-  const both = transfer(genesis, { from: "carol", to: "bob", amount: 1, nonce: 0 });
-  const lost = transfer(genesis, { from: "carol", to: "bob", amount: 2, nonce: 1 });
-  await chain.import(builder.build({ transactions: [first, second, third, both, lost] }), fromPeer());
-  const winner = transfer(genesis, { from: "carol", to: "bob", amount: 3, nonce: 1 });
-  const rival = builder.build({ parent: root, transactions: [both, winner] });
-  await importAll(chain, [rival, builder.build({ parent: rival.header.id })]);
-  const [record] = await chain.reorgs({ limit: 1 });
-  assert.deepEqual(record?.transactions, [
-    { txid: first.txid, fate: "returned" },
-    { txid: second.txid, fate: "returned" },
-    { txid: third.txid, fate: "returned" },
-    { txid: both.txid, fate: "mined", block: rival.header.id },
-    { txid: lost.txid, fate: "conflicted", by: winner.txid },
-  ]);
-  const template = await chain.buildTemplate({ proposer, candidates: pool.mempool.select() });
-  assert.deepEqual(txidsOf(template.body), [first.txid, second.txid, third.txid]);
+test("case 21: dependent transfers of disconnected blocks return in order", async () => {
+  const { pool, build, move } = createLab();
+  const funding = pay("alice", "dave", 0, { amount: 1_000_000 });
+  const [spends, spendsMore] = [pay("dave", "bob", 0), pay("dave", "carol", 1)];
+  const one = build(undefined, [funding]);
+  const two = build(one, [spends, spendsMore]);
+  await move([], [one, two]);
+  const rival: Block[] = [];
+  while (rival.length < 3) rival.push(build(rival.at(-1), [], "rival"));
+  const fates = await move([one, two], rival);
+  assert.deepEqual(
+    fates,
+    [funding, spends, spendsMore].map(({ txid }) => ({ txid, fate: "returned" })),
+  );
+  assert.deepEqual(pool.mempool.select(), [funding, spends, spendsMore]);
+});
+
+test("case 22: transfers whose funds came from a disconnected reward leave, with their dependants and a reason", async () => {
+  const { pool, admit, build, move } = createLab();
+  const reward = build(undefined, [], "dave");
+  await move([], [reward]);
+  // Dave spends the reward; Erin spends what Dave will have sent her; both only pending.
+  const spends = pay("dave", "erin", 0, { amount: 1_000_000_000 });
+  const dependant = pay("erin", "bob", 0, { amount: 5_000 });
+  const innocent = pay("alice", "bob", 0);
+  assert.deepEqual(await admit(spends, dependant, innocent), ["pending", "pending", "pending"]);
+  const first = build(undefined, [], "rival");
+  const fates = await move([reward], [first, build(first, [], "rival")]);
+  assert.deepEqual(
+    fates.map((fate) => [fate.txid, fate.fate, fate.fate === "dropped" && fate.rule]),
+    [
+      [spends.txid, "dropped", "TX-09"],
+      [dependant.txid, "dropped", "TX-09"],
+    ],
+  );
+  assert.deepEqual(
+    [...pool.mempool.entries()].map(({ transaction }) => transaction.txid),
+    [innocent.txid],
+  );
+});
+
+test("what a conflict leaves unpaid goes too", async () => {
+  const { pool, admit, build, move } = createLab();
+  const funding = pay("alice", "dave", 0, { amount: 1_000_000 });
+  const dependant = pay("dave", "bob", 0);
+  assert.deepEqual(await admit(funding, dependant), ["pending", "pending"]);
+  const rival = pay("alice", "carol", 0);
+  assert.deepEqual(
+    (await move([], [build(undefined, [rival])])).map(({ txid, fate }) => [txid, fate]),
+    [
+      [funding.txid, "conflicted"],
+      [dependant.txid, "dropped"],
+    ],
+  );
+  assert.equal(pool.mempool.size, 0);
+});
+
+test("a returned transfer that has expired meanwhile is dropped by its rule", async () => {
+  const { build, move } = createLab();
+  const brief = pay("alice", "bob", 0, { expiry: 1 });
+  const old = build(undefined, [brief]);
+  await move([], [old]);
+  const first = build(undefined, [], "rival");
+  const [fate] = await move([old], [first, build(first, [], "rival")]);
+  assert.deepEqual(
+    [fate?.txid, fate?.fate, fate?.fate === "dropped" && fate.rule],
+    [brief.txid, "dropped", "TX-07"],
+  );
+});
+
+test("bad signatures and other chains' transfers are their sender's fault; an empty purse is not", async () => {
+  const { pool } = createLab();
+  const good = pay("alice", "bob", 0);
+  const forged = sealTransaction({ ...good.transaction, signature: new Uint8Array(64).fill(1) });
+  const foreign = pay("alice", "bob", 0, { chain: new Uint8Array(32).fill(9) });
+  const poor = pay("dave", "bob", 0);
+  const judged = await pool.admit([forged, foreign, poor, good]);
+  assert.deepEqual(
+    judged.map(({ admission, senderAtFault }) => [
+      admission.status === "refused" ? admission.rule : admission.status,
+      senderAtFault,
+    ]),
+    [
+      ["TX-03", true],
+      ["TX-02", true],
+      ["TX-09", false],
+      ["pending", false],
+    ],
+  );
+});
+
+test("case 26: a node that is syncing takes no transactions in, and says so", async () => {
+  const { pool } = createLab(true);
+  const [judged] = await pool.admit([pay("alice", "bob", 0)]);
+  assert.deepEqual(
+    [judged?.admission.status === "refused" && judged.admission.rule, judged?.senderAtFault],
+    ["MEM-04", false],
+  );
+  assert.equal(pool.mempool.size, 0);
 });

@@ -115,7 +115,6 @@ test("the peer with most claimed work is asked first, and only one at a time", (
   assert.deepEqual(kinds(planner.peerStatus("a", statusAt(5))), ["request-headers a"]);
   assert.deepEqual(planner.peerStatus("b", statusAt(9)), []);
   assert.deepEqual(planner.peerStatus("c", statusAt(7)), []);
-  assert.equal(planner.bestClaim, 9n * 16n);
   assert.deepEqual(kinds(planner.peerGone("a")), ["request-headers b"]);
 });
 
@@ -148,7 +147,6 @@ test("a peer that failed is not asked again before it says something new", () =>
   planner.peerStatus("a", statusAt(30));
   assert.deepEqual(planner.failed("a"), []);
   assert.equal(planner.progress, undefined);
-  assert.equal(planner.bestClaim, 0n);
   assert.deepEqual(kinds(planner.peerStatus("a", statusAt(30))), ["request-headers a"]);
 });
 
@@ -176,7 +174,6 @@ for (const [what, height, headers] of [
     const effects = planner.headers("liar", headers, nowMs);
     assert.deepEqual(kinds(effects), ["disconnect liar"]);
     assert.equal(planner.progress, undefined);
-    assert.equal(planner.bestClaim, 0n);
   });
 }
 
@@ -187,12 +184,47 @@ test("a peer that shows what it claims is not dropped because it came another wa
   assert.deepEqual(kinds(planner.headers("a", headersOf(blocks.slice(0, 5)), nowMs)), ["request-status a"]);
 });
 
-test("a peer whose headers show less work than ours is forgotten, and nothing of it fetched", () => {
+test("a peer whose headers end with less work than it claimed is dropped, and nothing of it fetched", () => {
   const { planner, connect } = createLab();
   connect(...blocks.slice(0, 10));
   const rival = createBlockBuilder(genesis).extend(4, { proposer: "rival" });
   planner.peerStatus("a", statusAt(300));
-  assert.deepEqual(planner.headers("a", headersOf(rival), nowMs), []);
+  assert.deepEqual(kinds(planner.headers("a", headersOf(rival), nowMs)), ["disconnect a"]);
+  assert.equal(planner.progress, undefined);
+});
+
+test("a peer that leaves three requests in a row unanswered loses its connection", () => {
+  const { planner } = createLab();
+  for (const expected of [[], [], ["disconnect a"]]) {
+    planner.peerStatus("a", statusAt(30));
+    assert.deepEqual(kinds(planner.failed("a")), expected);
+  }
+});
+
+test("an answer in between clears a peer's failures", () => {
+  const { planner } = createLab();
+  for (let i = 0; i < 10; i++) {
+    planner.peerStatus("a", statusAt(300));
+    planner.headers("a", headersOf(blocks), nowMs);
+    assert.deepEqual(planner.failed("a"), []);
+  }
+});
+
+test("claims alone are not work: only checked headers count as a better chain", () => {
+  const { planner } = createLab();
+  planner.peerStatus("a", { head: "ff".repeat(32), height: 9, work: 2n ** 255n });
+  assert.equal(planner.shownWork, 0n);
+  planner.peerGone("a");
+  planner.peerStatus("b", statusAt(30));
+  planner.headers("b", headersOf(blocks.slice(0, 30)), nowMs);
+  assert.equal(planner.shownWork, 480n);
+});
+
+test("a header ahead of our clock is waited for, not asked for in a loop", () => {
+  const { planner } = createLab();
+  const early = genesis.spec.genesisTimestampMs - genesis.spec.driftMs;
+  planner.peerStatus("a", statusAt(30));
+  assert.deepEqual(planner.headers("a", headersOf(blocks.slice(0, 30)), early), []);
   assert.equal(planner.progress, undefined);
 });
 
