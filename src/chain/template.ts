@@ -1,5 +1,18 @@
-import { type ForkTree, nextDifficulty, type TreeBlock, targetOf } from "../consensus/index.ts";
-import { createTransition, type Genesis, touchedKeys } from "../ledger/index.ts";
+import {
+  type ForkTree,
+  nextDifficulty,
+  type Refusal,
+  type RuleCode,
+  type TreeBlock,
+  targetOf,
+} from "../consensus/index.ts";
+import {
+  type AccountKey,
+  createTransition,
+  type Genesis,
+  type Transition,
+  touchedKeys,
+} from "../ledger/index.ts";
 import {
   type BlockBody,
   encodeBody,
@@ -8,6 +21,7 @@ import {
   MAX_BLOCK_TRANSACTIONS,
   rulesVersionAt,
   type SealedTransaction,
+  type TxId,
   transactionsRoot,
   ZERO_32,
 } from "../primitives/index.ts";
@@ -17,6 +31,10 @@ import type { LedgerState } from "./ledger-state.ts";
 const EMPTY_BODY_BYTES = 8;
 /** Each transaction costs its own bytes and an offset. */
 const OFFSET_BYTES = 4;
+/** Candidates whose accounts are fetched at a time: a block is often full long before the candidates end. */
+const CANDIDATES_PER_FETCH = 1_024;
+/** So many candidates that no longer fit, and the block counts as full: transactions differ by a few bytes only. */
+const MAX_MISFITS = 16;
 
 export interface TemplateRequest {
   /** Public key that receives reward and fees. */
@@ -31,6 +49,8 @@ export interface Template {
   readonly body: BlockBody;
   /** The id must be below this, big-endian. */
   readonly target: Uint8Array;
+  /** Candidates that this head cannot execute, whatever else is mined with them; none where the block got full first. */
+  readonly refused: readonly { readonly txid: TxId; readonly rule: RuleCode; readonly detail: string }[];
 }
 
 interface TemplateDeps {
@@ -41,21 +61,87 @@ interface TemplateDeps {
   readonly nowMs: number;
 }
 
+/** A candidate that could not be executed yet. */
+interface Waiting {
+  readonly transaction: SealedTransaction;
+  readonly verdict: Refusal;
+}
+
+/** Executes what it can of the candidates, in their order but for those that others have to make possible. */
+async function choose(deps: TemplateDeps, request: TemplateRequest, transition: Transition) {
+  const { maxBlockBytes } = deps.genesis.spec;
+  const chosen: SealedTransaction[] = [];
+  // Those that lack funds or an earlier nonce, in nonce order; and those that do not pay for creating their recipient.
+  const bySender = new Map<AccountKey, Waiting[]>();
+  const byRecipient = new Map<AccountKey, Waiting[]>();
+  let sizeBytes = EMPTY_BODY_BYTES;
+  let misfits = 0;
+
+  /** Answers whether it went into the block. */
+  function attempt(transaction: SealedTransaction): boolean {
+    const grownBytes = sizeBytes + OFFSET_BYTES + transaction.bytes.length;
+    if (grownBytes > maxBlockBytes) {
+      misfits++;
+      return false;
+    }
+    const verdict = transition.apply(transaction);
+    if (verdict.ok) {
+      chosen.push(transaction);
+      sizeBytes = grownBytes;
+      return true;
+    }
+    if (verdict.code === "TX-10") listOf(byRecipient, transaction.recipient).push({ transaction, verdict });
+    else insertByNonce(listOf(bySender, transaction.sender), { transaction, verdict });
+    return false;
+  }
+
+  /** What may be possible now. Of one sender only the first: the others wait for it. */
+  function* enabledBy({ sender, recipient }: SealedTransaction): Generator<SealedTransaction> {
+    for (const { transaction } of byRecipient.get(recipient) ?? []) yield transaction;
+    byRecipient.delete(recipient);
+    for (const key of new Set([recipient, sender])) {
+      const first = bySender.get(key)?.shift();
+      if (first !== undefined) yield first.transaction;
+    }
+  }
+
+  const everyWaiting = (): Waiting[] => [...bySender.values(), ...byRecipient.values()].flat();
+  const isFull = (): boolean => misfits >= MAX_MISFITS || chosen.length >= MAX_BLOCK_TRANSACTIONS;
+  const { candidates } = request;
+  for (let from = 0; from < candidates.length && !isFull(); from += CANDIDATES_PER_FETCH) {
+    const part = candidates.slice(from, from + CANDIDATES_PER_FETCH);
+    const later = everyWaiting().map(({ transaction }) => transaction);
+    await deps.state.prefetch(touchedKeys([...part, ...later], request.proposer));
+    for (const candidate of part) {
+      const queue = [candidate];
+      for (let next = queue.pop(); next !== undefined && !isFull(); next = queue.pop()) {
+        if (attempt(next)) queue.push(...enabledBy(next));
+      }
+    }
+  }
+  const everythingTried = misfits === 0 && chosen.length < MAX_BLOCK_TRANSACTIONS;
+  return { chosen, refused: everythingTried ? everyWaiting() : [] };
+}
+
+function listOf(lists: Map<AccountKey, Waiting[]>, key: AccountKey): Waiting[] {
+  const list = lists.get(key) ?? [];
+  lists.set(key, list);
+  return list;
+}
+
+function insertByNonce(list: Waiting[], waiting: Waiting): void {
+  const { nonce } = waiting.transaction.transaction.body;
+  const before = list.findLastIndex((other) => other.transaction.transaction.body.nonce < nonce);
+  list.splice(before + 1, 0, waiting);
+}
+
 export async function buildTemplate(deps: TemplateDeps, request: TemplateRequest): Promise<Template> {
   const { genesis, tree, state, head, nowMs } = deps;
   const { spec, chainId } = genesis;
   const height = head.height + 1;
-  const candidates = request.candidates.slice(0, MAX_BLOCK_TRANSACTIONS);
-  await state.prefetch(touchedKeys(candidates, request.proposer));
+  await state.prefetch(touchedKeys([], request.proposer));
   const transition = createTransition(spec, state, state.totals, height);
-  const chosen: SealedTransaction[] = [];
-  let sizeBytes = EMPTY_BODY_BYTES;
-  for (const candidate of candidates) {
-    const grownBytes = sizeBytes + OFFSET_BYTES + candidate.bytes.length;
-    if (grownBytes > spec.maxBlockBytes || !transition.apply(candidate).ok) continue;
-    chosen.push(candidate);
-    sizeBytes = grownBytes;
-  }
+  const { chosen, refused } = await choose(deps, request, transition);
   const change = transition.finish(request.proposer);
   const difficulty = nextDifficulty(spec, head, head.height === 0 ? undefined : tree.get(head.parent));
   const core: HeaderCore = {
@@ -71,5 +157,14 @@ export async function buildTemplate(deps: TemplateDeps, request: TemplateRequest
     engineRoot: ZERO_32,
     extra: ZERO_32,
   };
-  return { core, body: encodeBody(chosen, new Uint8Array()), target: targetOf(difficulty) };
+  return {
+    core,
+    body: encodeBody(chosen, new Uint8Array()),
+    target: targetOf(difficulty),
+    refused: refused.map(({ transaction: { txid }, verdict: { code, detail } }) => ({
+      txid,
+      rule: code,
+      detail,
+    })),
+  };
 }

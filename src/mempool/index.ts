@@ -5,4 +5,14 @@
  * Invariants: at most one pending transaction per sender and nonce; counts and bytes within the options' bounds.
  */
 export * from "./history.ts";
-export * from "./mempool.ts";
+export { createMempool, type Mempool } from "./mempool.ts";
+export {
+  type Admission,
+  DEFAULT_MEMPOOL_OPTIONS,
+  MEMPOOL_RULES,
+  type MempoolOptions,
+  type PendingEntry,
+  type Refused,
+  type Removal,
+  type SenderState,
+} from "./types.ts";

@@ -1,7 +1,7 @@
 import type { Chain, Template } from "../chain/index.ts";
 import { createMiner, type Miner, type MiningTemplate, type SearchTasks } from "../miner/index.ts";
 import type { Clock, Logger, Random, Timers, WorkerPool } from "../ports/index.ts";
-import { assembleBlock, bigintFromBytes } from "../primitives/index.ts";
+import { assembleBlock, bigintFromBytes, bytesToHex } from "../primitives/index.ts";
 import type { BlockRelay } from "./block-relay.ts";
 import type { TransactionPool } from "./transaction-pool.ts";
 
@@ -31,7 +31,6 @@ interface NodeTemplate extends MiningTemplate {
 /** The miner, fed with templates of pending transactions; what it finds goes through the chain like any block. */
 export function createMining(deps: MiningDeps, options: MiningOptions): { readonly miner: Miner } {
   const { chain, pool, relay, clock } = deps;
-  const { maxBlockBytes } = chain.genesis.spec;
   const miner = createMiner<NodeTemplate>(
     {
       clock,
@@ -41,8 +40,11 @@ export function createMining(deps: MiningDeps, options: MiningOptions): { readon
       pool: deps.searchers,
       async buildTemplate() {
         if (deps.isSyncing()) return undefined;
-        const candidates = pool.mempool.select(maxBlockBytes);
+        const candidates = pool.mempool.select();
         const template = await chain.buildTemplate({ proposer: options.rewardTo, candidates });
+        if (template.refused.length > 0) {
+          await pool.refusedOn(bytesToHex(template.core.parent), template.refused);
+        }
         return { core: template.core, target: bigintFromBytes(template.target), template };
       },
       async submit(header, { template }) {

@@ -56,12 +56,7 @@ export function createProtocolHandlers(deps: ProtocolHandlersDeps): ProtocolHand
         ? undefined
         : { headerBytes: stored.header, bodyBytes };
     },
-    mempoolLeaves(_peer, after, limit) {
-      const leaves: string[] = [];
-      for (const { transaction } of pool.mempool.entries())
-        if (transaction.leaf > after) leaves.push(transaction.leaf);
-      return leaves.sort().slice(0, limit);
-    },
+    mempoolLeaves: (_peer, after, limit) => pool.leavesAfter(after, limit),
     transaction: (_peer, leaf) => pool.mempool.getByLeaf(leaf) ?? pool.recentlyMined(leaf),
     async gossipedTransactions(from, transactions) {
       const judged = await pool.admit(transactions);

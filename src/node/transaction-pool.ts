@@ -1,5 +1,5 @@
-import type { Chain, Settlement, SignatureVerifier, TransactionFate } from "../chain/index.ts";
-import { type AccountKey, checkTransactionSanity, type Genesis } from "../ledger/index.ts";
+import type { Chain, Settlement, SignatureVerifier, Template, TransactionFate } from "../chain/index.ts";
+import { type AccountKey, checkTransactionSanity, type Genesis, touchedKeys } from "../ledger/index.ts";
 import {
   type Admission,
   createMempool,
@@ -9,7 +9,8 @@ import {
   type TransactionHistory,
 } from "../mempool/index.ts";
 import type { Clock } from "../ports/index.ts";
-import type { BlockId, Leaf, SealedTransaction, TxId } from "../primitives/index.ts";
+import type { Block, BlockId, Leaf, SealedTransaction, TxId } from "../primitives/index.ts";
+import { createLeafList } from "./leaf-list.ts";
 
 /** Blocks whose transactions peers may still ask for, to put an announced block together. */
 const RECENT_BLOCKS = 8;
@@ -28,6 +29,8 @@ export interface TransactionPoolDeps {
   readonly onChange: (txids: readonly TxId[], arrived: boolean) => void;
 }
 
+type RefusedTransactions = Template["refused"];
+
 export interface Judged {
   readonly transaction: SealedTransaction;
   readonly admission: Admission;
@@ -43,6 +46,10 @@ export interface TransactionPool {
   admit(transactions: readonly SealedTransaction[]): Promise<Judged[]>;
   /** For the chain: called with the state at the new head, before it is published. */
   settle(settlement: Settlement): Promise<TransactionFate[]>;
+  /** What a block template on `head` could not execute leaves, unless the head has moved since. */
+  refusedOn(head: BlockId, transactions: RefusedTransactions): Promise<void>;
+  /** Pending leaves greater than `after`, in order; where very many are pending, as of up to a second ago. */
+  leavesAfter(after: Leaf, limit: number): Leaf[];
   /** A transaction of one of the latest blocks: peers that rebuild a block ask for what has just left the mempool. */
   recentlyMined(leaf: Leaf): SealedTransaction | undefined;
   /** Call when the head change is public: tells of what `settle` changed. */
@@ -55,10 +62,9 @@ export function createTransactionPool(deps: TransactionPoolDeps): TransactionPoo
   const { genesis, clock, signatures } = deps;
   const mempool = createMempool(genesis.spec);
   const history = createTransactionHistory();
+  const leaves = createLeafList(mempool, clock);
   const recent = new Map<Leaf, SealedTransaction>();
   let changed: TxId[] = [];
-  // Accounts that a pending transfer would have paid and now will not: what they have pending may have counted on it.
-  const unpaid = new Set<AccountKey>();
 
   function rememberMined(transaction: SealedTransaction): void {
     recent.set(transaction.leaf, transaction);
@@ -67,30 +73,44 @@ export function createTransactionPool(deps: TransactionPoolDeps): TransactionPoo
     if (oldest !== undefined) recent.delete(oldest);
   }
 
-  async function precheck(
-    transactions: readonly SealedTransaction[],
-  ): Promise<Map<SealedTransaction, Judged>> {
+  /** Whom anybody can judge without state, signatures aside. */
+  function precheck(transactions: readonly SealedTransaction[]): Map<SealedTransaction, Judged> {
     const judged = new Map<SealedTransaction, Judged>();
-    const sane: SealedTransaction[] = [];
     for (const transaction of transactions) {
-      if (mempool.get(transaction.txid) !== undefined) {
+      // Only the same bytes are known to be good: another signature under a pending txid may be forged, and whoever
+      // passes a forged one on is cut off by the next node.
+      if (mempool.getByLeaf(transaction.leaf) !== undefined) {
         judged.set(transaction, { transaction, admission: { status: "known" }, senderAtFault: false });
         continue;
       }
       const verdict = checkTransactionSanity(genesis.spec, genesis.chainId, transaction);
-      if (verdict.ok) sane.push(transaction);
-      else
-        judged.set(transaction, {
-          transaction,
-          admission: refused(verdict.code, verdict.detail),
-          senderAtFault: true,
-        });
-    }
-    for (const transaction of await signatures.findInvalid(sane)) {
-      const admission = refused("TX-03", `transaction ${transaction.txid} has a bad signature`);
+      if (verdict.ok) continue;
+      const admission = refused(verdict.code, verdict.detail);
       judged.set(transaction, { transaction, admission, senderAtFault: true });
     }
     return judged;
+  }
+
+  /** What can be refused before paying for signatures: anybody can make free transactions that no account stands for. */
+  async function checkCheaply(
+    transactions: readonly SealedTransaction[],
+  ): Promise<Map<SealedTransaction, Admission>> {
+    const refusals = new Map<SealedTransaction, Admission>();
+    const paid = new Set(transactions.map(({ recipient }) => recipient));
+    await deps.chain().withAccounts(
+      transactions.map(({ sender }) => sender),
+      (accounts, head) => {
+        transactions.forEach((transaction, i) => {
+          if (mempool.get(transaction.txid) !== undefined) return;
+          const { nonce = 0, balance = 0 } = accounts[i] ?? {};
+          // Another one of the same batch may bring the funds; adding them in order will tell.
+          const most = paid.has(transaction.sender) ? Number.MAX_SAFE_INTEGER : balance;
+          const refusal = mempool.check(transaction, { nonce, balance: most }, head.height);
+          if (refusal !== undefined) refusals.set(transaction, refusal);
+        });
+      },
+    );
+    return refusals;
   }
 
   async function admit(transactions: readonly SealedTransaction[]): Promise<Judged[]> {
@@ -98,13 +118,37 @@ export function createTransactionPool(deps: TransactionPoolDeps): TransactionPoo
       const admission = refused("MEM-04", "the node is syncing; try again when its state is synced");
       return transactions.map((transaction) => ({ transaction, admission, senderAtFault: false }));
     }
-    const judged = await precheck(transactions);
-    const left = transactions.filter((transaction) => !judged.has(transaction));
+    const judged = precheck(transactions);
+    const sane = transactions.filter((transaction) => !judged.has(transaction));
+    const refusals = await checkCheaply(sane);
+    // If one may go on, the batch may be passed on whole, and then we answer for every signature in it.
+    if (refusals.size < sane.length) {
+      for (const transaction of await signatures.findInvalid(sane)) {
+        const admission = refused("TX-03", `transaction ${transaction.txid} has a bad signature`);
+        judged.set(transaction, { transaction, admission, senderAtFault: true });
+      }
+    }
+    for (const [transaction, admission] of refusals) {
+      if (!judged.has(transaction)) judged.set(transaction, { transaction, admission, senderAtFault: false });
+    }
+    await addAll(
+      sane.filter((transaction) => !judged.has(transaction)),
+      judged,
+    );
+    return transactions.flatMap((transaction) => judged.get(transaction) ?? []);
+  }
+
+  async function addAll(
+    transactions: readonly SealedTransaction[],
+    judged: Map<SealedTransaction, Judged>,
+  ): Promise<void> {
+    if (transactions.length === 0) return;
     const arrived: TxId[] = [];
+    const left: TxId[] = [];
     await deps.chain().withAccounts(
-      left.map(({ sender }) => sender),
+      transactions.map(({ sender }) => sender),
       (accounts, head) => {
-        left.forEach((transaction, i) => {
+        transactions.forEach((transaction, i) => {
           const { nonce = 0, balance = 0 } = accounts[i] ?? {};
           const nowMs = clock.nowMs();
           const admission = mempool.add(transaction, { nonce, balance }, head.height, nowMs);
@@ -113,18 +157,35 @@ export function createTransactionPool(deps: TransactionPoolDeps): TransactionPoo
           history.add(transaction, { what: "received", timeMs: nowMs });
           arrived.push(transaction.txid);
         });
+        for (const { txid } of noteRemovals(takeEvicted())) left.push(txid);
       },
     );
     if (arrived.length > 0) deps.onChange(arrived, true);
-    return transactions.flatMap((transaction) => judged.get(transaction) ?? []);
+    if (left.length > 0) deps.onChange(left, false);
+  }
+
+  /** What gave way to better ones, with whatever its money was for. */
+  function takeEvicted(): Removal[] {
+    const evicted = mempool.takeEvicted();
+    return evicted.length === 0 ? [] : [...evicted, ...mempool.revalidate()];
+  }
+
+  async function refusedOn(head: BlockId, transactions: RefusedTransactions): Promise<void> {
+    const left = await deps.chain().withAccounts([], (_, { id }) => {
+      if (id !== head) return [];
+      return noteRemovals([...mempool.removeUnexecutable(transactions), ...mempool.revalidate()]);
+    });
+    if (left.length > 0)
+      deps.onChange(
+        left.map(({ txid }) => txid),
+        false,
+      );
   }
 
   function noteRemovals(removals: readonly Removal[]): TransactionFate[] {
     const timeMs = clock.nowMs();
     return removals.map((removal) => {
-      const { txid, recipient } = removal.transaction;
-      changed.push(txid);
-      unpaid.add(recipient);
+      const { txid } = removal.transaction;
       if (removal.fate === "conflicted") {
         history.add(removal.transaction, { what: "conflicted", timeMs, by: removal.by });
         return { txid, fate: "conflicted", by: removal.by };
@@ -136,7 +197,8 @@ export function createTransactionPool(deps: TransactionPoolDeps): TransactionPoo
 
   async function connectAll(
     settlement: Settlement,
-    reorg: ReorgIndex | undefined,
+    reorg: ReorgIndex,
+    touched: Set<AccountKey>,
   ): Promise<TransactionFate[]> {
     const fates: TransactionFate[] = [];
     for (const id of settlement.connected) {
@@ -144,7 +206,7 @@ export function createTransactionPool(deps: TransactionPoolDeps): TransactionPoo
       const timeMs = clock.nowMs();
       const { height } = block.header.header.core;
       for (const transaction of block.transactions) {
-        reorg?.add(transaction, id);
+        reorg.mined(transaction, id);
         if (height > settlement.height - RECENT_BLOCKS) rememberMined(transaction);
         // Those that were never pending here (a sync brings thousands) are not worth remembering.
         if (mempool.get(transaction.txid) === undefined && history.get(transaction.txid) === undefined)
@@ -152,35 +214,49 @@ export function createTransactionPool(deps: TransactionPoolDeps): TransactionPoo
         history.add(transaction, { what: "mined", timeMs, block: id, height });
         changed.push(transaction.txid);
       }
-      fates.push(...noteRemovals(mempool.removeMined(block.transactions)));
+      touch(block, touched);
+      for (const fate of noteRemovals(mempool.removeMined(block.transactions))) fates.push(fate);
     }
     return fates;
   }
 
-  /** `touched`: accounts whose funds or nonces the disconnected blocks had changed. */
-  async function returnAll(
+  /** Accounts that a block changed, as far as something of theirs is pending. */
+  function touch(block: Block, touched: Set<AccountKey>): void {
+    if (mempool.size === 0) return;
+    for (const key of touchedKeys(block.transactions, block.header.header.core.proposer)) {
+      if (mempool.countOf(key) > 0) touched.add(key);
+    }
+  }
+
+  /** Registers the old branch's transactions, so that the new branch's can be told apart by them. */
+  async function disconnectAll(
     settlement: Settlement,
     reorg: ReorgIndex,
     touched: Set<AccountKey>,
-  ): Promise<TransactionFate[]> {
+  ): Promise<void> {
+    for (const id of settlement.disconnected) {
+      const block = await settlement.load(id);
+      for (const transaction of block.transactions) reorg.disconnected(transaction);
+      touch(block, touched);
+    }
+  }
+
+  async function returnAll(settlement: Settlement, reorg: ReorgIndex): Promise<TransactionFate[]> {
     const fates: TransactionFate[] = [];
     for (const id of settlement.disconnected) {
       const block = await settlement.load(id);
-      const { height, proposer } = block.header.header.core;
-      touched.add(Buffer.from(proposer).toString("hex"));
+      const { height } = block.header.header.core;
       const accounts = await settlement.accounts(block.transactions.map(({ sender }) => sender));
       block.transactions.forEach((transaction, i) => {
         const { txid } = transaction;
-        const timeMs = clock.nowMs();
-        touched.add(transaction.sender).add(transaction.recipient);
-        const minedIn = reorg.blockOf(txid);
-        if (minedIn !== undefined) {
-          fates.push({ txid, fate: "mined", block: minedIn });
+        const successor = reorg.successorOf(transaction);
+        if (successor?.txid === txid) {
+          fates.push({ txid, fate: "mined", block: successor.block });
           return;
         }
-        history.add(transaction, { what: "disconnected", timeMs, block: id, height });
+        history.add(transaction, { what: "disconnected", timeMs: clock.nowMs(), block: id, height });
         const { nonce = 0, balance = 0 } = accounts[i] ?? {};
-        fates.push(giveBack(transaction, { nonce, balance }, settlement.height, reorg));
+        fates.push(giveBack(transaction, { nonce, balance }, settlement.height, successor?.txid));
       });
     }
     return fates;
@@ -190,13 +266,11 @@ export function createTransactionPool(deps: TransactionPoolDeps): TransactionPoo
     transaction: SealedTransaction,
     sender: { nonce: number; balance: number },
     height: number,
-    reorg: ReorgIndex,
+    rival: TxId | undefined,
   ): TransactionFate {
     const { txid } = transaction;
     const timeMs = clock.nowMs();
     changed.push(txid);
-    unpaid.add(transaction.recipient);
-    const rival = reorg.rivalOf(transaction);
     if (rival !== undefined) {
       history.add(transaction, { what: "conflicted", timeMs, by: rival });
       return { txid, fate: "conflicted", by: rival };
@@ -210,39 +284,35 @@ export function createTransactionPool(deps: TransactionPoolDeps): TransactionPoo
     return { txid, fate: "dropped", rule: admission.rule, detail: admission.detail };
   }
 
-  /** Drops what the accounts cannot pay any more, then what had counted on that, until nothing is left to look at. */
-  async function revalidate(
-    touched: Iterable<AccountKey>,
-    { accounts }: Settlement,
-  ): Promise<TransactionFate[]> {
-    const fates: TransactionFate[] = [];
-    let left = [...touched];
-    while (left.length > 0 || unpaid.size > 0) {
-      const pending = [...new Set([...left, ...unpaid])].filter((key) => mempool.countOf(key) > 0);
-      left = [];
-      unpaid.clear();
-      const states = await accounts(pending);
-      pending.forEach((key, i) => {
-        const { nonce = 0, balance = 0 } = states[i] ?? {};
-        fates.push(...noteRemovals(mempool.revalidate(key, { nonce, balance })));
-      });
-    }
-    return fates;
+  async function learnAccounts(touched: Set<AccountKey>, { accounts }: Settlement): Promise<void> {
+    const keys = [...touched];
+    const states = await accounts(keys);
+    mempool.setAccounts(
+      new Map(
+        keys.map((key, i) => [key, { nonce: states[i]?.nonce ?? 0, balance: states[i]?.balance ?? 0 }]),
+      ),
+    );
   }
 
   return {
     mempool,
     history,
     admit,
+    leavesAfter: leaves.after,
     recentlyMined: (leaf) => recent.get(leaf),
+    refusedOn,
     async settle(settlement) {
-      const reorg = settlement.disconnected.length > 0 ? createReorgIndex() : undefined;
-      const ruledOut = await connectAll(settlement, reorg);
+      const reorg = createReorgIndex();
       const touched = new Set<AccountKey>();
-      const returned = reorg === undefined ? [] : await returnAll(settlement, reorg, touched);
-      const expired = noteRemovals(mempool.removeExpired(settlement.height));
-      const unfunded = await revalidate(touched, settlement);
-      return mergeFates([...returned, ...ruledOut, ...expired, ...unfunded]);
+      await disconnectAll(settlement, reorg, touched);
+      const ruledOut = await connectAll(settlement, reorg, touched);
+      await learnAccounts(touched, settlement);
+      const returned = await returnAll(settlement, reorg);
+      // Last, as what is given back may bring what others spend.
+      const removals = [...mempool.removeExpired(settlement.height), ...mempool.takeEvicted()];
+      const gone = noteRemovals([...removals, ...mempool.revalidate()]);
+      for (const { txid } of [...ruledOut, ...gone]) changed.push(txid);
+      return mergeFates([...returned, ...ruledOut, ...gone]);
     },
     published() {
       if (changed.length === 0) return;
@@ -258,24 +328,29 @@ function mergeFates(fates: readonly TransactionFate[]): TransactionFate[] {
   return [...new Map(fates.map((fate) => [fate.txid, fate])).values()];
 }
 
-/** What the new branch contains, so that the old branch's transactions can be told apart. */
+/** What the new branch did with the nonces that the old one used. Only those: the new branch may be very long. */
 interface ReorgIndex {
-  add(transaction: SealedTransaction, block: BlockId): void;
-  blockOf(txid: TxId): BlockId | undefined;
-  /** The transaction of the new branch that used the same nonce. */
-  rivalOf(transaction: SealedTransaction): TxId | undefined;
+  disconnected(transaction: SealedTransaction): void;
+  /** Call after all disconnected ones are known. */
+  mined(transaction: SealedTransaction, block: BlockId): void;
+  /** What the new branch has of the same sender and nonce: the transaction itself, or a rival. */
+  successorOf(transaction: SealedTransaction): Successor | undefined;
+}
+
+interface Successor {
+  readonly txid: TxId;
+  readonly block: BlockId;
 }
 
 function createReorgIndex(): ReorgIndex {
-  const blocks = new Map<TxId, BlockId>();
-  const byNonce = new Map<string, TxId>();
+  const bySlot = new Map<string, Successor | undefined>();
   const slot = ({ sender, transaction }: SealedTransaction): string => `${sender}:${transaction.body.nonce}`;
   return {
-    add(transaction, block) {
-      blocks.set(transaction.txid, block);
-      byNonce.set(slot(transaction), transaction.txid);
+    disconnected: (transaction) => void bySlot.set(slot(transaction), undefined),
+    mined(transaction, block) {
+      if (bySlot.size === 0 || !bySlot.has(slot(transaction))) return;
+      bySlot.set(slot(transaction), { txid: transaction.txid, block });
     },
-    blockOf: (txid) => blocks.get(txid),
-    rivalOf: (transaction) => byNonce.get(slot(transaction)),
+    successorOf: (transaction) => bySlot.get(slot(transaction)),
   };
 }

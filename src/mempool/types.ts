@@ -1,0 +1,60 @@
+import type { SealedTransaction, TxId } from "../primitives/index.ts";
+
+export interface MempoolOptions {
+  /** Transactions in all; bounds memory at about 1 KB each. */
+  readonly maxTransactions: number;
+  /** Serialized bytes in all. */
+  readonly maxBytes: number;
+  /** Transactions of one sender; also how far a nonce may lie ahead of the account's. */
+  readonly maxPerSender: number;
+  /** Transactions of one sender that wait behind a missing nonce: they may never run, so they get little room. */
+  readonly maxGappedPerSender: number;
+}
+
+export const DEFAULT_MEMPOOL_OPTIONS: MempoolOptions = {
+  maxTransactions: 50_000,
+  maxBytes: 32 * 1024 * 1024,
+  maxPerSender: 5_000,
+  maxGappedPerSender: 64,
+};
+
+/** Reasons of policy, not consensus: another node may take what this one refuses. */
+export const MEMPOOL_RULES = {
+  "MEM-01": "the mempool has room, or holds something that pays less",
+  "MEM-02": "no other transaction of the sender with this nonce is pending",
+  "MEM-03": "the nonce is not too far ahead of the account's, nor are too many behind a missing one",
+  "MEM-04": "the node takes no transactions while it is syncing",
+} as const;
+
+/** The sender's account at the head; both 0 where it does not exist. */
+export interface SenderState {
+  readonly nonce: number;
+  readonly balance: number;
+}
+
+export type Refused = { readonly status: "refused"; readonly rule: string; readonly detail: string };
+export type Admission = { readonly status: "pending" } | { readonly status: "known" } | Refused;
+
+export interface PendingEntry {
+  readonly transaction: SealedTransaction;
+  /** Unix ms. */
+  readonly receivedMs: number;
+  /** Counts up; the order of arrival. */
+  readonly order: number;
+}
+
+/** A pending transaction that another one ruled out, or that can no longer be executed. */
+export type Removal =
+  | { readonly transaction: SealedTransaction; readonly fate: "conflicted"; readonly by: TxId }
+  | {
+      readonly transaction: SealedTransaction;
+      readonly fate: "dropped";
+      readonly rule: string;
+      readonly detail: string;
+    };
+
+export const costOf = ({ transaction }: SealedTransaction): number =>
+  transaction.body.fee + transaction.body.action.value.amount;
+export const nonceOf = ({ transaction }: SealedTransaction): number => transaction.body.nonce;
+export const feeRate = ({ transaction, bytes }: SealedTransaction): number =>
+  transaction.body.fee / bytes.length;

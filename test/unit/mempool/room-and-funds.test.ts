@@ -1,0 +1,114 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type Admission, createMempool, type Mempool, type Removal } from "../../../src/mempool/index.ts";
+import type { SealedTransaction } from "../../../src/primitives/index.ts";
+import { keyOf, type TransferOptions, testGenesis, transfer } from "../../support/block-builder.ts";
+
+const COIN = 100_000_000;
+const genesis = testGenesis();
+const rich = { nonce: 0, balance: 1_000 * COIN };
+const make = (options: Partial<TransferOptions>): SealedTransaction =>
+  transfer(genesis, { from: "alice", to: "bob", amount: 1, nonce: 0, ...options });
+const add = (pool: Mempool, transaction: SealedTransaction, state = rich): string =>
+  word(pool.add(transaction, state, 0, 0));
+const word = (admission: Admission): string =>
+  admission.status === "refused" ? admission.rule : admission.status;
+const txids = (removals: readonly Removal[]): string[] => removals.map(({ transaction }) => transaction.txid);
+const key = (name: string): string => Buffer.from(keyOf(name).publicKey).toString("hex");
+
+test("at most so many transactions of one sender wait behind a missing nonce, and filling the gap lets more in", () => {
+  const pool = createMempool(genesis.spec, { maxGappedPerSender: 3 });
+  const later = [1, 2, 3, 4].map((nonce) => add(pool, make({ nonce })));
+  assert.deepEqual(later, ["pending", "pending", "pending", "MEM-03"]);
+  assert.equal(add(pool, make({ nonce: 0 })), "pending");
+  assert.equal(add(pool, make({ nonce: 4 })), "pending");
+  assert.equal(pool.nextNonce(key("alice"), 0), 5);
+});
+
+test("when the mempool is full, what waits behind a gap gives way first, whatever it pays", () => {
+  const pool = createMempool(genesis.spec, { maxTransactions: 3 });
+  const gapped = make({ nonce: 1, fee: COIN });
+  const cheap = make({ from: "bob", fee: 30_000 });
+  for (const one of [gapped, cheap, make({ from: "carol", fee: 40_000 })]) add(pool, one);
+  assert.equal(add(pool, make({ from: "dave" })), "pending");
+  assert.deepEqual(txids(pool.takeEvicted()), [gapped.txid]);
+  assert.equal(
+    add(pool, make({ from: "erin", nonce: 1, fee: COIN })),
+    "MEM-01",
+    "a gapped one evicts none that is ready",
+  );
+});
+
+test("a full mempool takes only what pays more than the worst it has, and evicts a sender's last nonce first", () => {
+  const pool = createMempool(genesis.spec, { maxTransactions: 4 });
+  const last = make({ nonce: 2, fee: 90_000 });
+  for (const one of [make({ nonce: 0, fee: 80_000 }), make({ nonce: 1, fee: 30_000 }), last]) add(pool, one);
+  add(pool, make({ from: "bob", fee: 50_000 }));
+  assert.equal(add(pool, make({ from: "carol", fee: 30_000 })), "MEM-01");
+  assert.equal(
+    add(pool, make({ nonce: 3, fee: COIN })),
+    "MEM-01",
+    "it cannot be mined before its cheap ancestor",
+  );
+  assert.equal(add(pool, make({ from: "carol", fee: 31_000 })), "pending");
+  assert.deepEqual(txids(pool.takeEvicted()), [last.txid]);
+  assert.equal(pool.size, 4);
+});
+
+test("eviction makes room in bytes too", () => {
+  const small = make({ fee: 30_000 });
+  const big = make({ from: "carol", fee: COIN, memo: "m".repeat(64) });
+  const pool = createMempool(genesis.spec, { maxBytes: 2 * small.bytes.length });
+  add(pool, small);
+  add(pool, make({ from: "bob", fee: 31_000 }));
+  assert.equal(add(pool, big), "pending");
+  assert.equal(pool.takeEvicted().length, 2);
+  assert.equal(pool.bytes, big.bytes.length);
+});
+
+test("a transfer counts for its recipient only while it can be paid and nothing is missing before it", () => {
+  const pool = createMempool(genesis.spec);
+  const poor = { nonce: 0, balance: 0 };
+  const spend = make({ from: "dave", to: "erin", amount: 5 * COIN });
+  add(pool, make({ to: "dave", amount: 10 * COIN, nonce: 1 }));
+  assert.equal(add(pool, spend, poor), "TX-09");
+  add(pool, make({ nonce: 0 }));
+  assert.equal(add(pool, spend, poor), "pending");
+  assert.equal(add(pool, make({ from: "erin", to: "frank", amount: 4 * COIN }), poor), "pending");
+  assert.equal(pool.select().length, 4);
+  pool.setAccounts(new Map([[key("alice"), { nonce: 0, balance: 20_000 }]]));
+  assert.equal(pool.revalidate().length, 4, "a chain leaves to its end");
+  assert.equal(pool.size, 0);
+});
+
+test("transfers that pay for each other in a circle let nothing in", () => {
+  const pool = createMempool(genesis.spec);
+  assert.equal(
+    add(pool, make({ from: "x", to: "x", amount: COIN }), { nonce: 0, balance: 2 * COIN }),
+    "pending",
+  );
+  assert.equal(
+    add(pool, make({ from: "x", to: "y", amount: COIN, nonce: 1 }), { nonce: 0, balance: 2 * COIN }),
+    "TX-09",
+  );
+});
+
+test("what is checked before the signature is refused for the same reason as afterwards", () => {
+  const pool = createMempool(genesis.spec, { maxTransactions: 1 });
+  const cases = [
+    { transaction: make({ expiry: 5 }), state: rich, height: 5 },
+    { transaction: make({}), state: { nonce: 1, balance: COIN }, height: 0 },
+    { transaction: make({ nonce: 5_000 }), state: rich, height: 0 },
+    { transaction: make({ amount: COIN }), state: { nonce: 0, balance: COIN }, height: 0 },
+    { transaction: make({ fee: 20_000 }), state: rich, height: 0 },
+    { transaction: make({ from: "bob", amount: 2 }), state: rich, height: 0 },
+  ];
+  add(pool, make({ from: "bob" }));
+  const rules = cases.map(({ transaction, state, height }) => {
+    const refusal = pool.check(transaction, state, height);
+    const admission = pool.add(transaction, state, height, 0);
+    assert.deepEqual(refusal, admission);
+    return word(admission);
+  });
+  assert.deepEqual(rules, ["TX-07", "TX-08", "MEM-03", "TX-09", "MEM-01", "MEM-02"]);
+});
