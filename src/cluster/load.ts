@@ -3,7 +3,7 @@ import { type SubmitResult, transactionToJson } from "../api/index.ts";
 import type { Client } from "../client/index.ts";
 import { createKeyStore, type Key, type KeyStore, signTransaction } from "../keys/index.ts";
 import { decodeAddress, hexToBytes, type SealedTransaction } from "../primitives/index.ts";
-import type { ClusterClient } from "./client.ts";
+import { type ClusterClient, groupsOf } from "./client.ts";
 import { ClusterError } from "./errors.ts";
 import { sleep, waitUntil } from "./processes.ts";
 
@@ -120,6 +120,11 @@ async function fund(
   const balances = await Promise.all(senders.map(({ client, key }) => client.account(key.address)));
   const poor = senders.filter((_, i) => (balances[i]?.balance ?? 0) < amount);
   if (poor.length === 0) return;
+  if (groupsOf(await cluster.snapshot()).length > 1) {
+    const message =
+      "the load's keys need coins first, which do not reach every node of a split cluster; heal it, or make load before the split";
+    throw new ClusterError("CLUSTER_LOAD_FAILED", message);
+  }
   const funder = await findFunder(
     cluster,
     poor.length * (amount + network.accountCreationFee + 1_000 * network.minFeePerByte),
