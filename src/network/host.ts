@@ -64,8 +64,8 @@ export async function createHost(init: HostInit): Promise<Host> {
   });
 }
 
-/** Starts it; a port that is taken fails as `NETWORK_PORT_BUSY` and names the address. */
-export async function startHost(host: Host): Promise<void> {
+/** Starts it on `listen`; a port that is taken fails as `NETWORK_PORT_BUSY` and names the address. */
+export async function startHost(host: Host, listen: readonly string[]): Promise<void> {
   try {
     await host.start();
   } catch (error) {
@@ -73,13 +73,16 @@ export async function startHost(host: Host): Promise<void> {
     // js-libp2p keeps only the text of the socket's error.
     const busy = /EADDRINUSE[^\n]*?(\S+:\d+)/.exec(message)?.[1];
     if (busy === undefined) {
-      throw new NetworkError("NETWORK_ADDRESS_INVALID", "cannot listen on the given addresses", {
-        cause: error,
-      });
+      const text = `cannot listen on ${listen.join(", ")}; use an address of this machine, such as /ip4/127.0.0.1/tcp/0`;
+      throw new NetworkError("NETWORK_ADDRESS_INVALID", text, { cause: error });
     }
-    throw new NetworkError("NETWORK_PORT_BUSY", `another program listens on ${busy} already`, {
-      cause: error,
-    });
+    throw new NetworkError(
+      "NETWORK_PORT_BUSY",
+      `another program listens on ${busy} already; stop it, or choose another with --listen`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 

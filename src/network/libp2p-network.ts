@@ -115,7 +115,7 @@ class PortOverLibp2p implements Libp2pNetwork {
     });
     try {
       await this.#requests.register(host, this.#served);
-      await startHost(host);
+      await startHost(host, this.#options.listen);
     } catch (error) {
       this.#host = undefined;
       throw error;

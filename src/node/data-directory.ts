@@ -1,4 +1,4 @@
-import { chmod, open, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { open, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createKeyStore, type KeyStore, makePrivateDirectory } from "../keys/index.ts";
 import type { Random } from "../ports/index.ts";
@@ -109,7 +109,6 @@ export async function openDataDirectory(options: NodeOptions, random: Random): P
   const path = options.dataDir;
   try {
     await makePrivateDirectory(path);
-    await chmod(path, 0o700);
   } catch (error) {
     throw new NodeError("NODE_DATA_UNUSABLE", `cannot use ${path} as data directory: ${String(error)}`, {
       cause: error,

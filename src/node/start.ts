@@ -274,10 +274,10 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
   events.attach(chain, network, service);
 
   shutdown.add("network", () => network.stop());
-  await network.start();
   shutdown.add("protocols", () => protocols.stop());
   shutdown.add("exchange", () => exchange.stop());
   shutdown.add("sync", () => sync.stop());
+  await network.start();
   supervisor.start();
   shutdown.add("supervisor", () => supervisor.stop());
   shutdown.add("miner", () => mining.miner.stop());

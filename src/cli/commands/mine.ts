@@ -19,7 +19,8 @@ async function mineBlocks(count: number, options: Options): Promise<void> {
   );
   if (options.json) return printJson(result);
   const last = result.blocks.at(-1) ?? "";
-  printLine(`mined ${result.blocks.length} blocks; the last is ${shortId(last)}`);
+  const { length } = result.blocks;
+  printLine(`mined ${length} ${length === 1 ? "block" : "blocks"}; the last is ${shortId(last)}`);
 }
 
 async function mineContinuously(options: Options): Promise<void> {

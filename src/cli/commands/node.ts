@@ -1,4 +1,4 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
 import type { JsonOption } from "../connection.ts";
@@ -57,13 +57,14 @@ async function init({ data, genesis, json }: InitOptions): Promise<void> {
   const { makePrivateDirectory } = await import("../../keys/index.ts");
   try {
     await makePrivateDirectory(data);
+    if ((await readdir(data)).length > 0) throw Object.assign(new Error("not empty"), { code: "EEXIST" });
     await writeFile(file, text, { flag: "wx" });
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === "EEXIST")
       throw failure(
         "DATA_EXISTS",
-        `${data} is a node's directory or a file already; choose another --data DIR`,
+        `${data} is a node's directory, or has other files in it; choose another --data DIR`,
       );
     throw failure("FILE_UNWRITABLE", `cannot write ${file}: ${message}`);
   }
