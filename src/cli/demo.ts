@@ -58,10 +58,11 @@ function createNarrator(): DemoEvents {
       printLine("");
       const picture = drawFork(tree, ({ id, work }) => {
         const branch = branches.find(({ tip }) => tip === id);
-        const plural = branch?.nodes.length === 1 ? "node" : "nodes";
         const who =
-          branch === undefined ? "" : `${plural} ${branch.nodes.join(" and ")} mined ${branch.blocks}, `;
-        return `${who}work ${formatWork(work)}`;
+          branch === undefined
+            ? ""
+            : ` (${branch.nodes.length === 1 ? "node" : "nodes"} ${branch.nodes.join(", ")})`;
+        return `work ${formatWork(work)}${who}`;
       });
       for (const line of picture) printLine(`   ${line}`);
     },
