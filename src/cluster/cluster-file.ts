@@ -89,3 +89,13 @@ export async function readClusterFile(directory: string): Promise<ClusterFile | 
   const message = `${file} is damaged; end the cluster's processes by hand, then remove this file`;
   throw new ClusterError("CLUSTER_FILE_INVALID", message);
 }
+
+const OWN_FILES = ["cluster.json", "genesis.json", "api-token", "supervisor.log", "keys"];
+
+/**
+ * Whether a cluster makes an entry of this name in its directory. `up` takes no directory with any other entry in it, and
+ * `down --purge` removes nothing else, so nobody's own files are ever touched.
+ */
+export function isOwnName(name: string): boolean {
+  return OWN_FILES.includes(name) || /^node\d+$/.test(name);
+}

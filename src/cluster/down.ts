@@ -1,6 +1,6 @@
 import { readdir, rm, rmdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { clusterFilePath, readClusterFile } from "./cluster-file.ts";
+import { clusterFilePath, isOwnName, readClusterFile } from "./cluster-file.ts";
 import { ClusterError } from "./errors.ts";
 import { endProcess, isAlive } from "./processes.ts";
 
@@ -9,13 +9,10 @@ const SUPERVISOR_GRACE_MS = 9_000;
 /** After a killed supervisor: its nodes notice the closed channel and stop themselves within 5 s. */
 const NODE_GRACE_MS = 6_000;
 
-/** What a cluster's directory holds; nothing else in it is ever touched. */
-const OWN_FILES = ["cluster.json", "genesis.json", "api-token", "supervisor.log", "keys"];
-
 async function purge(directory: string): Promise<void> {
   const names = await readdir(directory).catch((): string[] => []);
-  const own = names.filter((name) => OWN_FILES.includes(name) || /^node\d+$/.test(name));
-  for (const name of own) await rm(join(directory, name), { recursive: true, force: true, maxRetries: 3 });
+  for (const name of names.filter(isOwnName))
+    await rm(join(directory, name), { recursive: true, force: true, maxRetries: 3 });
   // Only if nothing of somebody else's is in it.
   await rmdir(directory).catch(() => {});
 }

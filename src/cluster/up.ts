@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { closeSync, openSync } from "node:fs";
-import { access, readFile } from "node:fs/promises";
+import { access, readdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { makePrivateDirectory } from "../keys/index.ts";
@@ -13,7 +13,7 @@ import {
   specRoot,
   specToJson,
 } from "../primitives/index.ts";
-import { readClusterFile, writeWhole } from "./cluster-file.ts";
+import { isOwnName, readClusterFile, writeWhole } from "./cluster-file.ts";
 import { ClusterError, type ClusterErrorCode } from "./errors.ts";
 import { endProcess, isAlive, processStart } from "./processes.ts";
 import { MAX_NODES, type SupervisorOptions } from "./supervisor.ts";
@@ -86,8 +86,18 @@ async function prepareGenesis(directory: string, given: string | undefined): Pro
 async function refuseRunning(directory: string): Promise<void> {
   const other = await readClusterFile(directory);
   if (other === undefined || !(await isAlive(other.supervisor))) return;
-  const message = `a cluster runs in ${directory} already (${other.nodes.length} nodes); end it with "cumulo cluster down", or choose another --dir DIR`;
+  const message = `a cluster runs in ${directory} already (${other.nodes.length} nodes); end it with "cumulo cluster down --dir ${directory}", or choose another --dir DIR`;
   throw new ClusterError("CLUSTER_RUNNING", message);
+}
+
+/** A directory that is not empty must be a cluster's own: what it holds is written into, and removed by a purge. */
+async function refuseForeign(directory: string): Promise<void> {
+  const names = await readdir(directory);
+  const foreign = names.find((name) => !isOwnName(name) && !name.startsWith("cluster.json."));
+  const isCluster = names.length === 0 || (foreign === undefined && names.includes("genesis.json"));
+  if (isCluster) return;
+  const message = `${directory} holds other files (${foreign ?? names[0]}); choose a new or empty --dir DIR`;
+  throw new ClusterError("CLUSTER_START_FAILED", message);
 }
 
 /** Waits for the supervisor's word; rejects when it ends, is late, or the caller aborts. */
@@ -139,6 +149,7 @@ export async function startCluster(
   if (options.genesisFile !== undefined) await readGenesis(resolve(options.genesisFile));
   await makePrivateDirectory(directory);
   await refuseRunning(directory);
+  await refuseForeign(directory);
   const supervisorOptions: SupervisorOptions = {
     directory,
     nodes,

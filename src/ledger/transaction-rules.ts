@@ -27,7 +27,7 @@ export function checkTransactionSanity(
   if (body.fee < minimum) {
     return refuse(
       "TX-06",
-      `transaction ${sealed.txid}: fee ${body.fee}; ${minimum} is the least for ${sealed.bytes.length} bytes`,
+      `transaction ${sealed.txid}: fee ${body.fee} base units; ${minimum} is the least for ${sealed.bytes.length} bytes`,
     );
   }
   return PASSED;

@@ -119,7 +119,10 @@ export function createMempool(spec: ChainSpec, overrides: Partial<MempoolOptions
       return refused("MEM-02", `${rival.transaction.txid} with nonce ${nonce} is pending`);
     const left = senders.funds(transaction.sender, state.balance) - (sender?.cost ?? 0);
     if (costOf(transaction) > left) {
-      return refused("TX-09", `costs ${costOf(transaction)}; ${Math.max(0, left)} is left of the sender's`);
+      return refused(
+        "TX-09",
+        `costs ${costOf(transaction)} base units; ${Math.max(0, left)} are left of the sender's`,
+      );
     }
     if (isFullFor(transaction)) {
       const lowest = eviction.lowest();
@@ -182,7 +185,8 @@ export function createMempool(spec: ChainSpec, overrides: Partial<MempoolOptions
       const nonce = nonceOf(entry.transaction);
       const cost = costOf(entry.transaction);
       if (nonce < sender.accountNonce) yield drop(entry, "TX-08", `nonce ${nonce} was used`);
-      else if (cost > funds) yield drop(entry, "TX-09", `costs ${cost}; ${funds} is left of the sender's`);
+      else if (cost > funds)
+        yield drop(entry, "TX-09", `costs ${cost} base units; ${funds} are left of the sender's`);
       else funds -= cost;
     }
   }

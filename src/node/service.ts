@@ -21,7 +21,7 @@ import type { Chain } from "../chain/index.ts";
 import { formatWork, nextDifficulty } from "../consensus/index.ts";
 import { accountKeyOf } from "../ledger/index.ts";
 import { type Miner, MinerError } from "../miner/index.ts";
-import type { Protocols, Supervisor } from "../network/index.ts";
+import { isTcpAddress, type Protocols, type Supervisor } from "../network/index.ts";
 import type { Clock, Network } from "../ports/index.ts";
 import {
   type BlockId,
@@ -279,6 +279,10 @@ export function createNodeService(deps: NodeServiceDeps): NodeService {
     genesis: () => specToJson(spec),
     peers: async (): Promise<Peer[]> => peerViews(deps),
     async addPeer(address) {
+      if (!isTcpAddress(address)) {
+        const message = `${address} is no address of a peer; give one such as /ip4/127.0.0.1/tcp/4001`;
+        throw new ServiceError("ADDRESS_INVALID", 400, message);
+      }
       try {
         supervisor.add(address);
       } catch (error) {

@@ -105,7 +105,9 @@ async function split(text: string, options: Options): Promise<void> {
   await cluster.split(groups);
   if (options.json) printJson({ groups });
   else
-    printLine(`split: ${groups.map((group) => group.join(",")).join(" / ")}; heal with: cumulo cluster heal`);
+    printLine(
+      `split: ${groups.map((group) => group.join(",")).join(" / ")}; heal with: cumulo cluster heal${options.dir === DEFAULT_DIR ? "" : ` --dir ${options.dir}`}`,
+    );
 }
 
 async function heal(options: Options): Promise<void> {
