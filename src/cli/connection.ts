@@ -65,10 +65,16 @@ async function apiOfData(data: string): Promise<string> {
 export const dataDirectory = ({ data }: ConnectionOptions): string | undefined =>
   data ?? process.env["CUMULO_DATA"];
 
-async function findToken(options: ConnectionOptions, data: string | undefined): Promise<string | undefined> {
+async function findToken(
+  options: ConnectionOptions,
+  data: string | undefined,
+  url: string,
+): Promise<string | undefined> {
   if (options.tokenFile !== undefined) return readText(options.tokenFile, "the token file");
   if (process.env["CUMULO_TOKEN"] !== undefined) return process.env["CUMULO_TOKEN"];
   if (data === undefined) return undefined;
+  // A token goes to the node it belongs to, and to no other server that --api or CUMULO_API may name.
+  if ((await apiOfData(data).catch(() => undefined)) !== url) return undefined;
   // Reading commands need no token on loopback, so its absence is the node's to complain about.
   return readText(join(data, "api-token"), "the token").catch(() => undefined);
 }
@@ -81,7 +87,7 @@ export async function openClient(options: ConnectionOptions, timeoutMs?: number)
     options.api ??
     (options.data === undefined && environment !== undefined ? apiUrl(environment) : undefined);
   const url = named ?? (data === undefined ? DEFAULT_API : await apiOfData(data));
-  const token = await findToken(options, data);
+  const token = await findToken(options, data, url);
   const { createClient } = await import("../client/index.ts");
   return createClient({
     url,

@@ -30,7 +30,8 @@ export async function stopCluster(
   const file = await readClusterFile(path);
   if (file === undefined) {
     const names = await readdir(path).catch((): string[] => []);
-    if (options.purge === true && names.includes("node1")) {
+    // Without the note only what `up` leaves in any case tells a cluster's directory from hand-made ones.
+    if (options.purge === true && names.includes("supervisor.log") && names.includes("genesis.json")) {
       await purge(path);
       return { ended: 0 };
     }

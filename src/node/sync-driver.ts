@@ -14,7 +14,7 @@ export interface SyncDriverDeps {
   readonly chain: Chain;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly network: Pick<Network, "disconnect">;
+  readonly network: Pick<Network, "connections" | "disconnect">;
   readonly protocols: () => Protocols;
   /** Our status, as peers are told it. */
   readonly ownStatus: () => Status;
@@ -61,12 +61,22 @@ export function createSyncDriver(deps: SyncDriverDeps): SyncDriver {
   const waitingForRoom: (() => void)[] = [];
 
   function takeStatus(peer: string, status: Status): void {
+    // Whoever asks and hangs up before it is announced would leave its claim behind: no disconnect is ever told of it.
+    if (!deps.network.connections().some((connection) => connection.peer === peer)) return;
     const before = statuses.get(peer);
-    if (before === undefined && statuses.size >= MAX_STATUSES) return;
+    if (before === undefined && statuses.size >= MAX_STATUSES) {
+      const [oldest] = statuses.keys();
+      if (oldest !== undefined) forget(oldest);
+    }
     statuses.set(peer, status);
     run(planner.peerStatus(peer, status));
     const hasMoved = before !== undefined && before.head !== status.head;
     if (hasMoved && !chain.isConnected(before.head)) deps.onPeerReorg(peer);
+  }
+
+  function forget(peer: string): void {
+    statuses.delete(peer);
+    run(planner.peerGone(peer));
   }
 
   function run(effects: readonly SyncEffect[]): void {
@@ -155,10 +165,7 @@ export function createSyncDriver(deps: SyncDriverDeps): SyncDriver {
     },
     lastStatus: (peer) => statuses.get(peer),
     peerStatus: takeStatus,
-    peerGone(peer) {
-      statuses.delete(peer);
-      run(planner.peerGone(peer));
-    },
+    peerGone: forget,
     exchangeStatus,
     stop: () => stopping.abort(),
   };

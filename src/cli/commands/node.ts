@@ -103,7 +103,12 @@ async function start(options: StartOptions): Promise<void> {
     }
   }
   const { startNode } = await import("../../node/index.ts");
-  // Until the node stands, a signal simply ends the process: nothing is held that a crash could not leave as well.
+  // Until the node stands, a signal simply ends the process: nothing is held that a crash could not leave as well. So does
+  // the end of the parent's channel, which may be gone already.
+  const hasParent = process.send !== undefined;
+  const orphaned = (): never => process.exit(EXIT.failed);
+  process.once("disconnect", orphaned);
+  if (hasParent && !process.connected) orphaned();
   const node = await startNode({
     dataDir: options.data,
     listen: [...(options.listen ?? [DEFAULT_LISTEN])],
@@ -119,6 +124,7 @@ async function start(options: StartOptions): Promise<void> {
     ...(options.rewardTo === undefined ? {} : { rewardTo: options.rewardTo }),
     ...(options.miners === undefined ? {} : { miners: options.miners }),
   });
+  process.off("disconnect", orphaned);
   stopOnSignals(() => node.stop());
   const { api, multiaddrs, dataDir } = node;
   if (options.json) printJson({ pid: process.pid, api, multiaddrs, data: dataDir });
