@@ -1,0 +1,40 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Protocols } from "../../../src/network/index.ts";
+import { createSyncDriver } from "../../../src/node/sync-driver.ts";
+import { createManualClock, type PeerConnection, silentLogger } from "../../../src/ports/index.ts";
+import { testGenesis } from "../../support/block-builder.ts";
+import { openTestChain } from "../../support/chain-lab.ts";
+
+test("what a peer claims counts only while it is connected, so that passers-by cannot fill the memory of claims", async () => {
+  const genesis = testGenesis();
+  const chain = await openTestChain(genesis);
+  const asked: string[] = [];
+  let connections: readonly PeerConnection[] = [];
+  const protocols: Pick<Protocols, "requestHeaders"> = {
+    requestHeaders(peer) {
+      asked.push(peer);
+      return new Promise(() => {});
+    },
+  };
+  const status = { version: 1, chain: genesis.block.header.id, head: "ff".repeat(32), height: 9, work: 160n };
+  const driver = createSyncDriver({
+    chain,
+    clock: createManualClock(),
+    logger: silentLogger,
+    network: { connections: () => connections, disconnect: async () => {} },
+    protocols: () => protocols as Protocols,
+    ownStatus: () => status,
+    onIdle: () => {},
+    onPeerReorg: () => {},
+  });
+  for (let i = 0; i < 2_000; i++) driver.peerStatus(`passer-by ${i}`, status);
+  assert.equal(driver.lastStatus("passer-by 0"), undefined);
+  connections = [{ peer: "honest", direction: "inbound", address: "", sinceMs: 0 }];
+  driver.peerStatus("honest", status);
+  assert.deepEqual(asked, ["honest"]);
+  driver.peerGone("honest");
+  assert.equal(driver.lastStatus("honest"), undefined);
+  driver.stop();
+  await chain.close();
+});
