@@ -91,8 +91,6 @@ class PortOverLibp2p implements Libp2pNetwork {
     this.#deps = { ...deps, logger: this.#logger };
     this.#links = createLinks(this.#deps);
     this.#requests = createRequests({ ...this.#deps, punish: this.#punish });
-    this.#links.on("connect", ({ peer }) => this.#remember(peer));
-    this.#links.on("disconnect", (peer) => this.#forgetLater(peer));
   }
 
   async start(): Promise<void> {
@@ -107,8 +105,16 @@ class PortOverLibp2p implements Libp2pNetwork {
       gossip: gossipService(this.#topics),
     });
     this.#host = host;
-    host.addEventListener("connection:open", ({ detail }) => this.#links.opened(detail));
-    host.addEventListener("connection:close", ({ detail }) => this.#links.closed(detail));
+    host.addEventListener("connection:open", ({ detail }) => {
+      this.#remember(detail.remotePeer.toString());
+      this.#links.opened(detail);
+    });
+    host.addEventListener("connection:close", ({ detail }) => {
+      this.#links.closed(detail);
+      // Also of peers that were never announced: a single stream is enough for libp2p to remember its peer.
+      if (host.getConnections(detail.remotePeer).length === 0)
+        this.#forgetLater(detail.remotePeer.toString());
+    });
     host.addEventListener("peer:identify", ({ detail }) => {
       this.#gossip?.forgetDeadStream(detail.peerId.toString());
       this.#links.identified(detail.connection, detail.protocols);
