@@ -4,7 +4,7 @@
  * interrupted `up`) takes the cluster with it.
  */
 import pino from "pino";
-import { readClusterFile } from "./cluster-file.ts";
+import { type ClusterFile, readClusterFile } from "./cluster-file.ts";
 import { type Supervisor, type SupervisorOptions, startSupervisor } from "./supervisor.ts";
 
 export type SupervisorMessage =
@@ -35,7 +35,14 @@ async function stop(): Promise<void> {
  * end the nodes, so they are ended here.
  */
 async function watchClusterFile(): Promise<void> {
-  const file = await readClusterFile(options.directory).catch(() => undefined);
+  let file: ClusterFile | undefined;
+  try {
+    file = await readClusterFile(options.directory);
+  } catch (error) {
+    // Out of descriptors, say: that nobody can read it now does not mean that it is gone.
+    logger.warn({ directory: options.directory, error: String(error) }, "cluster.json could not be read");
+    return;
+  }
   if (file?.supervisor.pid === process.pid) return;
   logger.warn({ directory: options.directory }, "cluster.json is gone, so the cluster ends");
   await stop();

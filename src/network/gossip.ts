@@ -26,6 +26,8 @@ const VALIDATION_TIMEOUT_MS = (MESSAGE_CACHE_HEARTBEATS - 2) * HEARTBEAT_MS;
 const SEEN_TTL_MS = 120_000;
 /** Messages of one topic that wait for a verdict; more are ignored, for a flood must not become a queue. */
 const MAX_PENDING_VALIDATIONS_PER_TOPIC = 1_024;
+/** Of them, those that one peer passed on: whoever floods a topic must not take the others' places. */
+const MAX_PENDING_VALIDATIONS_PER_PEER = 128;
 /** One RPC can carry several messages; js-libp2p itself sends none above 4 MiB. */
 const MAX_RPC_BYTES = 4 * 1024 * 1024;
 const MAX_OUTBOUND_BUFFER_BYTES = 16 * 1024 * 1024;
@@ -141,6 +143,7 @@ export interface Gossip {
 export function runGossip(deps: GossipDeps, service: GossipSub, topics: ReadonlyMap<string, Topic>): Gossip {
   const router = service as Router;
   const pending = new Map<string, number>();
+  const pendingOfPeer = new Map<string, number>();
 
   async function judge(topicName: string, from: PeerName, data: Uint8Array): Promise<GossipVerdict> {
     const topic = topics.get(topicName);
@@ -149,12 +152,15 @@ export function runGossip(deps: GossipDeps, service: GossipSub, topics: Readonly
       deps.punish(from, "oversize gossip");
       return "reject";
     }
+    const place = `${topicName} ${from}`;
     const waiting = pending.get(topicName) ?? 0;
-    if (waiting >= MAX_PENDING_VALIDATIONS_PER_TOPIC) {
+    const ofPeer = pendingOfPeer.get(place) ?? 0;
+    if (waiting >= MAX_PENDING_VALIDATIONS_PER_TOPIC || ofPeer >= MAX_PENDING_VALIDATIONS_PER_PEER) {
       deps.logger.debug({ topic: topicName, peer: from }, "too many gossip messages wait for a verdict");
       return "ignore";
     }
     pending.set(topicName, waiting + 1);
+    pendingOfPeer.set(place, ofPeer + 1);
     try {
       return await withTimeout(deps.timers, topic.validate(from, data));
     } catch (error) {
@@ -162,6 +168,9 @@ export function runGossip(deps: GossipDeps, service: GossipSub, topics: Readonly
       return "ignore";
     } finally {
       pending.set(topicName, (pending.get(topicName) ?? 1) - 1);
+      const rest = (pendingOfPeer.get(place) ?? 1) - 1;
+      if (rest === 0) pendingOfPeer.delete(place);
+      else pendingOfPeer.set(place, rest);
     }
   }
 
