@@ -31,6 +31,7 @@ export const layers = [
 
 /** What a pure folder may import from outside: computation only, no clock, no chance, no I/O. */
 const purePackages = [
+  "@chainsafe/as-sha256",
   "@chainsafe/ssz",
   "@chainsafe/persistent-merkle-tree",
   "@chainsafe/hashtree",

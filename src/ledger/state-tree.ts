@@ -60,23 +60,32 @@ function accountRoots(accounts: readonly AccountRecord[]): Uint8Array {
   return roots;
 }
 
+/** Copies one node of 32 bytes; `at` counts nodes. For so few bytes a loop is faster than views and `set`. */
+function copyNode(from: Uint8Array, fromAt: number, to: Uint8Array, toAt: number): void {
+  const start = fromAt * 32;
+  const target = toAt * 32;
+  for (let i = 0; i < 32; i++) to[target + i] = from[start + i] as number;
+}
+
 /** A growing row of 32-byte nodes. */
 class NodeRow {
-  private bytes = new Uint8Array(32 * 16);
+  bytes = new Uint8Array(32 * 16);
 
-  get(index: number): Uint8Array {
-    return this.bytes.subarray(index * 32, index * 32 + 32);
-  }
-
-  set(index: number, node: Uint8Array): void {
+  set(index: number, from: Uint8Array, fromAt: number): void {
     const end = index * 32 + 32;
     if (end > this.bytes.length) {
       const grown = new Uint8Array(Math.max(end, this.bytes.length * 2));
       grown.set(this.bytes);
       this.bytes = grown;
     }
-    this.bytes.set(node, index * 32);
+    copyNode(from, fromAt, this.bytes, index);
   }
+}
+
+/** Some nodes of one row: `nodes` holds 32 bytes for each of `indices`, which ascend. */
+interface SomeNodes {
+  readonly indices: readonly number[];
+  readonly nodes: Uint8Array;
 }
 
 /** Nodes in a row at `height` above `count` leaves. */
@@ -95,48 +104,57 @@ export function createStateTree(initial: StateUpdate): StateTree {
   const rows = Array.from({ length: DEPTH + 1 }, () => new NodeRow());
   let root = ZERO_32;
 
-  /** Recomputes the rows above the changed leaves; returns the changed nodes of every row. */
-  function rehash(leaves: Map<number, Uint8Array>, count: number): Map<number, Uint8Array>[] {
-    const changed = [leaves];
-    for (let height = 1; height <= DEPTH; height++) {
-      const below = changed[height - 1] as Map<number, Uint8Array>;
-      const length = rowLength(count, height - 1);
-      const child = (index: number): Uint8Array =>
-        index >= length
-          ? (EMPTY[height - 1] as Uint8Array)
-          : (below.get(index) ?? (rows[height - 1] as NodeRow).get(index));
-      const parents = [...new Set([...below.keys()].map((index) => Math.floor(index / 2)))];
-      const input = new Uint8Array(parents.length * 64);
-      parents.forEach((parent, i) => {
-        input.set(child(parent * 2), i * 64);
-        input.set(child(parent * 2 + 1), i * 64 + 32);
-      });
-      const output = new Uint8Array(parents.length * 32);
-      hashNodes(input, output);
-      changed.push(new Map(parents.map((parent, i) => [parent, output.subarray(i * 32, i * 32 + 32)])));
+  /** The leaves to begin with: those of `accounts`, and the last one, whose path sees what was cut off to its right. */
+  function changedLeaves(accounts: readonly AccountRecord[], count: number): SomeNodes {
+    const ordered = [...accounts].sort((a, b) => a.index - b.index);
+    const indices = ordered.map(({ index }) => index);
+    const greatest = indices.at(-1) ?? -1;
+    if (greatest >= count) throw new Error(`account ${greatest} lies beyond the ${count} that remain`);
+    const roots = accountRoots(ordered);
+    if (greatest === count - 1) return { indices, nodes: roots };
+    const nodes = new Uint8Array(roots.length + 32);
+    nodes.set(roots);
+    copyNode((rows[0] as NodeRow).bytes, count - 1, nodes, indices.length);
+    return { indices: [...indices, count - 1], nodes };
+  }
+
+  /** The changed nodes of the row above `below`, whose own row is at `height` and has `length` nodes. */
+  function rehash(below: SomeNodes, height: number, length: number): SomeNodes {
+    const { indices, nodes } = below;
+    const row = rows[height] as NodeRow;
+    const empty = EMPTY[height] as Uint8Array;
+    const parents: number[] = [];
+    const input = new Uint8Array(indices.length * 64);
+    for (let i = 0; i < indices.length; i++) {
+      const index = indices[i] as number;
+      const isLeft = index % 2 === 0;
+      const pair = parents.length * 2;
+      parents.push(Math.floor(index / 2));
+      copyNode(nodes, i, input, isLeft ? pair : pair + 1);
+      if (!isLeft) copyNode(row.bytes, index - 1, input, pair);
+      else if (index + 1 >= length) copyNode(empty, 0, input, pair + 1);
+      else if (indices[i + 1] === index + 1) copyNode(nodes, ++i, input, pair + 1);
+      else copyNode(row.bytes, index + 1, input, pair + 1);
     }
-    return changed;
+    const output = new Uint8Array(parents.length * 32);
+    hashNodes(input.subarray(0, parents.length * 64), output);
+    return { indices: parents, nodes: output };
   }
 
   function prepare({ accounts, totals }: StateUpdate): PendingState {
     const count = totals.accounts;
-    const roots = accountRoots(accounts);
-    const leaves = new Map<number, Uint8Array>();
-    accounts.forEach(({ index }, i) => {
-      if (index >= count) throw new Error(`account ${index} lies beyond the ${count} that remain`);
-      leaves.set(index, roots.subarray(i * 32, i * 32 + 32));
-    });
-    // The last account's path sees what was cut off to its right, so it is always hashed again.
-    const last = count - 1;
-    if (last >= 0 && !leaves.has(last)) leaves.set(last, (rows[0] as NodeRow).get(last).slice());
-    const changed = rehash(leaves, count);
-    const top = changed[DEPTH]?.get(0) ?? (EMPTY[DEPTH] as Uint8Array);
+    const changed = [changedLeaves(accounts, count)];
+    for (let height = 0; height < DEPTH; height++) {
+      changed.push(rehash(changed[height] as SomeNodes, height, rowLength(count, height)));
+    }
+    const top = count === 0 ? (EMPTY[DEPTH] as Uint8Array) : (changed[DEPTH] as SomeNodes).nodes;
     const pendingRoot = vectorRoot(hashPair(top, uint64Chunk(count)), totals);
     return {
       root: pendingRoot,
       commit() {
-        changed.forEach((nodes, height) => {
-          for (const [index, node] of nodes) rows[height]?.set(index, node);
+        changed.forEach(({ indices, nodes }, height) => {
+          const row = rows[height] as NodeRow;
+          for (const [i, index] of indices.entries()) row.set(index, nodes, i);
         });
         root = pendingRoot;
       },

@@ -14,7 +14,7 @@ const ASKER_SHARE = 0.8;
 const DEFAULT_QUOTAS: ProtocolQuotas = {
   status: { burst: 20, perSecond: 4 },
   headers: { burst: 20_000, perSecond: 10_000 },
-  blocks: { burst: 1_024, perSecond: 512 },
+  blocks: { burst: 4_096, perSecond: 2_048 },
   transactions: { burst: 65_536, perSecond: 16_384 },
 };
 

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import type { Chain, ImportResult } from "../chain/index.ts";
 import { refuseMutated } from "../consensus/index.ts";
 import type { Protocols, Status } from "../network/index.ts";
@@ -9,6 +10,8 @@ import { createSyncPlanner, type ImportOutcome, type SyncEffect, type SyncPlanne
 const MAX_STATUSES = 1_024;
 /** Body bytes that wait for import, at most; above it no more blocks are asked for. Below what the chain's queue takes. */
 const MAX_IMPORTING_BYTES = 16 * 1024 * 1024;
+/** Bodies decoded in one turn of the event loop: some 10 ms of work. */
+const MAX_BYTES_PER_TURN = 256 * 1024;
 
 export interface SyncDriverDeps {
   readonly chain: Chain;
@@ -132,7 +135,13 @@ export function createSyncDriver(deps: SyncDriverDeps): SyncDriver {
     const receivedMs = clock.nowMs();
     const raw = await deps.protocols().requestBlocks(peer, ids, { signal });
     const blocks: { id: string; imported: Promise<ImportOutcome> }[] = [];
+    let bytesInTurn = 0;
     for (const { header, bodyBytes } of raw) {
+      bytesInTurn += bodyBytes.length;
+      if (bytesInTurn > MAX_BYTES_PER_TURN) {
+        bytesInTurn = bodyBytes.length;
+        await setImmediate();
+      }
       const body = decodeBody(bodyBytes);
       if (body === undefined) {
         const refusal = refuseMutated("BLK-01", `the body of ${header.id} cannot be decoded`);

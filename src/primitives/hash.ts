@@ -1,7 +1,13 @@
+import { digest } from "@chainsafe/as-sha256";
 import { setHasher } from "@chainsafe/persistent-merkle-tree";
-import { sha256 } from "@noble/hashes/sha2.js";
 
-export { sha256 };
+/** SHA-256 of any bytes. */
+export function sha256(bytes: Uint8Array): Uint8Array {
+  // The library answers with a piece of a shared pool, which one long-lived hash would keep alive as a whole.
+  const hash = new Uint8Array(32);
+  hash.set(digest(bytes));
+  return hash;
+}
 
 /** Hashes each 64-byte node of `input` to 32 bytes of `output`; lengths must be a multiple of 64, and half of it. */
 type HashNodes = (input: Uint8Array, output: Uint8Array) => void;
