@@ -12,6 +12,7 @@ export {
   MEMPOOL_RULES,
   type MempoolOptions,
   type PendingEntry,
+  type RefusalRule,
   type Refused,
   type Removal,
   type SenderState,

@@ -10,6 +10,7 @@ import {
   type MempoolOptions,
   nonceOf,
   type PendingEntry,
+  type RefusalRule,
   type Refused,
   type Removal,
   type SenderState,
@@ -47,7 +48,7 @@ export interface Mempool {
   /** Takes out what has expired for the block after `height`. */
   removeExpired(height: number): Removal[];
   /** Takes out what was tried on the head with everything else and could not be executed. */
-  removeUnexecutable(transactions: readonly { txid: TxId; rule: string; detail: string }[]): Removal[];
+  removeUnexecutable(transactions: readonly { txid: TxId; rule: RefusalRule; detail: string }[]): Removal[];
   /** Learns accounts at a new head. Nothing leaves before `revalidate`, so that transactions can be given back first. */
   setAccounts(states: ReadonlyMap<string, SenderState>): void;
   /** Takes out what its sender can no longer pay or has sent otherwise, and whatever depended on that. */
@@ -87,12 +88,12 @@ export function createMempool(spec: ChainSpec, overrides: Partial<MempoolOptions
     senders.remove(entry);
   }
 
-  function drop(entry: PendingEntry, rule: string, detail: string): Removal {
+  function drop(entry: PendingEntry, rule: RefusalRule, detail: string): Removal {
     remove(entry);
     return { transaction: entry.transaction, fate: "dropped", rule, detail };
   }
 
-  const refused = (rule: string, detail: string): Refused => ({ status: "refused", rule, detail });
+  const refused = (rule: RefusalRule, detail: string): Refused => ({ status: "refused", rule, detail });
 
   const isFullFor = (transaction: SealedTransaction): boolean =>
     byId.size >= options.maxTransactions || bytes + transaction.bytes.length > options.maxBytes;

@@ -1,3 +1,4 @@
+import type { RuleCode } from "../consensus/index.ts";
 import type { SealedTransaction, TxId } from "../primitives/index.ts";
 
 export interface MempoolOptions {
@@ -26,13 +27,16 @@ export const MEMPOOL_RULES = {
   "MEM-04": "the node takes no transactions while it is syncing",
 } as const;
 
+/** Why a transaction is not taken, or not kept: a rule of consensus or of this pool. */
+export type RefusalRule = RuleCode | keyof typeof MEMPOOL_RULES;
+
 /** The sender's account at the head; both 0 where it does not exist. */
 export interface SenderState {
   readonly nonce: number;
   readonly balance: number;
 }
 
-export type Refused = { readonly status: "refused"; readonly rule: string; readonly detail: string };
+export type Refused = { readonly status: "refused"; readonly rule: RefusalRule; readonly detail: string };
 export type Admission = { readonly status: "pending" } | { readonly status: "known" } | Refused;
 
 export interface PendingEntry {
@@ -49,7 +53,7 @@ export type Removal =
   | {
       readonly transaction: SealedTransaction;
       readonly fate: "dropped";
-      readonly rule: string;
+      readonly rule: RefusalRule;
       readonly detail: string;
     };
 

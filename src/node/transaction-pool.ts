@@ -5,6 +5,7 @@ import {
   createMempool,
   createTransactionHistory,
   type Mempool,
+  type RefusalRule,
   type Removal,
   type TransactionHistory,
 } from "../mempool/index.ts";
@@ -56,7 +57,7 @@ export interface TransactionPool {
   published(): void;
 }
 
-const refused = (rule: string, detail: string): Admission => ({ status: "refused", rule, detail });
+const refused = (rule: RefusalRule, detail: string): Admission => ({ status: "refused", rule, detail });
 
 export function createTransactionPool(deps: TransactionPoolDeps): TransactionPool {
   const { genesis, clock, signatures } = deps;

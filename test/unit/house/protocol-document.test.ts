@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { RULES } from "../../../src/consensus/index.ts";
+import { MEMPOOL_RULES } from "../../../src/mempool/index.ts";
 import { GenesisJson, HEADER_BYTES } from "../../../src/primitives/index.ts";
 
 const docs = new URL("../../../docs/", import.meta.url);
@@ -9,8 +10,8 @@ const text = readFileSync(new URL("protocol.md", docs), "utf8");
 const rows = text.split("\n").filter((line) => line.startsWith("|"));
 
 test("every rule code has one row in the protocol, and no other code has", () => {
-  const documented = rows.map((row) => /^\| ((?:HDR|BLK|TX|STA)-\d\d) /.exec(row)?.[1]).filter(Boolean);
-  assert.deepEqual(documented.toSorted(), Object.keys(RULES).toSorted());
+  const documented = rows.map((row) => /^\| ((?:HDR|BLK|TX|STA|MEM)-\d\d) /.exec(row)?.[1]).filter(Boolean);
+  assert.deepEqual(documented.toSorted(), [...Object.keys(RULES), ...Object.keys(MEMPOOL_RULES)].toSorted());
 });
 
 test("every key of genesis.json stands in the protocol in SSZ order, with its default and its range", () => {
