@@ -81,8 +81,9 @@ export function createRequests(deps: RequestsDeps): Requests {
     stream.addEventListener("close", onClose);
     const deadline = createDeadline(deps.timers, served.limits, abandoned.signal);
     let release: (() => void) | undefined;
+    const onSurplus = () => deps.punish(peer, "malformed request");
     try {
-      const request = await receiveFrame(stream, served.limits.maxRequestBytes, deadline);
+      const request = await receiveFrame(stream, served.limits.maxRequestBytes, deadline, onSurplus);
       const response = await deadline.race(served.handler(peer, request));
       release = holdUnread(peer, response.length);
       stream.removeEventListener("close", onClose);
@@ -127,7 +128,8 @@ export function createRequests(deps: RequestsDeps): Requests {
         sendFrame(stream, request);
         // Only says that we have no more to say; it must not delay reading.
         stream.close().catch(() => {});
-        const response = await receiveFrame(stream, limits.maxResponseBytes, deadline);
+        const onSurplus = () => deps.punish(peer, "malformed response");
+        const response = await receiveFrame(stream, limits.maxResponseBytes, deadline, onSurplus);
         abortUnlessClosed(deps.timers, stream);
         return response;
       } catch (error) {
@@ -220,8 +222,16 @@ function sendFrame(stream: Stream, payload: Uint8Array): void {
   stream.send(frame);
 }
 
-/** Settles with the frame's payload once it is whole. */
-function receiveFrame(stream: Stream, maxBytes: number, deadline: Deadline): Promise<Uint8Array> {
+/**
+ * Settles with the frame's payload once it is whole, and calls `onSurplus` should the stream bring more later. Then it
+ * listens as long as the stream lives: what nobody listens to would pile up in the stream's buffer.
+ */
+function receiveFrame(
+  stream: Stream,
+  maxBytes: number,
+  deadline: Deadline,
+  onSurplus: () => void,
+): Promise<Uint8Array> {
   const reader = createFrameReader(maxBytes);
   return new Promise((resolve, reject) => {
     const finish = () => {
@@ -240,6 +250,7 @@ function receiveFrame(stream: Stream, maxBytes: number, deadline: Deadline): Pro
       if (result === undefined) return;
       if (typeof result === "string") return fail(new FrameError(result));
       finish();
+      stream.addEventListener("message", onSurplus);
       resolve(result);
     };
     // Half a frame and then a proper end is a fault. Silence, a reset or a lost connection is not.
@@ -267,8 +278,6 @@ const isClosed = (stream: Stream): boolean => stream.status !== "open" && stream
 
 /** Settles when both ends have closed, which must not have happened yet. */
 function closed(stream: Stream): Promise<void> {
-  // Someone must listen, or a peer that goes on sending fills the stream's buffer.
-  stream.addEventListener("message", () => stream.abort(new Error("bytes after the frame")), { once: true });
   return new Promise((resolve) => stream.addEventListener("close", () => resolve(), { once: true }));
 }
 

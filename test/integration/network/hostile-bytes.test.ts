@@ -28,7 +28,7 @@ afterEach(async () => {
   await Promise.all(stopping.splice(0).map((each) => each.stop()));
 });
 
-async function meet() {
+async function meet(handler = async (request: Uint8Array) => request) {
   const logger = createRecordingLogger();
   const deps = { clock: createSystemClock(), timers: createSystemTimers(), logger };
   const network = await createLibp2pNetwork(deps, {
@@ -38,7 +38,7 @@ async function meet() {
   let handled = 0;
   network.handle(PROTOCOL, LIMITS, async (_from, request) => {
     handled++;
-    return request;
+    return handler(request);
   });
   network.subscribe(TOPIC, 1_000, async () => "accept");
   await network.start();
@@ -81,6 +81,57 @@ test("a request that is cut off by its sender costs the connection", async () =>
   stream.send(Uint8Array.of(10, 1, 2, 3));
   await stream.close();
   await until("the peer is dropped", isGone(network));
+});
+
+test("bytes after the request that come while it is being answered cost the connection", async () => {
+  const asked = Promise.withResolvers<void>();
+  const { network, connection, lines } = await meet(() => {
+    asked.resolve();
+    return new Promise(() => {});
+  });
+  const stream = await connection.newStream(PROTOCOL);
+  stream.send(Uint8Array.of(1, 1));
+  await asked.promise;
+  stream.send(Uint8Array.of(1));
+  await until("the peer is dropped", isGone(network));
+  assert.ok(lines.some(({ level, reason }) => level === "warn" && reason === "malformed request"));
+});
+
+test("bytes after the request that come when it was answered cost the connection", async () => {
+  const { network, connection, lines } = await meet();
+  const stream = await connection.newStream(PROTOCOL);
+  stream.addEventListener("message", () => stream.send(Uint8Array.of(1)), { once: true });
+  stream.send(Uint8Array.of(1, 1));
+  await until("the peer is dropped", isGone(network));
+  assert.ok(lines.some(({ level, reason }) => level === "warn" && reason === "malformed request"));
+});
+
+test("bytes after the response cost the connection, and the response is good", async () => {
+  const { network, hostile, name, lines } = await meet();
+  const streams: Stream[] = [];
+  await serveHostile(hostile, (stream) => {
+    streams.push(stream);
+    stream.send(Uint8Array.of(1, 7));
+  });
+  const response = await network.request(name, PROTOCOL, Uint8Array.of(1), LIMITS);
+  assert.deepEqual([...response], [7]);
+  streams[0]?.send(Uint8Array.of(1));
+  await until("the peer is dropped", isGone(network));
+  assert.ok(lines.some(({ level, reason }) => level === "warn" && reason === "malformed response"));
+});
+
+test("a peer that has not said what it speaks is cut for a fault like any other", async (t) => {
+  const { network, lines } = await meet();
+  const nameless = await createHostilePeer({ identifies: false });
+  t.after(() => nameless.stop());
+  const connection = await nameless.dial(multiaddr(network.addresses()[0]));
+  const stream = await connection.newStream(PROTOCOL);
+  stream.send(Uint8Array.of(0xff, 0xff, 0x7f));
+  const nameOf = nameless.peerId.toString();
+  await until("the log says why", () =>
+    lines.some(({ peer, reason }) => peer === nameOf && reason === "oversize request"),
+  );
+  await until("it is cut", () => nameless.getConnections().length === 0);
 });
 
 test("a request that trickles is dropped at the deadline, and the peer keeps its connection", async () => {
