@@ -8,7 +8,7 @@ import { encodeLength } from "../../../src/network/frames.ts";
 import { createLibp2pNetwork } from "../../../src/network/libp2p-network.ts";
 import { createSystemClock } from "../../../src/node/adapters/system-clock.ts";
 import { createSystemTimers } from "../../../src/node/adapters/system-timers.ts";
-import type { Network, RequestLimits } from "../../../src/ports/index.ts";
+import type { GossipValidator, Network, RequestLimits } from "../../../src/ports/index.ts";
 import { createHostilePeer, gossipFrame } from "../../support/hostile-peer.ts";
 import { createRecordingLogger } from "../../support/recording-logger.ts";
 import { until } from "../../support/until.ts";
@@ -28,7 +28,12 @@ afterEach(async () => {
   await Promise.all(stopping.splice(0).map((each) => each.stop()));
 });
 
-async function meet(handler = async (request: Uint8Array) => request) {
+interface Meeting {
+  readonly handler?: (request: Uint8Array) => Promise<Uint8Array>;
+  readonly validate?: GossipValidator;
+}
+
+async function meet({ handler = async (request) => request, validate = async () => "accept" }: Meeting = {}) {
   const logger = createRecordingLogger();
   const deps = { clock: createSystemClock(), timers: createSystemTimers(), logger };
   const network = await createLibp2pNetwork(deps, {
@@ -40,7 +45,7 @@ async function meet(handler = async (request: Uint8Array) => request) {
     handled++;
     return handler(request);
   });
-  network.subscribe(TOPIC, 1_000, async () => "accept");
+  network.subscribe(TOPIC, 1_000, validate);
   await network.start();
   const hostile = await createHostilePeer();
   stopping.push(network, hostile);
@@ -85,9 +90,11 @@ test("a request that is cut off by its sender costs the connection", async () =>
 
 test("bytes after the request that come while it is being answered cost the connection", async () => {
   const asked = Promise.withResolvers<void>();
-  const { network, connection, lines } = await meet(() => {
-    asked.resolve();
-    return new Promise(() => {});
+  const { network, connection, lines } = await meet({
+    handler: () => {
+      asked.resolve();
+      return new Promise(() => {});
+    },
   });
   const stream = await connection.newStream(PROTOCOL);
   stream.send(Uint8Array.of(1, 1));
@@ -222,4 +229,26 @@ test("gossip of topics nobody joined, and of nonsense, is passed over", async ()
   assert.deepEqual(await answerOf(request), [1, 9]);
   assert.equal(network.connections().length, 1);
   assert.ok(hostile.getPeers().some((peer) => peer.equals(peerIdFromString(network.self))));
+});
+
+test("one peer's messages that wait for a verdict are bounded, and those of another are judged all the same", async (t) => {
+  const judged = new Map<string, number>();
+  const { network, connection, name, lines } = await meet({
+    validate(from) {
+      judged.set(from, (judged.get(from) ?? 0) + 1);
+      return new Promise(() => {});
+    },
+  });
+  const other = await createHostilePeer();
+  t.after(() => other.stop());
+  const flood = await connection.newStream(GOSSIP);
+  for (let index = 0; index < 200; index++) flood.send(gossipFrame(TOPIC, randomBytes(100)));
+  const passedOver = () => lines.filter(({ message }) => /too many gossip messages/.test(message)).length;
+  await until("the surplus is passed over", () => passedOver() === 72);
+  assert.equal(judged.get(name), 128);
+  const otherName = other.peerId.toString();
+  const otherConnection = await other.dial(multiaddr(network.addresses()[0]));
+  const stream = await otherConnection.newStream(GOSSIP);
+  stream.send(gossipFrame(TOPIC, randomBytes(100)));
+  await until("the other is heard", () => judged.get(otherName) === 1);
 });
