@@ -8,15 +8,13 @@ import {
   type Timers,
 } from "../ports/index.ts";
 import { createFrameReader, encodeLength, type FrameFault } from "./frames.ts";
+import { createUnread } from "./unread.ts";
 
 /** Above it a request is refused, whatever its protocol: work we do for one peer at a time. */
 const MAX_INBOUND_REQUESTS_PER_PEER = 16;
 /** Streams that libp2p lets a peer open per protocol, negotiation included; a little above the limit that answers. */
 const MAX_INBOUND_STREAMS = 2 * MAX_INBOUND_REQUESTS_PER_PEER;
 const MAX_OUTBOUND_STREAMS = 64;
-/** Responses that peers have not read yet, of one peer and of all: whoever asks and does not read must not fill memory. */
-const MAX_UNREAD_BYTES_PER_PEER = 16 * 1024 * 1024;
-const MAX_UNREAD_BYTES = 64 * 1024 * 1024;
 /** How long a stream may stay half open after the response. */
 const LINGER_MS = 2_000;
 const CONNECTION_END_GRACE_MS = 20;
@@ -49,24 +47,7 @@ export interface Requests {
 
 export function createRequests(deps: RequestsDeps): Requests {
   const inFlight = new Map<PeerName, number>();
-  const unread = new Map<PeerName, number>();
-  let unreadBytes = 0;
-
-  /** Counts a response until it was read or given up; answers how to end that. Refuses what would be too much. */
-  function holdUnread(peer: PeerName, bytes: number): () => void {
-    const ofPeer = (unread.get(peer) ?? 0) + bytes;
-    if (ofPeer > MAX_UNREAD_BYTES_PER_PEER || unreadBytes + bytes > MAX_UNREAD_BYTES) {
-      throw new NetworkError("NETWORK_REFUSED", "too many bytes wait to be read");
-    }
-    unread.set(peer, ofPeer);
-    unreadBytes += bytes;
-    return () => {
-      unreadBytes -= bytes;
-      const rest = (unread.get(peer) ?? bytes) - bytes;
-      if (rest === 0) unread.delete(peer);
-      else unread.set(peer, rest);
-    };
-  }
+  const unread = createUnread();
 
   async function serve(stream: Stream, peer: PeerName, protocol: string, served: Served): Promise<void> {
     const count = inFlight.get(peer) ?? 0;
@@ -85,7 +66,7 @@ export function createRequests(deps: RequestsDeps): Requests {
     try {
       const request = await receiveFrame(stream, served.limits.maxRequestBytes, deadline, onSurplus);
       const response = await deadline.race(served.handler(peer, request));
-      release = holdUnread(peer, response.length);
+      release = unread.hold(peer, response.length, stream);
       stream.removeEventListener("close", onClose);
       sendFrame(stream, response);
       await deadline.race(stream.close());
