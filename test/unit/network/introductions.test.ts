@@ -66,6 +66,7 @@ test("a peer that comes back begins a wait of its own", async () => {
   await world.silent.dial("/memory/a");
   await world.pass(20_000);
   await world.silent.disconnect("a", "for the test");
+  assert.equal(world.timers.pending, 0);
   await world.silent.dial("/memory/a");
   await world.pass(20_000);
   assert.deepEqual(peersOf(world), ["silent"]);
