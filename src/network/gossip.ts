@@ -60,7 +60,11 @@ interface GossipInternals {
   reportMessageValidationResult(id: string, source: PeerName, verdict: TopicValidatorResult): void;
   handlePeerReadStreamError(error: Error, peer: PeerId): void;
   readonly streamsOutbound: Map<PeerName, { readonly rawStream: Pick<Stream, "status"> }>;
+  readonly seenCache: { readonly entries: Map<string, unknown> };
 }
+
+/** A verdict, or that there was no room to find one. */
+type Outcome = GossipVerdict | "no room";
 
 type Router = GossipSub & GossipInternals;
 
@@ -145,7 +149,7 @@ export function runGossip(deps: GossipDeps, service: GossipSub, topics: Readonly
   const pending = new Map<string, number>();
   const pendingOfPeer = new Map<string, number>();
 
-  async function judge(topicName: string, from: PeerName, data: Uint8Array): Promise<GossipVerdict> {
+  async function judge(topicName: string, from: PeerName, data: Uint8Array): Promise<Outcome> {
     const topic = topics.get(topicName);
     if (topic === undefined) return "ignore";
     if (data.length > topic.maxBytes) {
@@ -157,7 +161,7 @@ export function runGossip(deps: GossipDeps, service: GossipSub, topics: Readonly
     const ofPeer = pendingOfPeer.get(place) ?? 0;
     if (waiting >= MAX_PENDING_VALIDATIONS_PER_TOPIC || ofPeer >= MAX_PENDING_VALIDATIONS_PER_PEER) {
       deps.logger.debug({ topic: topicName, peer: from }, "too many gossip messages wait for a verdict");
-      return "ignore";
+      return "no room";
     }
     pending.set(topicName, waiting + 1);
     pendingOfPeer.set(place, ofPeer + 1);
@@ -177,7 +181,12 @@ export function runGossip(deps: GossipDeps, service: GossipSub, topics: Readonly
   router.addEventListener("gossipsub:message", ({ detail: { msg, msgId, propagationSource } }) => {
     const from = propagationSource.toString();
     judge(msg.topic, from, msg.data)
-      .then((verdict) => router.reportMessageValidationResult(msgId, from, verdict as TopicValidatorResult))
+      .then((outcome) => {
+        const verdict = outcome === "no room" ? "ignore" : outcome;
+        router.reportMessageValidationResult(msgId, from, verdict as TopicValidatorResult);
+        // Or whoever floods us could keep any message from us: by bringing it first, when there is no room for it.
+        if (outcome === "no room") router.seenCache.entries.delete(msgId);
+      })
       .catch((error: unknown) =>
         deps.logger.error({ topic: msg.topic, error }, "a gossip verdict was not taken"),
       );

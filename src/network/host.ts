@@ -18,7 +18,6 @@ export interface HostInit {
   readonly privateKey: PrivateKey;
   readonly listen: readonly string[];
   readonly announce: readonly string[];
-  readonly maxConnections: number;
   readonly gater: ConnectionGater;
   readonly gossip: (components: GossipSubComponents) => GossipSub;
 }
@@ -46,7 +45,8 @@ export async function createHost(init: HostInit): Promise<Host> {
     streamMuxers: [yamux({ maxInboundStreams: MAX_INBOUND_STREAMS_PER_CONNECTION })],
     connectionGater: init.gater,
     connectionManager: {
-      maxConnections: init.maxConnections,
+      // The gater decides, by address and name; what libp2p closes to make room may be what we want most.
+      maxConnections: Number.POSITIVE_INFINITY,
       inboundConnectionThreshold: INBOUND_CONNECTIONS_PER_SECOND_PER_HOST,
       maxIncomingPendingConnections: MAX_PENDING_INBOUND_CONNECTIONS,
       outboundStreamProtocolNegotiationTimeout: STREAM_NEGOTIATION_TIMEOUT_MS,

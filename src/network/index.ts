@@ -1,6 +1,6 @@
 /**
- * Network: bytes to and from other nodes. The network port over libp2p (host, links, gossip, request streams), the wire
- * format with its quotas and batching, and the supervisor that keeps configured peers connected.
+ * Network: bytes to and from other nodes. The network port over libp2p (host, admission, links, gossip, request streams),
+ * the wire format with its quotas and batching, and the supervisor that keeps configured peers connected.
  *
  * It knows encodings, not validity, and never imports chain/: node/ hands in functions that answer and judge.
  *

@@ -17,6 +17,7 @@ import {
   type Timer,
   type Timers,
 } from "../ports/index.ts";
+import { type AdmissionOptions, createAdmission } from "./admission.ts";
 import { type Gossip, gossipService, runGossip, type Topic } from "./gossip.ts";
 import { createHost, type Host, startHost } from "./host.ts";
 import { createLinks, type Links } from "./links.ts";
@@ -33,21 +34,21 @@ export interface Libp2pNetworkDeps {
   readonly logger: Logger;
 }
 
-export interface Libp2pNetworkOptions {
+export interface Libp2pNetworkOptions extends AdmissionOptions {
   /** 32 bytes that the peer's Ed25519 key, and so its name, is made from. Secret. */
   readonly privateKeySeed: Uint8Array;
   /** Multiaddrs to listen on; TCP port 0 lets the system choose. Empty: dial only. */
   readonly listen: readonly string[];
   /** Multiaddrs to tell others instead of those we listen on. */
   readonly announce?: readonly string[];
-  /** Connections at most, both directions. Default 128. */
-  readonly maxConnections?: number;
 }
 
 /** The port, and what only this form of it can tell. */
 export interface Libp2pNetwork extends Network {
   /** Peers that gossip tracks; all of them are connected, or something leaks. */
   gossipPeers(): readonly PeerName[];
+  /** Peers in libp2p's peer store; each is connected or left a moment ago, or something leaks. */
+  rememberedPeers(): Promise<readonly PeerName[]>;
 }
 
 /**
@@ -89,7 +90,7 @@ class PortOverLibp2p implements Libp2pNetwork {
     this.#privateKey = privateKey;
     this.#logger = deps.logger.child({ module: "network" });
     this.#deps = { ...deps, logger: this.#logger };
-    this.#links = createLinks(this.#deps);
+    this.#links = createLinks({ ...this.#deps, admission: createAdmission(this.#deps, options) });
     this.#requests = createRequests({ ...this.#deps, punish: this.#punish });
   }
 
@@ -100,7 +101,6 @@ class PortOverLibp2p implements Libp2pNetwork {
       privateKey: this.#privateKey,
       listen: this.#options.listen,
       announce: this.#options.announce ?? [],
-      maxConnections: this.#options.maxConnections ?? 128,
       gater: this.#links.gater,
       gossip: gossipService(this.#topics),
     });
@@ -175,6 +175,10 @@ class PortOverLibp2p implements Libp2pNetwork {
 
   gossipPeers(): readonly PeerName[] {
     return this.#gossip?.peers() ?? [];
+  }
+
+  async rememberedPeers(): Promise<readonly PeerName[]> {
+    return ((await this.#host?.peerStore.all()) ?? []).map(({ id }) => id.toString());
   }
 
   on<Name extends keyof NetworkEvents>(name: Name, listener: NetworkEvents[Name]): () => void {
@@ -292,9 +296,8 @@ class PortOverLibp2p implements Libp2pNetwork {
   }
 
   readonly #punish = (peer: PeerName, reason: string): void => {
-    if (this.#links.connectionTo(peer) === undefined) return;
+    if (!this.#links.cut(peer, reason)) return;
     this.#logger.warn({ peer, reason }, "a peer broke the protocol and loses its connection");
-    this.#links.cut(peer, reason);
   };
 
   #remember(peer: PeerName): void {

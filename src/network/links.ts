@@ -8,19 +8,19 @@ import type {
   Timer,
   Timers,
 } from "../ports/index.ts";
+import type { Admission } from "./admission.ts";
 
 /** A connection whose protocols are still unknown after it is of no use. */
 const IDENTIFY_TIMEOUT_MS = 10_000;
 /** A peer that says it gossips, and to which no gossip stream stands after it, would stay connected and deaf. */
 const GOSSIP_START_TIMEOUT_MS = 15_000;
 const GOSSIP_PROTOCOL_PREFIX = "/meshsub/";
-/** Two peers that dial each other at once have two; more is an attempt to take the slots of others. */
-const MAX_CONNECTIONS_PER_PEER = 4;
 
 export interface LinksDeps {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly logger: Logger;
+  readonly admission: Admission;
 }
 
 /**
@@ -36,8 +36,8 @@ export interface Links {
   /** `protocols`: what the peer says it speaks. */
   identified(connection: Connection, protocols: readonly string[]): void;
   closed(connection: Connection): void;
-  /** Closes the peer's connections at once. The reason goes to the "disconnect" event. */
-  cut(peer: PeerName, reason: string): void;
+  /** Closes the peer's connections at once, and tells whether there were any. The reason goes to "disconnect". */
+  cut(peer: PeerName, reason: string): boolean;
   cutAll(reason: string): void;
   refuse(peer: PeerName): void;
   allow(peer: PeerName): void;
@@ -95,11 +95,13 @@ export function createLinks(deps: LinksDeps): Links {
     return link;
   }
 
-  function cut(peer: PeerName, reason: string): void {
+  function cut(peer: PeerName, reason: string): boolean {
     const link = links.get(peer);
-    if (link === undefined) return;
+    if (link === undefined) return false;
     link.reason ??= reason;
-    for (const connection of [...link.connections.keys()]) connection.abort(new Error(reason));
+    const open = [...link.connections.keys()].filter(({ status }) => status === "open");
+    for (const connection of open) connection.abort(new Error(reason));
+    return open.length > 0;
   }
 
   function clearDeadline(link: Link, connection: Connection): void {
@@ -164,8 +166,9 @@ export function createLinks(deps: LinksDeps): Links {
       denyDialPeer: isRefused,
       denyOutboundEncryptedConnection: isRefused,
       // Before noise has named the peer there is nobody to refuse.
-      denyInboundEncryptedConnection: (peer) =>
-        isRefused(peer) || (links.get(peer.toString())?.connections.size ?? 0) >= MAX_CONNECTIONS_PER_PEER,
+      denyInboundConnection: (connection) => deps.admission.denies(connection),
+      denyInboundEncryptedConnection: (peer, connection) =>
+        isRefused(peer) || deps.admission.deniesPeer(peer.toString(), connection),
     },
     opened(connection) {
       // Refused while it was being upgraded, or gone already.

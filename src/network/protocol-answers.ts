@@ -41,6 +41,7 @@ function serveStatus(context: Context, handlers: ProtocolHandlers): void {
       if (theirs.chain !== context.chain || theirs.version !== PROTOCOL_VERSION) {
         throw context.punish(peer, "another chain or version");
       }
+      context.introduced(peer);
       return wire.encodeStatus(await handlers.status(peer, theirs));
     },
   );

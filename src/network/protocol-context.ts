@@ -28,6 +28,8 @@ export interface Context {
   readonly granted: Readonly<Record<Kind, Quotas>>;
   readonly used: Readonly<Record<Kind, Quotas>>;
   name(kind: string): string;
+  /** The peer has shown a status of this chain and version. */
+  introduced(peer: PeerName): void;
   /** Closes the connection, with the reason in the log, and gives the error to throw. */
   punish(peer: PeerName, reason: string): NetworkError;
 }
@@ -54,7 +56,11 @@ function limits(maxRequestBytes: number, maxResponseBytes: number): RequestLimit
   };
 }
 
-export function createContext(deps: ProtocolsDeps, options: ProtocolsOptions): Context {
+export function createContext(
+  deps: ProtocolsDeps,
+  options: ProtocolsOptions,
+  introduced: Context["introduced"],
+): Context {
   const logger = deps.logger.child({ module: "protocols" });
   const quotas: ProtocolQuotas = { ...DEFAULT_QUOTAS, ...options.quotas };
   const each = (share: number): Record<Kind, Quotas> => {
@@ -72,6 +78,7 @@ export function createContext(deps: ProtocolsDeps, options: ProtocolsOptions): C
     chain: options.chain,
     granted: each(1),
     used: each(ASKER_SHARE),
+    introduced,
     name: (kind) => `/cumulo/${options.chain.slice(0, 8)}/${kind}/1`,
     punish(peer, reason) {
       logger.warn({ peer, reason }, "a peer broke the protocol and loses its connection");

@@ -51,12 +51,14 @@ export function createRequesters(context: Context): Protocols {
     },
   });
   return {
-    requestStatus(peer, ours, options) {
+    async requestStatus(peer, ours, options) {
       const decode = (bytes: Uint8Array) => {
         const theirs = wire.decodeStatus(bytes);
         return theirs?.chain === context.chain && theirs.version === PROTOCOL_VERSION ? theirs : undefined;
       };
-      return ask(context, "status", peer, 1, wire.encodeStatus(ours), decode, options);
+      const theirs = await ask(context, "status", peer, 1, wire.encodeStatus(ours), decode, options);
+      context.introduced(peer);
+      return theirs;
     },
     requestHeaders(peer, request, options) {
       const decode = (bytes: Uint8Array) => wire.decodeHeaders(bytes, request.maxCount);

@@ -1,3 +1,4 @@
+import { createIntroductions } from "./introductions.ts";
 import { declareAnswers } from "./protocol-answers.ts";
 import { createContext } from "./protocol-context.ts";
 import { createRequesters } from "./protocol-requests.ts";
@@ -9,7 +10,15 @@ export function createProtocols(
   options: ProtocolsOptions,
   handlers: ProtocolHandlers,
 ): Protocols {
-  const context = createContext(deps, options);
+  const introductions = createIntroductions(deps);
+  const context = createContext(deps, options, introductions.introduced);
   declareAnswers(context, handlers);
-  return createRequesters(context);
+  const requesters = createRequesters(context);
+  return {
+    ...requesters,
+    stop() {
+      introductions.stop();
+      requesters.stop();
+    },
+  };
 }

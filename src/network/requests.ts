@@ -8,15 +8,13 @@ import {
   type Timers,
 } from "../ports/index.ts";
 import { createFrameReader, encodeLength, type FrameFault } from "./frames.ts";
+import { createUnread } from "./unread.ts";
 
 /** Above it a request is refused, whatever its protocol: work we do for one peer at a time. */
 const MAX_INBOUND_REQUESTS_PER_PEER = 16;
 /** Streams that libp2p lets a peer open per protocol, negotiation included; a little above the limit that answers. */
 const MAX_INBOUND_STREAMS = 2 * MAX_INBOUND_REQUESTS_PER_PEER;
 const MAX_OUTBOUND_STREAMS = 64;
-/** Responses that peers have not read yet, of one peer and of all: whoever asks and does not read must not fill memory. */
-const MAX_UNREAD_BYTES_PER_PEER = 16 * 1024 * 1024;
-const MAX_UNREAD_BYTES = 64 * 1024 * 1024;
 /** How long a stream may stay half open after the response. */
 const LINGER_MS = 2_000;
 const CONNECTION_END_GRACE_MS = 20;
@@ -49,24 +47,7 @@ export interface Requests {
 
 export function createRequests(deps: RequestsDeps): Requests {
   const inFlight = new Map<PeerName, number>();
-  const unread = new Map<PeerName, number>();
-  let unreadBytes = 0;
-
-  /** Counts a response until it was read or given up; answers how to end that. Refuses what would be too much. */
-  function holdUnread(peer: PeerName, bytes: number): () => void {
-    const ofPeer = (unread.get(peer) ?? 0) + bytes;
-    if (ofPeer > MAX_UNREAD_BYTES_PER_PEER || unreadBytes + bytes > MAX_UNREAD_BYTES) {
-      throw new NetworkError("NETWORK_REFUSED", "too many bytes wait to be read");
-    }
-    unread.set(peer, ofPeer);
-    unreadBytes += bytes;
-    return () => {
-      unreadBytes -= bytes;
-      const rest = (unread.get(peer) ?? bytes) - bytes;
-      if (rest === 0) unread.delete(peer);
-      else unread.set(peer, rest);
-    };
-  }
+  const unread = createUnread();
 
   async function serve(stream: Stream, peer: PeerName, protocol: string, served: Served): Promise<void> {
     const count = inFlight.get(peer) ?? 0;
@@ -81,10 +62,11 @@ export function createRequests(deps: RequestsDeps): Requests {
     stream.addEventListener("close", onClose);
     const deadline = createDeadline(deps.timers, served.limits, abandoned.signal);
     let release: (() => void) | undefined;
+    const onSurplus = () => deps.punish(peer, "malformed request");
     try {
-      const request = await receiveFrame(stream, served.limits.maxRequestBytes, deadline);
+      const request = await receiveFrame(stream, served.limits.maxRequestBytes, deadline, onSurplus);
       const response = await deadline.race(served.handler(peer, request));
-      release = holdUnread(peer, response.length);
+      release = unread.hold(peer, response.length, stream);
       stream.removeEventListener("close", onClose);
       sendFrame(stream, response);
       await deadline.race(stream.close());
@@ -127,7 +109,8 @@ export function createRequests(deps: RequestsDeps): Requests {
         sendFrame(stream, request);
         // Only says that we have no more to say; it must not delay reading.
         stream.close().catch(() => {});
-        const response = await receiveFrame(stream, limits.maxResponseBytes, deadline);
+        const onSurplus = () => deps.punish(peer, "malformed response");
+        const response = await receiveFrame(stream, limits.maxResponseBytes, deadline, onSurplus);
         abortUnlessClosed(deps.timers, stream);
         return response;
       } catch (error) {
@@ -220,8 +203,16 @@ function sendFrame(stream: Stream, payload: Uint8Array): void {
   stream.send(frame);
 }
 
-/** Settles with the frame's payload once it is whole. */
-function receiveFrame(stream: Stream, maxBytes: number, deadline: Deadline): Promise<Uint8Array> {
+/**
+ * Settles with the frame's payload once it is whole, and calls `onSurplus` should the stream bring more later. Then it
+ * listens as long as the stream lives: what nobody listens to would pile up in the stream's buffer.
+ */
+function receiveFrame(
+  stream: Stream,
+  maxBytes: number,
+  deadline: Deadline,
+  onSurplus: () => void,
+): Promise<Uint8Array> {
   const reader = createFrameReader(maxBytes);
   return new Promise((resolve, reject) => {
     const finish = () => {
@@ -240,6 +231,7 @@ function receiveFrame(stream: Stream, maxBytes: number, deadline: Deadline): Pro
       if (result === undefined) return;
       if (typeof result === "string") return fail(new FrameError(result));
       finish();
+      stream.addEventListener("message", onSurplus);
       resolve(result);
     };
     // Half a frame and then a proper end is a fault. Silence, a reset or a lost connection is not.
@@ -267,8 +259,6 @@ const isClosed = (stream: Stream): boolean => stream.status !== "open" && stream
 
 /** Settles when both ends have closed, which must not have happened yet. */
 function closed(stream: Stream): Promise<void> {
-  // Someone must listen, or a peer that goes on sending fills the stream's buffer.
-  stream.addEventListener("message", () => stream.abort(new Error("bytes after the frame")), { once: true });
   return new Promise((resolve) => stream.addEventListener("close", () => resolve(), { once: true }));
 }
 

@@ -56,10 +56,18 @@ export interface Supervisor {
   start(): void;
   /** Aborts dials in flight and settles when none is left. Connections stay. */
   stop(): Promise<void>;
-  /** Keeps the address connected from now on. Adding it again changes nothing. Throws `RangeError` beyond 1,024. */
-  add(address: string): void;
-  /** Leaves the address alone from now on; an existing connection stays. False if it was not there. */
-  remove(address: string): boolean;
+  /**
+   * Keeps the address connected from now on, and answers its entry. Adding it again changes nothing, nor does adding it
+   * with or without the name (/p2p/...) of the peer that is known to be there. Throws `RangeError` beyond 1,024.
+   */
+  add(address: string): SupervisedPeer;
+  /**
+   * Leaves a peer alone from now on, by its name or any address of it: with all its entries, or the next one would bring
+   * it back. An existing connection stays. Answers the entries that are gone.
+   */
+  remove(peerOrAddress: string): readonly SupervisedPeer[];
+  /** The peers that are to be connected, as far as their names are known. */
+  wanted(): ReadonlySet<PeerName>;
   /** Dials everything that waits now, with its backoff forgotten: after a heal there is no reason to wait. */
   redialNow(): void;
   list(): readonly SupervisedPeer[];
@@ -77,6 +85,18 @@ interface Entry {
   attempts: number;
   connectedAtMs: number;
 }
+
+const NAME = /\/p2p\/([^/]+)$/;
+const nameIn = (address: string): PeerName | undefined => NAME.exec(address)?.[1];
+const placeIn = (address: string): string => address.replace(NAME, "");
+
+const viewOf = ({ address, peer, state, lastError, nextAttemptAtMs }: Entry): SupervisedPeer => ({
+  address,
+  peer,
+  state,
+  lastError,
+  nextAttemptAtMs,
+});
 
 export function createSupervisor(deps: SupervisorDeps, options: SupervisorOptions = {}): Supervisor {
   const supervisor = new PeerSupervisor(deps, options);
@@ -119,13 +139,14 @@ class PeerSupervisor implements Supervisor {
     await Promise.allSettled([...this.#dials]);
   }
 
-  add(address: string): void {
-    if (this.#entries.has(address)) return;
+  add(address: string): SupervisedPeer {
+    const known = this.#entries.get(address) ?? this.#sameEntry(address);
+    if (known !== undefined) return viewOf(known);
     if (this.#entries.size >= MAX_ADDRESSES)
       throw new RangeError(`at most ${MAX_ADDRESSES} addresses are kept`);
     const entry: Entry = {
       address,
-      peer: /\/p2p\/([^/]+)$/.exec(address)?.[1],
+      peer: nameIn(address),
       state: "waiting",
       lastError: undefined,
       nextAttemptAtMs: undefined,
@@ -136,14 +157,28 @@ class PeerSupervisor implements Supervisor {
     };
     this.#entries.set(address, entry);
     if (this.#running) this.#dialOrAdopt(entry);
+    return viewOf(entry);
   }
 
-  remove(address: string): boolean {
-    const entry = this.#entries.get(address);
-    if (entry === undefined) return false;
-    this.#entries.delete(address);
-    this.#release(entry);
-    return true;
+  remove(peerOrAddress: string): readonly SupervisedPeer[] {
+    const entries = [...this.#entries.values()];
+    const name = nameIn(peerOrAddress);
+    const isMeant = ({ address, peer }: Entry) =>
+      address === peerOrAddress ||
+      peer === peerOrAddress ||
+      (placeIn(address) === placeIn(peerOrAddress) &&
+        (name === undefined || peer === undefined || name === peer));
+    const peers = new Set(entries.filter(isMeant).flatMap(({ peer }) => peer ?? []));
+    const gone = entries.filter((entry) => isMeant(entry) || (entry.peer && peers.has(entry.peer)));
+    for (const entry of gone) {
+      this.#entries.delete(entry.address);
+      this.#release(entry);
+    }
+    return gone.map(viewOf);
+  }
+
+  wanted(): ReadonlySet<PeerName> {
+    return new Set([...this.#entries.values()].flatMap(({ peer }) => peer ?? []));
   }
 
   redialNow(): void {
@@ -157,13 +192,17 @@ class PeerSupervisor implements Supervisor {
   }
 
   list(): readonly SupervisedPeer[] {
-    return [...this.#entries.values()].map(({ address, peer, state, lastError, nextAttemptAtMs }) => ({
-      address,
-      peer,
-      state,
-      lastError,
-      nextAttemptAtMs,
-    }));
+    return [...this.#entries.values()].map(viewOf);
+  }
+
+  /** The entry that keeps the same peer at the same place, as far as that is certain. */
+  #sameEntry(address: string): Entry | undefined {
+    const name = nameIn(address);
+    return [...this.#entries.values()].find(
+      (entry) =>
+        placeIn(entry.address) === placeIn(address) &&
+        (name === undefined ? entry.state === "connected" : entry.peer === name),
+    );
   }
 
   /** Forgets the entry's timer and aborts its dial. */

@@ -2,7 +2,9 @@ import type { Mempool } from "../mempool/index.ts";
 import { MAX_LEAVES_PER_LIST, MAX_TRANSACTIONS_PER_REQUEST, type Protocols } from "../network/index.ts";
 import type { Logger, Network, Timer, Timers } from "../ports/index.ts";
 import type { SealedTransaction } from "../primitives/index.ts";
+import type { Punish } from "./punish.ts";
 import type { SyncDriver } from "./sync-driver.ts";
+import type { Judged } from "./transaction-pool.ts";
 
 /** A changed head is told to peers so long after the first change; more changes meanwhile go along. */
 const TELL_AFTER_MS = 500;
@@ -19,8 +21,9 @@ export interface PeerExchangeDeps {
   readonly mempool: Mempool;
   readonly timers: Timers;
   readonly logger: Logger;
-  /** Admits transactions that a peer had pending; settles with those that were new here. */
-  readonly admit: (transactions: readonly SealedTransaction[]) => Promise<readonly SealedTransaction[]>;
+  /** Judges and admits transactions that a peer had pending. */
+  readonly admit: (transactions: readonly SealedTransaction[]) => Promise<readonly Judged[]>;
+  readonly punish: Punish;
 }
 
 /**
@@ -76,7 +79,13 @@ export function createPeerExchange(deps: PeerExchangeDeps): PeerExchange {
     for (let from = 0; from < leaves.length; ) {
       const wanted = leaves.slice(from, from + MAX_TRANSACTIONS_PER_REQUEST);
       const transactions = await deps.protocols().requestTransactions(peer, wanted, { signal });
-      const fresh = await deps.admit(transactions);
+      const judged = await deps.admit(transactions);
+      const fault = judged.find(({ senderAtFault }) => senderAtFault);
+      if (fault?.admission.status === "refused")
+        return deps.punish(peer, `had a transaction against rule ${fault.admission.rule} pending`);
+      const fresh = judged.flatMap(({ transaction, admission }) =>
+        admission.status === "pending" ? [transaction] : [],
+      );
       // Others behind us may lack them too, and the peer's own gossip of them has long passed.
       if (fresh.length > 0) deps.protocols().publishTransactions(fresh);
       if (transactions.length === 0) return;

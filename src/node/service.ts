@@ -284,21 +284,17 @@ export function createNodeService(deps: NodeServiceDeps): NodeService {
         throw new ServiceError("ADDRESS_INVALID", 400, message);
       }
       try {
-        supervisor.add(address);
+        return { address, peer: supervisor.add(address).peer ?? null };
       } catch (error) {
         throw new ServiceError("TOO_MANY_PEERS", 409, String((error as Error).message), { cause: error });
       }
-      return { address, peer: supervisor.list().find((entry) => entry.address === address)?.peer ?? null };
     },
     async removePeer(peerOrAddress) {
-      const entries = supervisor
-        .list()
-        .filter(({ address, peer }) => address === peerOrAddress || peer === peerOrAddress);
-      for (const { address } of entries) supervisor.remove(address);
-      const peer = entries.find((entry) => entry.peer !== undefined)?.peer ?? peerOrAddress;
-      const isConnected = network.connections().some((connection) => connection.peer === peer);
-      if (isConnected) await network.disconnect(peer, "removed by an operator");
-      return entries.length > 0 || isConnected;
+      const removed = supervisor.remove(peerOrAddress);
+      const peers = new Set([peerOrAddress, ...removed.flatMap(({ peer }) => peer ?? [])]);
+      const connected = network.connections().filter(({ peer }) => peers.has(peer));
+      for (const { peer } of connected) await network.disconnect(peer, "removed by an operator");
+      return removed.length > 0 || connected.length > 0;
     },
     links: async (): Promise<Link[]> => network.refused().map((peer) => ({ peer, mode: "refuse" })),
     refuseLink: (peer) => network.refuse(peer),

@@ -156,7 +156,12 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
 
   const network = await createLibp2pNetwork(
     { clock, timers, logger },
-    { privateKeySeed: directory.networkSeed, listen: options.listen, announce: options.announce },
+    {
+      privateKeySeed: directory.networkSeed,
+      listen: options.listen,
+      announce: options.announce,
+      wanted: () => supervisor.wanted(),
+    },
   );
   const events = createNodeEvents(logger);
 
@@ -228,10 +233,8 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
     mempool: pool.mempool,
     timers,
     logger,
-    admit: async (transactions) =>
-      (await pool.admit(transactions)).flatMap(({ transaction, admission }) =>
-        admission.status === "pending" ? [transaction] : [],
-      ),
+    admit: pool.admit,
+    punish,
   });
   const supervisor = createSupervisor(
     { network, clock, timers, random, logger },

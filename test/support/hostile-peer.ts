@@ -1,21 +1,30 @@
 import { noise } from "@chainsafe/libp2p-noise";
 import { identify } from "@libp2p/identify";
-import type { Libp2p } from "@libp2p/interface";
+import type { Libp2p, PrivateKey } from "@libp2p/interface";
 import { ping } from "@libp2p/ping";
 import { tcp } from "@libp2p/tcp";
 import { yamux } from "@libp2p/yamux";
 import { createLibp2p } from "libp2p";
 import { encodeLength } from "../../src/network/frames.ts";
 
+export interface HostilePeerOptions {
+  /** Several peers may have the same. Default: one of its own. */
+  readonly privateKey?: PrivateKey;
+  /** Whether it says what it speaks, without which it is never announced. Default true. */
+  readonly identifies?: boolean;
+}
+
 /** A bare libp2p node that speaks to our network without our code, so that it can say what ours never would. */
-export function createHostilePeer(): Promise<Libp2p> {
+export function createHostilePeer(options: HostilePeerOptions = {}): Promise<Libp2p> {
+  const { privateKey, identifies = true } = options;
   return createLibp2p({
+    ...(privateKey && { privateKey }),
     addresses: { listen: ["/ip4/127.0.0.1/tcp/0"] },
     transports: [tcp()],
     connectionEncrypters: [noise()],
     streamMuxers: [yamux()],
     connectionManager: { reconnectRetries: 0 },
-    services: { identify: identify(), ping: ping() },
+    services: { ping: ping(), ...(identifies && { identify: identify() }) },
   });
 }
 

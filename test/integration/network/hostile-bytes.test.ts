@@ -8,7 +8,7 @@ import { encodeLength } from "../../../src/network/frames.ts";
 import { createLibp2pNetwork } from "../../../src/network/libp2p-network.ts";
 import { createSystemClock } from "../../../src/node/adapters/system-clock.ts";
 import { createSystemTimers } from "../../../src/node/adapters/system-timers.ts";
-import type { Network, RequestLimits } from "../../../src/ports/index.ts";
+import type { GossipValidator, Network, RequestLimits } from "../../../src/ports/index.ts";
 import { createHostilePeer, gossipFrame } from "../../support/hostile-peer.ts";
 import { createRecordingLogger } from "../../support/recording-logger.ts";
 import { until } from "../../support/until.ts";
@@ -28,7 +28,12 @@ afterEach(async () => {
   await Promise.all(stopping.splice(0).map((each) => each.stop()));
 });
 
-async function meet() {
+interface Meeting {
+  readonly handler?: (request: Uint8Array) => Promise<Uint8Array>;
+  readonly validate?: GossipValidator;
+}
+
+async function meet({ handler = async (request) => request, validate = async () => "accept" }: Meeting = {}) {
   const logger = createRecordingLogger();
   const deps = { clock: createSystemClock(), timers: createSystemTimers(), logger };
   const network = await createLibp2pNetwork(deps, {
@@ -38,9 +43,9 @@ async function meet() {
   let handled = 0;
   network.handle(PROTOCOL, LIMITS, async (_from, request) => {
     handled++;
-    return request;
+    return handler(request);
   });
-  network.subscribe(TOPIC, 1_000, async () => "accept");
+  network.subscribe(TOPIC, 1_000, validate);
   await network.start();
   const hostile = await createHostilePeer();
   stopping.push(network, hostile);
@@ -81,6 +86,59 @@ test("a request that is cut off by its sender costs the connection", async () =>
   stream.send(Uint8Array.of(10, 1, 2, 3));
   await stream.close();
   await until("the peer is dropped", isGone(network));
+});
+
+test("bytes after the request that come while it is being answered cost the connection", async () => {
+  const asked = Promise.withResolvers<void>();
+  const { network, connection, lines } = await meet({
+    handler: () => {
+      asked.resolve();
+      return new Promise(() => {});
+    },
+  });
+  const stream = await connection.newStream(PROTOCOL);
+  stream.send(Uint8Array.of(1, 1));
+  await asked.promise;
+  stream.send(Uint8Array.of(1));
+  await until("the peer is dropped", isGone(network));
+  assert.ok(lines.some(({ level, reason }) => level === "warn" && reason === "malformed request"));
+});
+
+test("bytes after the request that come when it was answered cost the connection", async () => {
+  const { network, connection, lines } = await meet();
+  const stream = await connection.newStream(PROTOCOL);
+  stream.addEventListener("message", () => stream.send(Uint8Array.of(1)), { once: true });
+  stream.send(Uint8Array.of(1, 1));
+  await until("the peer is dropped", isGone(network));
+  assert.ok(lines.some(({ level, reason }) => level === "warn" && reason === "malformed request"));
+});
+
+test("bytes after the response cost the connection, and the response is good", async () => {
+  const { network, hostile, name, lines } = await meet();
+  const streams: Stream[] = [];
+  await serveHostile(hostile, (stream) => {
+    streams.push(stream);
+    stream.send(Uint8Array.of(1, 7));
+  });
+  const response = await network.request(name, PROTOCOL, Uint8Array.of(1), LIMITS);
+  assert.deepEqual([...response], [7]);
+  streams[0]?.send(Uint8Array.of(1));
+  await until("the peer is dropped", isGone(network));
+  assert.ok(lines.some(({ level, reason }) => level === "warn" && reason === "malformed response"));
+});
+
+test("a peer that has not said what it speaks is cut for a fault like any other", async (t) => {
+  const { network, lines } = await meet();
+  const nameless = await createHostilePeer({ identifies: false });
+  t.after(() => nameless.stop());
+  const connection = await nameless.dial(multiaddr(network.addresses()[0]));
+  const stream = await connection.newStream(PROTOCOL);
+  stream.send(Uint8Array.of(0xff, 0xff, 0x7f));
+  const nameOf = nameless.peerId.toString();
+  await until("the log says why", () =>
+    lines.some(({ peer, reason }) => peer === nameOf && reason === "oversize request"),
+  );
+  await until("it is cut", () => nameless.getConnections().length === 0);
 });
 
 test("a request that trickles is dropped at the deadline, and the peer keeps its connection", async () => {
@@ -171,4 +229,29 @@ test("gossip of topics nobody joined, and of nonsense, is passed over", async ()
   assert.deepEqual(await answerOf(request), [1, 9]);
   assert.equal(network.connections().length, 1);
   assert.ok(hostile.getPeers().some((peer) => peer.equals(peerIdFromString(network.self))));
+});
+
+test("one peer's messages that wait for a verdict are bounded, and those of another are judged all the same", async (t) => {
+  const judged = new Map<string, number>();
+  const { network, connection, name, lines } = await meet({
+    validate(from) {
+      judged.set(from, (judged.get(from) ?? 0) + 1);
+      return new Promise(() => {});
+    },
+  });
+  const other = await createHostilePeer();
+  t.after(() => other.stop());
+  const flood = await connection.newStream(GOSSIP);
+  for (let index = 0; index < 199; index++) flood.send(gossipFrame(TOPIC, randomBytes(100)));
+  const wanted = gossipFrame(TOPIC, randomBytes(100));
+  flood.send(wanted);
+  const passedOver = () => lines.filter(({ message }) => /too many gossip messages/.test(message)).length;
+  await until("the surplus is passed over", () => passedOver() === 72);
+  assert.equal(judged.get(name), 128);
+  const otherName = other.peerId.toString();
+  const otherConnection = await other.dial(multiaddr(network.addresses()[0]));
+  const stream = await otherConnection.newStream(GOSSIP);
+  // Even of what the first has brought in vain.
+  stream.send(wanted);
+  await until("the other is heard", () => judged.get(otherName) === 1);
 });

@@ -1,10 +1,17 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { afterEach, test } from "node:test";
+import { multiaddr } from "@multiformats/multiaddr";
 import { createLibp2pNetwork, type Libp2pNetwork } from "../../../src/network/libp2p-network.ts";
 import { createSystemClock } from "../../../src/node/adapters/system-clock.ts";
 import { createSystemTimers } from "../../../src/node/adapters/system-timers.ts";
-import { silentLogger, type Timers } from "../../../src/ports/index.ts";
+import {
+  createManualClock,
+  createManualTimers,
+  silentLogger,
+  type Timers,
+} from "../../../src/ports/index.ts";
+import { createHostilePeer } from "../../support/hostile-peer.ts";
 import { until } from "../../support/until.ts";
 
 const TOPIC = "/cumulo/test/messages/1";
@@ -119,6 +126,44 @@ test("two peers that dial each other at once end up connected and gossip reaches
   await c.refuse(a.self);
   await until("every connection is cut", () => !knows(c, a) && !knows(a, c));
   assert.ok(knows(c, b));
+});
+
+test("a peer that stays away is forgotten, one that comes back is not waited for", async () => {
+  const timers = createManualTimers(createManualClock());
+  const [a, b] = [await started(timers), await started()];
+  const remembers = async () => (await a.rememberedPeers()).includes(b.self);
+  await b.dial(addressOf(a));
+  await until("they are connected", () => knows(a, b));
+  const pending = timers.pending;
+  await b.disconnect(a.self, "for the test");
+  await until("a let go", () => !knows(a, b));
+  timers.advance(29_999);
+  assert.ok(await remembers());
+  await b.dial(addressOf(a));
+  await until("they are connected again", () => knows(a, b));
+  assert.equal(timers.pending, pending);
+  await b.disconnect(a.self, "for the test");
+  await until("a let go again", () => !knows(a, b));
+  timers.advance(30_000);
+  await until("a forgot", async () => !(await remembers()));
+});
+
+test("a peer that was never announced is forgotten too", async (t) => {
+  const timers = createManualTimers(createManualClock());
+  const a = await started(timers);
+  const nameless = await createHostilePeer({ identifies: false });
+  t.after(() => nameless.stop());
+  const connection = await nameless.dial(multiaddr(addressOf(a)));
+  const stream = await connection.newStream("/ipfs/ping/1.0.0");
+  stream.send(randomBytes(32));
+  const name = nameless.peerId.toString();
+  await until("a remembers it", async () => (await a.rememberedPeers()).includes(name));
+  assert.deepEqual(a.connections(), []);
+  connection.abort(new Error("for the test"));
+  await until("a forgot", async () => {
+    timers.advance(30_000);
+    return !(await a.rememberedPeers()).includes(name);
+  });
 });
 
 test("25 nodes of one host may connect to one in the same second", async () => {

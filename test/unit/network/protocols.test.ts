@@ -353,5 +353,6 @@ test("a silent peer is given up after 5 s, and stop leaves no timer of ours", as
   await asked;
   a.protocols.publishTransactions(transactions);
   a.protocols.stop();
+  b.protocols.stop();
   assert.equal(timers.pending, 0);
 });

@@ -196,15 +196,77 @@ test("addresses come and go while it runs; an address that can never be dialled 
   await settle();
   const states = () => supervisor.list().map(({ state }) => state);
   assert.deepEqual(states(), ["connected", "invalid", "waiting"]);
-  assert.equal(supervisor.remove(addressOf("nobody")), true);
-  assert.equal(supervisor.remove(addressOf("nobody")), false);
+  assert.equal(supervisor.remove(addressOf("nobody")).length, 1);
+  assert.equal(supervisor.remove(addressOf("nobody")).length, 0);
   assert.equal(timers.pending, 0);
   const before = dials.count;
   await pass(120_000, 1_000);
   assert.equal(dials.count, before);
-  assert.equal(supervisor.remove(addressOf("b")), true);
+  assert.equal(supervisor.remove(addressOf("b")).length, 1);
   assert.deepEqual(peersOf(dials.network), ["b"]);
   await supervisor.stop();
+});
+
+test("an address with the name of the peer that is there, and without it, is one entry", async () => {
+  const { started, supervise } = createWorld();
+  const a = await started("a");
+  await started("b");
+  for (const [first, second] of [
+    ["/memory/b", "/memory/b/p2p/b"],
+    ["/memory/b/p2p/b", "/memory/b"],
+  ] as const) {
+    const supervisor = supervise(a, { addresses: [first] });
+    supervisor.start();
+    await settle();
+    assert.equal(supervisor.add(second).peer, "b");
+    assert.deepEqual(
+      supervisor.list().map(({ address }) => address),
+      [first],
+    );
+    assert.equal(supervisor.remove(second).length, 1);
+    assert.deepEqual(supervisor.list(), []);
+    await supervisor.stop();
+  }
+});
+
+test("an address is kept besides the one with a name as long as nobody knows who is there", async () => {
+  const { started, supervise } = createWorld();
+  const supervisor = supervise(await started("a"), { addresses: ["/memory/b/p2p/b"] });
+  supervisor.start();
+  await settle();
+  supervisor.add("/memory/b");
+  assert.equal(supervisor.list().length, 2);
+  supervisor.add("/memory/b/p2p/c");
+  assert.equal(supervisor.list().length, 3);
+  assert.equal(supervisor.remove("/memory/b/p2p/b").length, 2);
+  assert.deepEqual(
+    supervisor.list().map(({ address }) => address),
+    ["/memory/b/p2p/c"],
+  );
+  await supervisor.stop();
+});
+
+test("a peer leaves with all its addresses, whichever of them or its name is given", async () => {
+  for (const given of ["/memory/b", "/memory/other/p2p/b", "b"]) {
+    const { started, supervise, pass } = createWorld();
+    const a = await started("a");
+    await started("b");
+    await started("c");
+    const supervisor = supervise(a, { addresses: ["/memory/b", "/memory/other/p2p/b", "/memory/c"] });
+    supervisor.start();
+    await settle();
+    assert.deepEqual([...supervisor.wanted()], ["b", "c"]);
+    assert.deepEqual(
+      supervisor.remove(given).map(({ address }) => address),
+      ["/memory/b", "/memory/other/p2p/b"],
+      given,
+    );
+    await a.disconnect("b", "for the test");
+    await pass(60_000, 1_000);
+    assert.deepEqual(peersOf(a), ["c"]);
+    assert.deepEqual([...supervisor.wanted()], ["c"]);
+    await supervisor.stop();
+  }
 });
 
 test("stop leaves no timer and no dial, and nothing redials afterwards", async () => {
