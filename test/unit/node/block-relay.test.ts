@@ -85,6 +85,15 @@ test("case 28: a block whose parent is unknown is not forwarded, nobody is blame
   await chain.close();
 });
 
+test("leaves of a block that has no place on our chain are not hashed: wrong ones go unnoticed", async () => {
+  const { chain, relay, builder, asked, punished } = await createLab();
+  builder.build();
+  const { header } = builder.build();
+  assert.equal(await relay.announced("peer", withoutBody(header, [new Uint8Array(32)])), "ignore");
+  assert.deepEqual([asked, punished], [["peer"], []]);
+  await chain.close();
+});
+
 test("a peer that announces and withholds many blocks holds up nobody else's", async () => {
   const { chain, relay, builder, asked } = await createLab();
   const root = builder.tip;
