@@ -22,6 +22,26 @@ describe("a process by its number and start", () => {
     assert.equal(await isAlive({ pid, started }), false);
   });
 
+  it("is not taken for gone by somebody who has no file descriptor left to look with", async (t) => {
+    if (process.platform !== "linux") return t.skip("Linux looks into /proc");
+    const module = new URL("../../../src/cluster/processes.ts", import.meta.url).href;
+    const program = `
+      const { isAlive } = await import(${JSON.stringify(module)});
+      const { openSync } = await import("node:fs");
+      try { for (;;) openSync("/dev/null"); } catch {}
+      console.log(await isAlive({ pid: process.ppid, started: "then" }).catch(({ code }) => code));`;
+    const child = spawn(
+      "sh",
+      ["-c", 'ulimit -n 100; exec "$0" --input-type=module -e "$1"', process.execPath, program],
+      {
+        stdio: ["ignore", "pipe", "ignore"],
+      },
+    );
+    t.after(() => child.kill("SIGKILL"));
+    const [output] = await once(child.stdout, "data");
+    assert.equal(String(output), "CLUSTER_PROCESS_UNKNOWN\n");
+  });
+
   it("by ps: one text whatever the language and time zone of who asks", async (t) => {
     const ps = join(await temporaryDirectory(t), "ps");
     await writeFile(ps, '#!/bin/sh\necho "$LC_ALL $TZ $*"\n', { mode: 0o755 });
