@@ -118,7 +118,7 @@ async function refuseForeign(directory: string): Promise<void> {
 }
 
 function unusable(directory: string, error: unknown): ClusterError {
-  const message = `cannot use ${directory} as a cluster's directory: ${fileProblem(error)}; choose another --dir DIR`;
+  const message = `cannot use ${directory} as a cluster's directory: ${fileProblem(error, "none can be made there")}; choose another --dir DIR`;
   return new ClusterError("CLUSTER_START_FAILED", message, { cause: error });
 }
 

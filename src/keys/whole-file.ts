@@ -51,7 +51,6 @@ export function replaceWhole(file: string, text: string, mode = PRIVATE): Promis
 }
 
 const PROBLEMS: Readonly<Record<string, string>> = {
-  ENOENT: "it does not exist",
   EACCES: "this user is not permitted to",
   EPERM: "this user is not permitted to",
   EISDIR: "it is a directory",
@@ -63,8 +62,12 @@ const PROBLEMS: Readonly<Record<string, string>> = {
   ELOOP: "its symbolic links lead in a circle",
 };
 
-/** Why a file or directory could not be used, for people: the system's own text names codes and calls. */
-export function fileProblem(error: unknown): string {
+/**
+ * Why a file or directory could not be used, for people: the system's own text names codes and calls. Whoever makes one
+ * says what it means that something is missing.
+ */
+export function fileProblem(error: unknown, missing = "it does not exist"): string {
   const { code, message = String(error) } = (error ?? {}) as NodeJS.ErrnoException;
+  if (code === "ENOENT") return missing;
   return PROBLEMS[code ?? ""] ?? message;
 }

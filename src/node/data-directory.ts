@@ -96,7 +96,7 @@ async function makeSecret({ path, what, advice, mayBeEmpty }: SecretFile, random
   try {
     await (mayBeEmpty ? replaceWhole : createWhole)(path, `${secret}\n`);
   } catch (error) {
-    const why = codeOf(error) === "ENOENT" ? "its directory does not exist" : fileProblem(error);
+    const why = fileProblem(error, "its directory does not exist");
     throw unusable(`cannot write ${what} ${path}: ${why}; ${advice}`, error);
   }
   return secret;
@@ -182,7 +182,10 @@ async function lockDirectory(path: string, made: Made): Promise<KeyValueStore> {
   const advice = "choose another --data directory, or see that this user may write there";
   const chainPath = join(path, "chain");
   const directories = await makePrivateDirectory(chainPath).catch((error: unknown) => {
-    throw unusable(`cannot use ${path} as data directory: ${fileProblem(error)}; ${advice}`, error);
+    throw unusable(
+      `cannot use ${path} as data directory: ${fileProblem(error, "none can be made there")}; ${advice}`,
+      error,
+    );
   });
   made.directories(directories);
   const isNew = directories.at(-1) === resolve(chainPath);

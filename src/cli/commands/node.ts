@@ -55,7 +55,10 @@ async function init({ data, genesis, json }: InitOptions): Promise<void> {
     "../../keys/index.ts"
   );
   const made = await makePrivateDirectory(data).catch((error: unknown) => {
-    throw failure("FILE_UNWRITABLE", `cannot make ${data}: ${fileProblem(error)}; choose another --data DIR`);
+    throw failure(
+      "FILE_UNWRITABLE",
+      `cannot make ${data}: ${fileProblem(error, "no directory can be made there")}; choose another --data DIR`,
+    );
   });
   try {
     if ((await readdir(data)).length > 0) throw Object.assign(new Error("not empty"), { code: "EEXIST" });
