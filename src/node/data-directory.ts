@@ -59,9 +59,9 @@ const exists = (path: string): Promise<boolean> =>
     () => true,
     () => false,
   );
-const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code;
 /** ENOTDIR: a file stands where its directory should be, which whoever writes there will be told. */
-const isMissing = (error: unknown): boolean => ["ENOENT", "ENOTDIR"].includes(codeOf(error) ?? "");
+const isMissing = (error: unknown): boolean =>
+  ["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "");
 
 /** A file with a secret of 32 bytes in hex. */
 interface SecretFile {
