@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import type { Status } from "../api/index.ts";
 import { type Client, createClient } from "../client/index.ts";
 import { readClusterFile } from "./cluster-file.ts";
-import { ClusterError } from "./errors.ts";
+import { ClusterError, hint } from "./errors.ts";
 import { isAlive } from "./processes.ts";
 import type { ClusterInfo } from "./supervisor-server.ts";
 
@@ -89,7 +89,7 @@ async function infoOf(url: string, token: string, directory: string): Promise<Cl
     if (response.ok) return (await response.json()) as ClusterInfo;
     throw new Error(`it answered ${response.status}`);
   } catch (error) {
-    const message = `the supervisor of ${directory} does not answer (${(error as Error).message}); end what is left with "cumulo cluster down"`;
+    const message = `the supervisor of ${directory} does not answer (${(error as Error).message}); end what is left with ${hint("down", directory)}`;
     throw new ClusterError("CLUSTER_NOT_RUNNING", message, { cause: error });
   }
 }
@@ -101,11 +101,11 @@ export async function createClusterClient(directory: string): Promise<ClusterCli
   if (file === undefined) {
     throw new ClusterError(
       "CLUSTER_NOT_RUNNING",
-      `no cluster runs in ${path}; start one with "cumulo cluster up"`,
+      `no cluster runs in ${path}; start one with ${hint("up", path)}`,
     );
   }
   if (!(await isAlive(file.supervisor))) {
-    const message = `the supervisor of ${path} is gone; clear what is left with "cumulo cluster down", then start again`;
+    const message = `the supervisor of ${path} is gone; clear what is left with ${hint("down", path)}, then start again`;
     throw new ClusterError("CLUSTER_NOT_RUNNING", message);
   }
   if (file.state !== "running")

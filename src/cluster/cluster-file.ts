@@ -1,6 +1,6 @@
-import { randomBytes } from "node:crypto";
-import { open, readFile, rename, rm } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fileProblem, replaceWhole } from "../keys/index.ts";
 import { ClusterError } from "./errors.ts";
 import type { ProcessId } from "./processes.ts";
 
@@ -28,26 +28,8 @@ export interface ClusterFile {
 
 export const clusterFilePath = (directory: string): string => join(directory, "cluster.json");
 
-/** Replaces a file whole: readers see the old or the new one. */
-export async function writeWhole(file: string, text: string, mode = 0o600): Promise<void> {
-  const temporary = `${file}.${randomBytes(6).toString("hex")}.tmp`;
-  try {
-    const handle = await open(temporary, "wx", mode);
-    try {
-      await handle.writeFile(text);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, file);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
-}
-
 export function writeClusterFile(directory: string, content: ClusterFile): Promise<void> {
-  return writeWhole(clusterFilePath(directory), `${JSON.stringify(content, undefined, 2)}\n`);
+  return replaceWhole(clusterFilePath(directory), `${JSON.stringify(content, undefined, 2)}\n`);
 }
 
 const isProcess = (value: unknown): value is ProcessId => {
@@ -68,7 +50,10 @@ function isClusterFile(value: unknown): value is ClusterFile {
   );
 }
 
-/** Undefined where there is no cluster. */
+/**
+ * Undefined where there is no cluster. So it is with an empty file: a supervisor of an earlier version left one when it
+ * crashed before it had started anything.
+ */
 export async function readClusterFile(directory: string): Promise<ClusterFile | undefined> {
   const file = clusterFilePath(directory);
   let text: string;
@@ -76,10 +61,11 @@ export async function readClusterFile(directory: string): Promise<ClusterFile | 
     text = await readFile(file, "utf8");
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw new ClusterError("CLUSTER_FILE_INVALID", `cannot read ${file}: ${(error as Error).message}`, {
+    throw new ClusterError("CLUSTER_FILE_INVALID", `cannot read ${file}: ${fileProblem(error)}`, {
       cause: error,
     });
   }
+  if (text === "") return undefined;
   try {
     const json: unknown = JSON.parse(text);
     if (isClusterFile(json)) return json;
@@ -90,12 +76,14 @@ export async function readClusterFile(directory: string): Promise<ClusterFile | 
   throw new ClusterError("CLUSTER_FILE_INVALID", message);
 }
 
-const OWN_FILES = ["cluster.json", "genesis.json", "api-token", "supervisor.log", "keys"];
+/** Locked by whoever works in the directory; see claim.ts. */
+export const LOCK_FILE = "cluster.lock";
+const OWN_FILES = [LOCK_FILE, "cluster.json", "genesis.json", "api-token", "supervisor.log", "keys"];
 
 /**
- * Whether a cluster makes an entry of this name in its directory. `up` takes no directory with any other entry in it, and
- * `down --purge` removes nothing else, so nobody's own files are ever touched.
+ * Whether a cluster makes an entry of this name in its directory, be it for a moment and left by a crash. `up` takes no
+ * directory with any other entry in it, and `down --purge` removes nothing else, so nobody's own files are ever touched.
  */
 export function isOwnName(name: string): boolean {
-  return OWN_FILES.includes(name) || /^node\d+$/.test(name);
+  return OWN_FILES.includes(name.replace(/\.[0-9a-f]{12}\.tmp$/, "")) || /^node\d+$/.test(name);
 }

@@ -1,6 +1,6 @@
 import type { Status } from "../api/index.ts";
 import { type ClusterClient, groupsOf, type NodeSnapshot } from "./client.ts";
-import { ClusterError } from "./errors.ts";
+import { ClusterError, hint } from "./errors.ts";
 import { sleep } from "./processes.ts";
 
 /** How the heads of one snapshot stand to each other. */
@@ -46,12 +46,15 @@ const POLL_MS = 100;
 /** Looks in a row that must show a tie before it is called one: a block may be on its way. */
 const TIE_LOOKS = 10;
 
-function describe(nodes: readonly NodeSnapshot[]): string {
+function describe(nodes: readonly NodeSnapshot[], directory: string): string {
   const groups = groupsOf(nodes);
   const heads = nodes.map(
     ({ n, status }) => `${n} at ${status?.head.height ?? "?"} ${status?.head.id.slice(0, 8) ?? "no answer"}`,
   );
-  const split = groups.length > 1 ? `; the cluster is split ${groups.join("/")}: heal it first` : "";
+  const split =
+    groups.length > 1
+      ? `; the cluster is split ${groups.join("/")}: heal it first with ${hint("heal", directory)}`
+      : "";
   return `nodes ${heads.join(", ")}${split}`;
 }
 
@@ -93,7 +96,7 @@ export async function waitConverged(
     if (nowMs - startMs > options.timeoutMs) {
       throw new ClusterError(
         "CLUSTER_TIMEOUT",
-        `not converged within ${options.timeoutMs} ms: ${describe(nodes)}`,
+        `not converged within ${options.timeoutMs} ms: ${describe(nodes, cluster.directory)}`,
         { details },
       );
     }

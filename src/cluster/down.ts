@@ -1,20 +1,36 @@
-import { readdir, rm, rmdir } from "node:fs/promises";
+import { access, readdir, rm, rmdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { clusterFilePath, isOwnName, readClusterFile } from "./cluster-file.ts";
-import { ClusterError } from "./errors.ts";
-import { endProcess, isAlive } from "./processes.ts";
+import { isMarked, lockBriefly, NODE_GRACE_MS, removeClusterFile } from "./claim.ts";
+import { isOwnName, LOCK_FILE, readClusterFile } from "./cluster-file.ts";
+import { ClusterError, hint } from "./errors.ts";
+import { endProcess, isAlive, type ProcessId } from "./processes.ts";
 
 /** The supervisor gives its nodes 6 s; a little more for itself. */
 const SUPERVISOR_GRACE_MS = 9_000;
-/** After a killed supervisor: its nodes notice the closed channel and stop themselves within 5 s. */
-const NODE_GRACE_MS = 6_000;
 
 async function purge(directory: string): Promise<void> {
-  const names = await readdir(directory).catch((): string[] => []);
-  for (const name of names.filter(isOwnName))
+  const names = (await readdir(directory).catch((): string[] => [])).filter(isOwnName);
+  // The lock goes last: until then no `up` puts anything of its own between what is removed.
+  for (const name of [...names.filter((one) => one !== LOCK_FILE), LOCK_FILE])
     await rm(join(directory, name), { recursive: true, force: true, maxRetries: 3 });
   // Only if nothing of somebody else's is in it.
   await rmdir(directory).catch(() => {});
+}
+
+/** Takes away what the ended supervisor left, and nothing of one that has come since. */
+async function clear(
+  directory: string,
+  left: { readonly supervisor: ProcessId | undefined; readonly purge: boolean },
+): Promise<void> {
+  // Somebody may have removed it by hand.
+  if ((await access(directory).catch(() => "gone")) === "gone") return;
+  const unlock = await lockBriefly(directory);
+  try {
+    await removeClusterFile(directory, left.supervisor);
+    if (left.purge) await purge(directory);
+  } finally {
+    unlock();
+  }
 }
 
 /**
@@ -28,23 +44,17 @@ export async function stopCluster(
 ): Promise<{ readonly ended: number }> {
   const path = resolve(directory);
   const file = await readClusterFile(path);
-  if (file === undefined) {
-    const names = await readdir(path).catch((): string[] => []);
-    // Without the note only what `up` leaves in any case tells a cluster's directory from hand-made ones.
-    if (options.purge === true && names.includes("supervisor.log") && names.includes("genesis.json")) {
-      await purge(path);
-      return { ended: 0 };
-    }
+  if (file === undefined && !(options.purge === true && (await isMarked(path)))) {
     throw new ClusterError(
       "CLUSTER_NOT_RUNNING",
-      `no cluster runs in ${path}; start one with "cumulo cluster up"`,
+      `no cluster runs in ${path}; start one with ${hint("up", path)}`,
     );
   }
-  const all = [file.supervisor, ...file.nodes.map((node) => node.process)];
-  const alive = await Promise.all(all.map(isAlive));
-  await endProcess(file.supervisor, SUPERVISOR_GRACE_MS);
-  await Promise.all(file.nodes.map((node) => endProcess(node.process, NODE_GRACE_MS)));
-  await rm(clusterFilePath(path), { force: true });
-  if (options.purge === true) await purge(path);
+  const nodes = (file?.nodes ?? []).map((node) => node.process);
+  const alive = await Promise.all([...(file === undefined ? [] : [file.supervisor]), ...nodes].map(isAlive));
+  if (file !== undefined) await endProcess(file.supervisor, SUPERVISOR_GRACE_MS);
+  // After a killed supervisor: its nodes notice the closed channel and stop themselves.
+  await Promise.all(nodes.map((node) => endProcess(node, NODE_GRACE_MS)));
+  await clear(path, { supervisor: file?.supervisor, purge: options.purge === true });
   return { ended: alive.filter(Boolean).length };
 }

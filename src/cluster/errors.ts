@@ -3,6 +3,8 @@ export type ClusterErrorCode =
   | "CLUSTER_NOT_RUNNING"
   | "CLUSTER_START_FAILED"
   | "CLUSTER_FILE_INVALID"
+  | "CLUSTER_PORT_BUSY"
+  | "CLUSTER_PROCESS_UNKNOWN"
   | "CLUSTER_GROUPS_INVALID"
   | "CLUSTER_TIED"
   | "CLUSTER_TIMEOUT"
@@ -31,3 +33,11 @@ export class ClusterError extends Error {
     this.details = options.details ?? {};
   }
 }
+
+/** A path as a shell takes it. */
+const quoted = (path: string): string =>
+  /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+
+/** A command of `cumulo cluster` that works when copied: it names the directory, whatever the default is. */
+export const hint = (command: string, directory: string): string =>
+  `"cumulo cluster ${command} --dir ${quoted(directory)}"`;

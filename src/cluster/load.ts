@@ -4,7 +4,7 @@ import type { Client } from "../client/index.ts";
 import { createKeyStore, type Key, type KeyStore, signTransaction } from "../keys/index.ts";
 import { decodeAddress, hexToBytes, type SealedTransaction } from "../primitives/index.ts";
 import { type ClusterClient, groupsOf } from "./client.ts";
-import { ClusterError } from "./errors.ts";
+import { ClusterError, hint } from "./errors.ts";
 import { sleep, waitUntil } from "./processes.ts";
 
 export interface LoadOptions {
@@ -108,7 +108,7 @@ async function findFunder(cluster: ClusterClient, needed: number): Promise<Sende
     await refresh(sender);
     return sender;
   }
-  const message = `no node's reward key owns the ${needed} base units this load needs (the most is ${most}); mine a few blocks first: cumulo mine 5 --data DIR/node1`;
+  const message = `no node's reward key owns the ${needed} base units this load needs (the most is ${most}); mine a few blocks first: cumulo mine 5 --data ${join(cluster.directory, "node1")}`;
   throw new ClusterError("CLUSTER_LOAD_FAILED", message);
 }
 
@@ -123,8 +123,7 @@ async function fund(
   const poor = senders.filter((_, i) => (balances[i]?.balance ?? 0) < amount);
   if (poor.length === 0) return;
   if (groupsOf(await cluster.snapshot()).length > 1) {
-    const message =
-      "the load's keys need coins first, which do not reach every node of a split cluster; heal it, or make load before the split";
+    const message = `the load's keys need coins first, which do not reach every node of a split cluster; heal it with ${hint("heal", cluster.directory)}, or make load before the split`;
     throw new ClusterError("CLUSTER_LOAD_FAILED", message);
   }
   const funder = await findFunder(

@@ -1,5 +1,8 @@
 import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
+import { ClusterError } from "./errors.ts";
+
+const PS_MS = 5_000;
 
 /** A process by its number and when it started: numbers are used again, the pair is not. */
 export interface ProcessId {
@@ -7,23 +10,58 @@ export interface ProcessId {
   readonly started: string;
 }
 
-/** When the process started, in whatever form this system tells it; undefined when there is no such process. */
-export async function processStart(pid: number): Promise<string | undefined> {
-  if (process.platform === "linux") {
-    const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined);
-    // Fields after the command's name, which may itself contain spaces and brackets: state is the first, start the 20th.
-    const fields = stat?.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return fields === undefined || fields[0] === "Z" ? undefined : fields[19];
+/** That a process could not be looked at does not mean that it is gone: its cluster would be taken from it. */
+function unknown(pid: number, why: string): ClusterError {
+  const message = `cannot tell whether process ${pid} still runs: ${why}; try again`;
+  return new ClusterError("CLUSTER_PROCESS_UNKNOWN", message);
+}
+
+async function startOnLinux(pid: number): Promise<string | undefined> {
+  let stat: string;
+  try {
+    stat = await readFile(`/proc/${pid}/stat`, "utf8");
+  } catch (error) {
+    // ESRCH: it ended between the opening and the reading.
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ESRCH") return undefined;
+    throw unknown(pid, message);
   }
-  return new Promise((resolve) => {
-    execFile("ps", ["-o", "lstart=", "-p", String(pid)], { timeout: 5_000 }, (error, stdout) => {
+  // Fields after the command's name, which may itself contain spaces and brackets: state is the first, start the 20th.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return fields[0] === "Z" ? undefined : fields[19];
+}
+
+/** By `ps`, in one language and time zone: whoever asks later may have others, and the texts are compared. */
+export function startByPs(pid: number, ps = "ps"): Promise<string | undefined> {
+  const options = { timeout: PS_MS, env: { ...process.env, LC_ALL: "C", TZ: "UTC" } };
+  return new Promise((resolve, reject) => {
+    execFile(ps, ["-o", "lstart=", "-p", String(pid)], options, (error, stdout, stderr) => {
       const started = stdout.trim();
-      resolve(error !== null || started === "" ? undefined : started);
+      if (error === null && started !== "") resolve(started);
+      // How ps says that there is no such process; anything else is a failure of its own.
+      else if (error?.code === 1 && started === "" && stderr === "") resolve(undefined);
+      else
+        reject(
+          unknown(
+            pid,
+            error?.killed === true
+              ? `ps did not answer within ${PS_MS} ms`
+              : `ps failed (${error?.code ?? "it wrote nothing"})`,
+          ),
+        );
     });
   });
 }
 
-/** True while this very process lives, not another with its number. */
+/**
+ * When the process started, in whatever form this system tells it; undefined when there is no such process. Fails with
+ * `CLUSTER_PROCESS_UNKNOWN` where that cannot be told.
+ */
+export function processStart(pid: number): Promise<string | undefined> {
+  return process.platform === "linux" ? startOnLinux(pid) : startByPs(pid);
+}
+
+/** True while this very process lives, not another with its number. Fails as `processStart` does. */
 export async function isAlive({ pid, started }: ProcessId): Promise<boolean> {
   return (await processStart(pid)) === started;
 }
@@ -43,15 +81,17 @@ export async function waitUntil(done: () => Promise<boolean> | boolean, timeoutM
 
 /** Ends a process that is verified to be the one meant: SIGTERM, then SIGKILL after `graceMs`. */
 export async function endProcess(target: ProcessId, graceMs: number): Promise<void> {
+  // One that cannot be looked at is neither signalled nor taken for gone.
+  const look = () => isAlive(target).catch(() => "unknown" as const);
   const signal = async (name: NodeJS.Signals): Promise<void> => {
-    if (!(await isAlive(target))) return;
+    if ((await look()) !== true) return;
     try {
       process.kill(target.pid, name);
     } catch {
       // It ended between the look and the signal.
     }
   };
-  const gone = async (): Promise<boolean> => !(await isAlive(target));
+  const gone = async (): Promise<boolean> => (await look()) === false;
   await signal("SIGTERM");
   if (await waitUntil(gone, graceMs)) return;
   await signal("SIGKILL");

@@ -1,6 +1,7 @@
 import httpProxy from "@fastify/http-proxy";
-import { createHttpApp, listen } from "../api/index.ts";
+import { ApiServerError, createHttpApp, listen } from "../api/index.ts";
 import type { Logger } from "../ports/index.ts";
+import { ClusterError, hint } from "./errors.ts";
 import type { NodeAddress, NodeProcess } from "./node-process.ts";
 
 export interface SupervisedNode extends NodeAddress {
@@ -57,6 +58,19 @@ function infoOf(nodes: readonly SupervisedNode[], directory: string): ClusterInf
   };
 }
 
+export const SUPERVISOR_HOST = "127.0.0.1";
+
+/** Why the supervisor cannot listen on a port, and what to do. */
+export function portError(port: number, error: unknown): ClusterError {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const advice = "choose another with --port PORT (0: any free one)";
+  const text =
+    code === "EADDRINUSE"
+      ? `port ${port} on ${SUPERVISOR_HOST} is in use by another program; stop it, or ${advice}`
+      : `cannot serve on port ${port} of ${SUPERVISOR_HOST}: ${code === "EACCES" ? "this user is not permitted to" : message}; ${advice}`;
+  return new ClusterError("CLUSTER_PORT_BUSY", text, { cause: error });
+}
+
 /**
  * One address for a whole cluster: /v1/cluster tells the nodes, /nodes/{n}/v1/... is each one's API. Who may change
  * anything is decided here, by the supervisor's token; the node's own token is added on the way.
@@ -65,8 +79,12 @@ export async function startSupervisorServer(
   deps: { readonly logger: Logger; readonly nodes: readonly SupervisedNode[] },
   options: { readonly directory: string; readonly token: string; readonly port: number },
 ): Promise<SupervisorServer> {
-  const host = "127.0.0.1";
-  const app = createHttpApp(deps, { host, token: options.token, apiRead: "token", hostNames: [] });
+  const app = createHttpApp(deps, {
+    host: SUPERVISOR_HOST,
+    token: options.token,
+    apiRead: "token",
+    hostNames: [],
+  });
   app.get("/v1/cluster", { schema: { summary: "The nodes of this cluster" } }, async () =>
     infoOf(deps.nodes, options.directory),
   );
@@ -80,12 +98,14 @@ export async function startSupervisorServer(
         // The access check has passed by now, so whoever asks may do so with the node's token.
         rewriteRequestHeaders: (_request, headers) => ({ ...headers, authorization: `Bearer ${node.token}` }),
         onError: (reply) => {
-          const message = `node ${node.n} does not answer; "cumulo cluster status" tells whether it still runs`;
+          const message = `node ${node.n} does not answer; ${hint("status", options.directory)} tells whether it still runs`;
           void reply.code(502).send({ code: "NODE_UNREACHABLE", message, details: { node: node.n } });
         },
       },
     });
   }
-  const url = await listen(app, { host, port: options.port });
+  const url = await listen(app, { host: SUPERVISOR_HOST, port: options.port }).catch((error: unknown) => {
+    throw error instanceof ApiServerError ? portError(options.port, error.cause) : error;
+  });
   return { url, close: () => app.close() };
 }

@@ -1,12 +1,14 @@
 import { randomBytes } from "node:crypto";
-import { open, readFile, rm } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createClient } from "../client/index.ts";
+import { replaceWhole } from "../keys/index.ts";
 import type { Logger } from "../ports/index.ts";
-import { type ClusterFile, clusterFilePath, readClusterFile, writeClusterFile } from "./cluster-file.ts";
+import { claimDirectory, NODE_GRACE_MS } from "./claim.ts";
+import type { ClusterFile } from "./cluster-file.ts";
 import { ClusterError } from "./errors.ts";
 import { type NodeAddress, type NodeProcess, startNodeProcess, waitForNode } from "./node-process.ts";
-import { endProcess, isAlive, type ProcessId, processStart, waitUntil } from "./processes.ts";
+import { endProcess, processStart, waitUntil } from "./processes.ts";
 import { type SupervisedNode, type SupervisorServer, startSupervisorServer } from "./supervisor-server.ts";
 
 export interface SupervisorOptions {
@@ -30,36 +32,7 @@ export interface Supervisor {
 
 /** Each is a process of some 150 MiB. */
 export const MAX_NODES = 32;
-/** A node's own clean stop takes up to 5 s. */
-const NODE_GRACE_MS = 6_000;
 const CONNECT_MS = 20_000;
-
-/** Takes the directory for this process, or says who has it. What a dead supervisor left behind is swept away. */
-async function claim(directory: string, self: ProcessId, tokenFile: string): Promise<void> {
-  const mine: ClusterFile = {
-    version: 1,
-    state: "starting",
-    supervisor: self,
-    url: "",
-    tokenFile,
-    nodes: [],
-  };
-  for (let attempt = 0; attempt < 2; attempt++) {
-    try {
-      const handle = await open(clusterFilePath(directory), "wx", 0o600);
-      await handle.writeFile(`${JSON.stringify(mine, undefined, 2)}\n`).finally(() => handle.close());
-      return;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-      const other = await readClusterFile(directory);
-      if (other !== undefined && (await isAlive(other.supervisor))) break;
-      await Promise.all((other?.nodes ?? []).map((node) => endProcess(node.process, NODE_GRACE_MS)));
-      await rm(clusterFilePath(directory), { force: true });
-    }
-  }
-  const message = `a cluster runs in ${directory} already; end it with "cumulo cluster down", or choose another --dir DIR`;
-  throw new ClusterError("CLUSTER_RUNNING", message);
-}
 
 /** Full mesh: each node keeps connections to all others, and the cluster is up once all see all. */
 async function connectAll(nodes: readonly SupervisedNode[], signal: AbortSignal): Promise<void> {
@@ -100,7 +73,7 @@ export async function startSupervisor(
   const { directory } = options;
   const self = { pid: process.pid, started: (await processStart(process.pid)) ?? "unknown" };
   const tokenFile = join(directory, "api-token");
-  await claim(directory, self, tokenFile);
+  const claim = await claimDirectory(directory, self, tokenFile);
   const processes: NodeProcess[] = [];
   const nodes: SupervisedNode[] = [];
   let server: SupervisorServer | undefined;
@@ -114,20 +87,18 @@ export async function startSupervisor(
       }: Partial<NodeAddress> = nodes.find((node) => node.n === n) ?? {};
       return { n, process: id, dataDir, api, peer, multiaddrs };
     });
-    await writeClusterFile(directory, { version: 1, state, supervisor: self, url, tokenFile, nodes: known });
+    await claim.write({ state, url, nodes: known });
   }
 
   async function stop(): Promise<void> {
     await server?.close();
     await endAll(processes);
-    await rm(clusterFilePath(directory), { force: true });
+    await claim.release();
   }
 
   try {
     const token = randomBytes(32).toString("hex");
-    await rm(tokenFile, { force: true });
-    const handle = await open(tokenFile, "wx", 0o600);
-    await handle.writeFile(`${token}\n`).finally(() => handle.close());
+    await replaceWhole(tokenFile, `${token}\n`);
     for (let n = 1; n <= options.nodes; n++) {
       signal.throwIfAborted();
       const dataDir = join(directory, `node${n}`);

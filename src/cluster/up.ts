@@ -2,9 +2,10 @@ import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { closeSync, openSync } from "node:fs";
 import { access, readdir, readFile } from "node:fs/promises";
+import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { makePrivateDirectory } from "../keys/index.ts";
+import { createWhole, fileProblem, makePrivateDirectory } from "../keys/index.ts";
 import {
   type ChainSpec,
   equalBytes,
@@ -13,11 +14,13 @@ import {
   specRoot,
   specToJson,
 } from "../primitives/index.ts";
-import { isOwnName, readClusterFile, writeWhole } from "./cluster-file.ts";
-import { ClusterError, type ClusterErrorCode } from "./errors.ts";
+import { markDirectory } from "./claim.ts";
+import { isOwnName, LOCK_FILE, readClusterFile } from "./cluster-file.ts";
+import { ClusterError, type ClusterErrorCode, hint } from "./errors.ts";
 import { endProcess, isAlive, processStart } from "./processes.ts";
 import { MAX_NODES, type SupervisorOptions } from "./supervisor.ts";
 import type { SupervisorMessage } from "./supervisor-main.ts";
+import { portError, SUPERVISOR_HOST } from "./supervisor-server.ts";
 
 export interface ClusterOptions {
   /** Holds cluster.json, genesis.json and node1, node2, ...; made if missing. */
@@ -44,60 +47,88 @@ const UP_MS = 120_000;
 /** A supervisor that is told to stop ends its nodes first. */
 const STOP_GRACE_MS = 10_000;
 
-const exists = (file: string): Promise<boolean> =>
-  access(file).then(
-    () => true,
-    () => false,
-  );
-
 async function readGenesis(file: string): Promise<ChainSpec> {
   const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
-    const why = error.code === "ENOENT" ? "it does not exist" : error.message;
-    throw new ClusterError("CLUSTER_START_FAILED", `cannot read the genesis file ${file}: ${why}`);
+    throw new ClusterError(
+      "CLUSTER_START_FAILED",
+      `cannot read the genesis file ${file}: ${fileProblem(error)}`,
+    );
   });
   const parsed = parseGenesis(text);
   if (!parsed.ok) throw new ClusterError("CLUSTER_START_FAILED", `${file}: ${parsed.problem}`);
   return parsed.spec;
 }
 
+const genesisFileOf = (directory: string): string => join(directory, "genesis.json");
+
+/** Whether the directory has its network already; fails where that is another than the one wanted. */
+async function hasGenesis(directory: string, wanted: ChainSpec | undefined): Promise<boolean> {
+  const own = genesisFileOf(directory);
+  const isThere = await access(own).then(
+    () => true,
+    () => false,
+  );
+  if (!isThere) return false;
+  const present = await readGenesis(own);
+  if (wanted === undefined || equalBytes(specRoot(present), specRoot(wanted))) return true;
+  const message = `${directory} holds a cluster of another network; choose another --dir DIR, or remove it with ${hint("down --purge", directory)}`;
+  throw new ClusterError("CLUSTER_START_FAILED", message);
+}
+
 /**
- * The network's rules, kept in the directory's genesis.json: given, found from an earlier `up`, or made with a salt, so
+ * Keeps the network's rules in the directory's genesis.json: given, found from an earlier `up`, or made with a salt, so
  * that no two clusters meet.
  */
-async function prepareGenesis(directory: string, given: string | undefined): Promise<string> {
-  const own = join(directory, "genesis.json");
-  const wanted = given === undefined ? undefined : await readGenesis(resolve(given));
-  if (await exists(own)) {
-    const present = await readGenesis(own);
-    if (wanted === undefined || equalBytes(specRoot(present), specRoot(wanted))) return own;
-    const message = `${directory} holds a cluster of another network; choose another --dir DIR, or remove it with "cumulo cluster down --purge"`;
-    throw new ClusterError("CLUSTER_START_FAILED", message);
-  }
+async function keepGenesis(directory: string, wanted: ChainSpec | undefined): Promise<void> {
+  if (await hasGenesis(directory, wanted)) return;
   const made = specFromJson({
     name: "cluster",
     genesisTimestampMs: Date.now(),
     salt: randomBytes(16).toString("hex"),
   });
   if (!made.ok) throw new Error(`the built-in cluster spec is wrong: ${made.problem}`);
-  await writeWhole(own, `${JSON.stringify(specToJson(wanted ?? made.spec), undefined, 2)}\n`, 0o644);
-  return own;
+  const text = `${JSON.stringify(specToJson(wanted ?? made.spec), undefined, 2)}\n`;
+  try {
+    await createWhole(genesisFileOf(directory), text, 0o644);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    // Another `up` at the same moment; whichever of the two is refused, nodes of both networks must never mix.
+    await hasGenesis(directory, wanted);
+  }
 }
 
 async function refuseRunning(directory: string): Promise<void> {
   const other = await readClusterFile(directory);
   if (other === undefined || !(await isAlive(other.supervisor))) return;
-  const message = `a cluster runs in ${directory} already (${other.nodes.length} nodes); end it with "cumulo cluster down --dir ${directory}", or choose another --dir DIR`;
+  const message = `a cluster runs in ${directory} already (${other.nodes.length} nodes); end it with ${hint("down", directory)}, or choose another --dir DIR`;
   throw new ClusterError("CLUSTER_RUNNING", message);
 }
 
 /** A directory that is not empty must be a cluster's own: what it holds is written into, and removed by a purge. */
 async function refuseForeign(directory: string): Promise<void> {
-  const names = await readdir(directory);
-  const foreign = names.find((name) => !isOwnName(name) && !name.startsWith("cluster.json."));
-  const isCluster = names.length === 0 || (foreign === undefined && names.includes("genesis.json"));
-  if (isCluster) return;
+  const names = await readdir(directory).catch((error: NodeJS.ErrnoException): string[] => {
+    if (error.code === "ENOENT") return [];
+    throw unusable(directory, error);
+  });
+  const foreign = names.find((name) => !isOwnName(name));
+  const isCluster = foreign === undefined && (names.includes(LOCK_FILE) || names.includes("genesis.json"));
+  if (names.length === 0 || isCluster) return;
   const message = `${directory} holds other files (${foreign ?? names[0]}); choose a new or empty --dir DIR`;
   throw new ClusterError("CLUSTER_START_FAILED", message);
+}
+
+function unusable(directory: string, error: unknown): ClusterError {
+  const message = `cannot use ${directory} as a cluster's directory: ${fileProblem(error, "none can be made there")}; choose another --dir DIR`;
+  return new ClusterError("CLUSTER_START_FAILED", message, { cause: error });
+}
+
+/** Tried before anything is written or started, as most often it would fail then, and only after all nodes run. */
+async function refuseBusyPort(port: number): Promise<void> {
+  const server = createServer();
+  await new Promise<void>((done, reject) => {
+    server.once("error", (error) => reject(portError(port, error)));
+    server.listen({ host: SUPERVISOR_HOST, port }, () => server.close(() => done()));
+  });
 }
 
 /** Waits for the supervisor's word; rejects when it ends, is late, or the caller aborts. */
@@ -146,18 +177,28 @@ export async function startCluster(
       `a local cluster has 1 to ${MAX_NODES} nodes, not ${nodes}`,
     );
   }
-  if (options.genesisFile !== undefined) await readGenesis(resolve(options.genesisFile));
-  await makePrivateDirectory(directory);
-  await refuseRunning(directory);
+  const wanted =
+    options.genesisFile === undefined ? undefined : await readGenesis(resolve(options.genesisFile));
+  const port = options.port ?? 0;
+  // Everything that refuses comes before everything that writes.
   await refuseForeign(directory);
+  await refuseRunning(directory);
+  await hasGenesis(directory, wanted);
+  await refuseBusyPort(port);
+  options.signal?.throwIfAborted();
+  await makePrivateDirectory(directory).catch((error: unknown) => {
+    throw unusable(directory, error);
+  });
+  await markDirectory(directory);
+  await keepGenesis(directory, wanted);
   const supervisorOptions: SupervisorOptions = {
     directory,
     nodes,
-    genesisFile: await prepareGenesis(directory, options.genesisFile),
+    genesisFile: genesisFileOf(directory),
     mine: options.mine === true,
     command: options.command ?? [process.execPath, ...NODE_ARGUMENTS, CLI_MAIN],
     logLevel: options.logLevel ?? "info",
-    port: options.port ?? 0,
+    port,
   };
   const log = join(directory, "supervisor.log");
   const output = openSync(log, "a", 0o600);

@@ -1,9 +1,9 @@
-import { randomBytes } from "node:crypto";
-import { link, open, readdir, readFile, unlink } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { decodeAddress, hexToBytes } from "../primitives/index.ts";
 import { makePrivateDirectory } from "./private-directory.ts";
 import { generateKey, type Key, keyFromSeed } from "./signature.ts";
+import { createWhole } from "./whole-file.ts";
 
 export type KeyErrorCode =
   | "KEY_NAME_INVALID"
@@ -58,36 +58,6 @@ function assertName(name: string): void {
 }
 
 const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code;
-
-async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-/**
- * Writes a file that must not exist yet, whole or not at all: the bytes go to a temporary file and are synced before
- * `link` gives them their name, which fails where the name is taken (`rename` would replace it).
- */
-async function createExclusive(directory: string, file: string, text: string): Promise<void> {
-  const temporary = join(directory, `.${randomBytes(8).toString("hex")}.tmp`);
-  try {
-    const handle = await open(temporary, "wx", 0o600);
-    try {
-      await handle.writeFile(text);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await link(temporary, file);
-  } finally {
-    await unlink(temporary).catch(() => {});
-  }
-  await syncDirectory(directory);
-}
 
 function parseKeyFile(text: string, file: string, name: string): NamedKey {
   const invalid = (problem: string): KeyError =>
@@ -156,7 +126,7 @@ export function createKeyStore(directory: string): KeyStore {
       const content = { version: 1, name, address: key.address, secret: key.secretHex() };
       try {
         await makePrivateDirectory(directory);
-        await createExclusive(directory, file, `${JSON.stringify(content, undefined, 2)}\n`);
+        await createWhole(file, `${JSON.stringify(content, undefined, 2)}\n`);
       } catch (error) {
         if (codeOf(error) === "EEXIST") {
           throw new KeyError(

@@ -1,7 +1,14 @@
-import { open, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { createKeyStore, type KeyStore, makePrivateDirectory } from "../keys/index.ts";
-import type { Random } from "../ports/index.ts";
+import { access, readFile, rm } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import {
+  createKeyStore,
+  createWhole,
+  fileProblem,
+  makePrivateDirectory,
+  removeDirectories,
+  replaceWhole,
+} from "../keys/index.ts";
+import { type KeyValueStore, type Random, StoreError } from "../ports/index.ts";
 import {
   bytesToHex,
   type ChainSpec,
@@ -12,6 +19,7 @@ import {
   specRoot,
   specToJson,
 } from "../primitives/index.ts";
+import { createLevelStore } from "./adapters/level-store.ts";
 import { NodeError, type NodeOptions } from "./options.ts";
 
 /** What others find of a running node in its directory. */
@@ -21,52 +29,92 @@ export interface NodeFile {
   readonly multiaddrs: readonly string[];
 }
 
-/** The files of one node: its chain, its keys, genesis.json, two secrets, and node.json while it runs. */
+/**
+ * The files of one node: its chain, its keys, genesis.json, two secrets, and node.json while it runs. The store of the
+ * chain is open, and by its lock the whole directory is this process's until `close` or `abandon`.
+ */
 export interface DataDirectory {
   readonly path: string;
-  readonly chainPath: string;
-  readonly keys: KeyStore;
+  /** Closed by `close` and `abandon` only; whoever else closes it changes nothing. */
+  readonly store: KeyValueStore;
   /** The bearer token that changing requests need. */
   readonly token: string;
   /** Seed of the transport key, which is the node's name among peers. */
   readonly networkSeed: Uint8Array;
-  readonly spec: ChainSpec;
-  /** Writes genesis.json where there is none yet; call once the chain is open, and with it the directory locked. */
+  /** The node's own key for rewards, made at the first start. */
+  rewardKey(): Promise<Uint8Array>;
+  /** Writes genesis.json where there is none yet; call once the chain is open, and with it known to be of this network. */
   keepGenesis(): Promise<void>;
   writeNodeFile(file: NodeFile): Promise<void>;
   removeNodeFile(): Promise<void>;
+  close(): Promise<void>;
+  /** For a start that failed: removes exactly what it made, then closes. */
+  abandon(): Promise<void>;
 }
 
 const SECRET_BYTES = 32;
-const isCode = (error: unknown, code: string): boolean => (error as NodeJS.ErrnoException).code === code;
+const genesisFileOf = (dataDir: string): string => join(dataDir, "genesis.json");
+const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
+/** ENOTDIR: a file stands where its directory should be, which whoever writes there will be told. */
+const isMissing = (error: unknown): boolean =>
+  ["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "");
 
-/** Reads a secret of 32 bytes in hex, or makes it: readable by its owner only, on the disk before anyone relies on it. */
-async function secretFile(path: string, random: Random): Promise<string> {
+/** A file with a secret of 32 bytes in hex. */
+interface SecretFile {
+  readonly path: string;
+  /** What the user calls it, and what to do when it cannot be used. */
+  readonly what: string;
+  readonly advice: string;
+  /** An empty one is made anew: a crash of an earlier version could leave it so before anybody had read it. */
+  readonly mayBeEmpty: boolean;
+}
+
+const unusable = (message: string, cause: unknown): NodeError =>
+  new NodeError("NODE_DATA_UNUSABLE", message, { cause });
+
+/** The secret; undefined where one is to be made. */
+async function readSecret({ path, what, advice, mayBeEmpty }: SecretFile): Promise<string | undefined> {
+  let text: string;
   try {
-    const text = (await readFile(path, "utf8")).trim();
-    if (/^[0-9a-f]{64}$/.test(text)) return text;
-    throw new NodeError(
-      "NODE_DATA_UNUSABLE",
-      `${path} is not 64 hex digits; remove it to have a new one made`,
-    );
+    text = (await readFile(path, "utf8")).trim();
   } catch (error) {
-    if (!isCode(error, "ENOENT")) throw error;
+    if (isMissing(error)) return undefined;
+    throw unusable(`cannot read ${what} ${path}: ${fileProblem(error)}; ${advice}`, error);
   }
+  if (/^[0-9a-f]{64}$/.test(text)) return text;
+  if (text === "" && mayBeEmpty) return undefined;
+  throw unusable(`${what} ${path} does not hold 64 hex digits; ${advice}`, undefined);
+}
+
+/** Makes a secret, on the disk before anyone relies on it. */
+async function makeSecret({ path, what, advice, mayBeEmpty }: SecretFile, random: Random): Promise<string> {
   const secret = bytesToHex(random.bytes(SECRET_BYTES));
-  const file = await open(path, "wx", 0o600);
   try {
-    await file.writeFile(`${secret}\n`);
-    await file.sync();
-  } finally {
-    await file.close();
+    await (mayBeEmpty ? replaceWhole : createWhole)(path, `${secret}\n`);
+  } catch (error) {
+    const why = fileProblem(error, "its directory does not exist");
+    throw unusable(`cannot write ${what} ${path}: ${why}; ${advice}`, error);
   }
   return secret;
 }
 
-async function writeWhole(path: string, text: string): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`;
-  await writeFile(temporary, text, { mode: 0o600 });
-  await rename(temporary, path);
+function tokenFile({ tokenFile: given, dataDir }: NodeOptions): SecretFile {
+  if (given === undefined) {
+    const advice = "remove it to have a new one made";
+    return { path: join(dataDir, "api-token"), what: "the API token", advice, mayBeEmpty: true };
+  }
+  const advice =
+    "choose another --token-file FILE, with 64 hex digits or not there yet, in a directory that exists";
+  return { path: given, what: "the token file", advice, mayBeEmpty: false };
+}
+
+function networkKeyFile({ dataDir }: NodeOptions): SecretFile {
+  const advice = "restore it from a backup, or remove it: a new one gives this node another name among peers";
+  return { path: join(dataDir, "network-key"), what: "the network key", advice, mayBeEmpty: false };
 }
 
 /** The spec a genesis file holds; `undefined` where there is no such file. */
@@ -75,19 +123,29 @@ async function readSpec(path: string): Promise<ChainSpec | undefined> {
   try {
     text = await readFile(path, "utf8");
   } catch (error) {
-    if (isCode(error, "ENOENT")) return undefined;
-    throw new NodeError("NODE_GENESIS_UNREADABLE", `cannot read ${path}: ${String(error)}`, { cause: error });
+    if (isMissing(error)) return undefined;
+    throw new NodeError("NODE_GENESIS_UNREADABLE", `cannot read ${path}: ${fileProblem(error)}`, {
+      cause: error,
+    });
   }
   const parsed = parseGenesis(text);
   if (!parsed.ok) throw new NodeError("NODE_GENESIS_INVALID", `${path}: ${parsed.problem}`);
   return parsed.spec;
 }
 
+/** The network that a node is to run, found without writing anything. */
+export interface ChosenNetwork {
+  readonly spec: ChainSpec;
+  /** Whether the directory has its genesis.json already. */
+  readonly isKept: boolean;
+}
+
 /** The network to run. A directory belongs to one for good: it may hold the only copy of its genesis file. */
-async function chooseSpec(
-  ownFile: string,
-  givenFile: string | undefined,
-): Promise<{ spec: ChainSpec; isKept: boolean }> {
+export async function chooseNetwork({
+  dataDir,
+  genesisFile: givenFile,
+}: NodeOptions): Promise<ChosenNetwork> {
+  const ownFile = genesisFileOf(dataDir);
   const own = await readSpec(ownFile);
   const isKept = own !== undefined;
   if (givenFile === undefined) return { spec: own ?? devnetSpec(), isKept };
@@ -104,30 +162,109 @@ async function chooseSpec(
   return { spec: given, isKept };
 }
 
-/** Opens or makes a node's directory, mode 0700. */
-export async function openDataDirectory(options: NodeOptions, random: Random): Promise<DataDirectory> {
-  const path = options.dataDir;
-  try {
-    await makePrivateDirectory(path);
-  } catch (error) {
-    throw new NodeError("NODE_DATA_UNUSABLE", `cannot use ${path} as data directory: ${String(error)}`, {
-      cause: error,
-    });
-  }
-  const nodeFile = join(path, "node.json");
-  const genesisFile = join(path, "genesis.json");
-  const { spec, isKept } = await chooseSpec(genesisFile, options.genesisFile);
+/** What one start made, so that exactly that can be taken away again. */
+function createMade() {
+  const steps: (() => Promise<unknown>)[] = [];
   return {
-    path,
-    chainPath: join(path, "chain"),
-    keys: createKeyStore(join(path, "keys")),
-    token: await secretFile(options.tokenFile ?? join(path, "api-token"), random),
-    networkSeed: hexToBytes(await secretFile(join(path, "network-key"), random)),
-    spec,
-    async keepGenesis() {
-      if (!isKept) await writeWhole(genesisFile, `${JSON.stringify(specToJson(spec), undefined, 2)}\n`);
+    directories: (made: readonly string[]) => void steps.push(() => removeDirectories(made)),
+    file: (path: string) => void steps.push(() => rm(path, { force: true })),
+    tree: (path: string) => void steps.push(() => rm(path, { recursive: true, force: true })),
+    async remove(): Promise<void> {
+      // The first failure matters more than what could not be removed after it.
+      for (const step of steps.splice(0).reverse()) await step().catch(() => {});
     },
-    writeNodeFile: (file) => writeWhole(nodeFile, `${JSON.stringify(file)}\n`),
-    removeNodeFile: () => rm(nodeFile, { force: true }),
   };
+}
+type Made = ReturnType<typeof createMade>;
+
+/** Makes the directories where they are missing and opens the chain's store, whose lock is the directory's. */
+async function lockDirectory(path: string, made: Made): Promise<KeyValueStore> {
+  const advice = "choose another --data directory, or see that this user may write there";
+  const chainPath = join(path, "chain");
+  const directories = await makePrivateDirectory(chainPath).catch((error: unknown) => {
+    throw unusable(
+      `cannot use ${path} as data directory: ${fileProblem(error, "none can be made there")}; ${advice}`,
+      error,
+    );
+  });
+  made.directories(directories);
+  const isNew = directories.at(-1) === resolve(chainPath);
+  try {
+    const store = await createLevelStore({ directory: chainPath });
+    if (isNew) made.tree(chainPath);
+    return store;
+  } catch (error) {
+    const code = error instanceof StoreError ? error.code : undefined;
+    if (code === "STORE_LOCKED") {
+      const message = `${path} is in use by another node; stop that one, or choose another --data directory`;
+      throw new NodeError("NODE_DATA_LOCKED", message, { cause: error });
+    }
+    if (isNew) made.tree(chainPath);
+    if (code === "STORE_IO") {
+      throw unusable(`cannot use ${path} as data directory: ${(error as Error).message}; ${advice}`, error);
+    }
+    throw error;
+  }
+}
+
+/**
+ * Opens or makes a node's directory, mode 0700. Fails with a typed error, and then leaves things as they were; while it
+ * is in use by another node, not even what is missing is made.
+ */
+export async function openDataDirectory(
+  options: NodeOptions,
+  { spec, isKept }: ChosenNetwork,
+  random: Random,
+): Promise<DataDirectory> {
+  const path = options.dataDir;
+  const nodeFile = join(path, "node.json");
+  const keysPath = join(path, "keys");
+  const secrets = { token: tokenFile(options), networkKey: networkKeyFile(options) };
+  for (const secret of Object.values(secrets)) await readSecret(secret);
+  const made = createMade();
+  let store: KeyValueStore | undefined;
+  const secretOf = async (file: SecretFile): Promise<string> => {
+    const present = await readSecret(file);
+    if (present !== undefined) return present;
+    const isNew = !(await exists(file.path));
+    const secret = await makeSecret(file, random);
+    if (isNew) made.file(file.path);
+    return secret;
+  };
+  const abandon = async (): Promise<void> => {
+    await made.remove();
+    await store?.close();
+  };
+  try {
+    store = await lockDirectory(path, made);
+    const opened = store;
+    return {
+      path,
+      store: { ...opened, close: async () => {} },
+      token: await secretOf(secrets.token),
+      networkSeed: hexToBytes(await secretOf(secrets.networkKey)),
+      async rewardKey() {
+        const keys = createKeyStore(keysPath);
+        const name = "reward";
+        if ((await keys.list()).some((entry) => entry.name === name))
+          return (await keys.load(name)).publicKey;
+        made.directories(await makePrivateDirectory(keysPath));
+        const { publicKey } = await keys.create(name);
+        made.file(join(keysPath, `${name}.json`));
+        return publicKey;
+      },
+      async keepGenesis() {
+        if (isKept) return;
+        await createWhole(genesisFileOf(path), `${JSON.stringify(specToJson(spec), undefined, 2)}\n`);
+        made.file(genesisFileOf(path));
+      },
+      writeNodeFile: (file) => replaceWhole(nodeFile, `${JSON.stringify(file)}\n`),
+      removeNodeFile: () => rm(nodeFile, { force: true }),
+      close: () => opened.close(),
+      abandon,
+    };
+  } catch (error) {
+    await abandon();
+    throw error;
+  }
 }

@@ -11,20 +11,19 @@ import {
   PROTOCOL_VERSION,
   type Status,
 } from "../network/index.ts";
-import { type KeyValueStore, type Logger, StoreError } from "../ports/index.ts";
+import type { Logger } from "../ports/index.ts";
 import {
   type ChainSpec,
   decodeAddress,
   genesisDifficulty,
   SUPPORTED_RULES_VERSION,
 } from "../primitives/index.ts";
-import { createLevelStore } from "./adapters/level-store.ts";
 import { createSystemClock } from "./adapters/system-clock.ts";
 import { createSystemRandom } from "./adapters/system-random.ts";
 import { createSystemTimers } from "./adapters/system-timers.ts";
 import { createThreadWorkerPool } from "./adapters/thread-worker-pool.ts";
 import { createBlockRelay } from "./block-relay.ts";
-import { type DataDirectory, openDataDirectory } from "./data-directory.ts";
+import { chooseNetwork, openDataDirectory } from "./data-directory.ts";
 import { createNodeEvents } from "./events.ts";
 import { createNodeLogger } from "./logger.ts";
 import { createMining } from "./mining.ts";
@@ -76,29 +75,12 @@ function createShutdown(logger: Logger): Shutdown {
   };
 }
 
-async function openStore(directory: DataDirectory): Promise<KeyValueStore> {
-  try {
-    return await createLevelStore({ directory: directory.chainPath });
-  } catch (error) {
-    if (error instanceof StoreError && error.code === "STORE_LOCKED") {
-      const message = `${directory.path} is in use by another node; stop that one, or choose another --data directory`;
-      throw new NodeError("NODE_DATA_LOCKED", message, { cause: error });
-    }
-    throw error;
-  }
-}
-
-/** The address that gets rewards: as given, or a key of the node's own, made at the first start. */
-async function rewardKey(options: NodeOptions, { keys }: DataDirectory): Promise<Uint8Array> {
-  if (options.rewardTo !== undefined) {
-    const key = decodeAddress(options.rewardTo);
-    if (key === undefined)
-      throw new NodeError("NODE_REWARD_INVALID", `${options.rewardTo} is not an address (cum1...)`);
-    return key;
-  }
-  const name = "reward";
-  const existing = (await keys.list()).find((entry) => entry.name === name);
-  return (existing === undefined ? await keys.create(name) : await keys.load(name)).publicKey;
+/** The address that is to get the rewards; undefined: a key of the node's own. */
+function givenReward({ rewardTo }: NodeOptions): Uint8Array | undefined {
+  if (rewardTo === undefined) return undefined;
+  const key = decodeAddress(rewardTo);
+  if (key !== undefined) return key;
+  throw new NodeError("NODE_REWARD_INVALID", `${rewardTo} is not an address (cum1...)`);
 }
 
 /** A network whose rules this program does not know, now or at a later height, must not be judged by those it knows. */
@@ -134,11 +116,16 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
   const clock = createSystemClock();
   const timers = createSystemTimers();
   const random = createSystemRandom();
-  const directory = await openDataDirectory(options, random);
-  const { spec } = directory;
+  // What is refused is refused before anything is written, and what fails later takes away what it made.
+  const chosen = await chooseNetwork(options);
+  const { spec } = chosen;
   refuseUnsupported(spec);
   const genesis = createGenesis(spec);
-  const rewardTo = await rewardKey(options, directory);
+  const given = givenReward(options);
+  const directory = await openDataDirectory(options, chosen, random);
+  let stands = false;
+  shutdown.add("data directory", () => (stands ? directory.close() : directory.abandon()));
+  const rewardTo = given ?? (await directory.rewardKey());
   const failure = Promise.withResolvers<Error>();
 
   const threads = availableParallelism();
@@ -179,9 +166,8 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
       events.transactionsChanged(txids);
     },
   });
-  const store = await openStore(directory);
   const chain = await openChain({
-    store,
+    store: directory.store,
     genesis,
     clock,
     logger,
@@ -191,7 +177,7 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
   });
   opened = chain;
   shutdown.add("chain", () => chain.close());
-  // Only now is it certain that the directory is ours and that its chain is of this network.
+  // Only now is it certain that its chain is of this network.
   await directory.keepGenesis();
 
   const ownStatus = (): Status => ({
@@ -293,6 +279,7 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
   shutdown.add("api", () => api.close());
   await directory.writeNodeFile({ pid: process.pid, api: url, multiaddrs: network.addresses() });
   shutdown.add("node file", () => directory.removeNodeFile());
+  stands = true;
   if (options.mine) mining.miner.startContinuous(options.hashRate);
   logger.info(
     { api: url, peer: network.self, chain: genesis.block.header.id, height: chain.head.height },

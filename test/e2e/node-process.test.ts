@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
-import type { ChildProcess } from "node:child_process";
-import { readFile, stat } from "node:fs/promises";
+import { type ChildProcess, execFile } from "node:child_process";
+import { constants } from "node:fs";
+import { open, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
+import { promisify } from "node:util";
 import { createClient } from "../../src/client/index.ts";
 import { runCli, spawnCli } from "../support/cli.ts";
 import { createTempDir } from "../support/temp-dir.ts";
@@ -41,7 +43,7 @@ async function openLab(t: TestContext) {
     );
     return { child, file };
   }
-  return { directory: path, startNode };
+  return { directory: path, children, startNode };
 }
 
 const exitOf = (child: ChildProcess): Promise<number | null> =>
@@ -99,9 +101,34 @@ describe("node process", { concurrency: 2 }, () => {
     assert.equal((await createClient({ url: file.api }).status()).head.height, 0, "the first goes on");
     const genesis = join(directory, "genesis.json");
     await runCli(["genesis", "new", "-o", genesis]);
-    const foreign = await start("other", "--api", "127.0.0.1:0", "--genesis", genesis);
+    await assert.rejects(stat(join(directory, "other")), { code: "ENOENT" }, "nothing is left of it");
+    const foreign = await start("node", "--api", "127.0.0.1:0", "--genesis", genesis);
     assert.deepEqual([foreign.code, foreign.stdout], [1, ""], foreign.stderr);
-    assert.match(foreign.stderr, /^cumulo: [^\n]+\n$/);
+    assert.match(foreign.stderr, /^cumulo: [^\n]*genesis\.json describes another network than [^\n]+\n$/);
+  });
+
+  it("an orphan ends even while it starts", async (t) => {
+    const { directory, children } = await openLab(t);
+    // Reading the token from this pipe holds the start up until somebody writes one.
+    const tokenFile = join(directory, "pipe");
+    await promisify(execFile)("mkfifo", [tokenFile]);
+    const child = spawnCli(
+      ["node", "start", "--data", join(directory, "node"), "--api", "127.0.0.1:0", "--token-file", tokenFile],
+      {},
+      { withChannel: true },
+    );
+    children.push(child);
+    const exited = exitOf(child);
+    const pipe = await until(
+      "the node waits for its token",
+      () => open(tokenFile, constants.O_WRONLY | constants.O_NONBLOCK).catch(() => undefined),
+      20_000,
+    );
+    child.disconnect();
+    // A thread that reads cannot be ended, so it gets its token: one that takes no notice of its loss would run now.
+    await pipe.writeFile(`${"ab".repeat(32)}\n`);
+    await pipe.close();
+    assert.equal(await exited, 1);
   });
 
   it("two nodes started by hand meet, and a transfer reaches the other one", async (t) => {

@@ -9,14 +9,21 @@ export interface CliResult {
   readonly stderr: string;
 }
 
-/** Starts the command line as its own process, with an environment that names no node. */
-export function spawnCli(args: readonly string[], env: Readonly<Record<string, string>> = {}): ChildProcess {
+/**
+ * Starts the command line as its own process, with an environment that names no node. `withChannel`: as a supervisor
+ * starts its nodes.
+ */
+export function spawnCli(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  { withChannel = false }: { readonly withChannel?: boolean } = {},
+): ChildProcess {
   const inherited = Object.entries(process.env).filter(
     ([name]) => !/^(CUMULO_|NODE_OPTIONS|FORCE_COLOR)/.test(name),
   );
   return spawn(process.execPath, ["--disable-warning=ExperimentalWarning", MAIN, ...args], {
     env: { ...Object.fromEntries(inherited), ...env },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: withChannel ? ["ignore", "pipe", "pipe", "ipc"] : ["ignore", "pipe", "pipe"],
   });
 }
 

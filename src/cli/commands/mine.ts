@@ -51,7 +51,10 @@ export function addMine(program: Command): void {
     .option("--every <time>", "continuously, one block in this time on average", duration)
     .option("--hash-rate <n>", "continuously, at so many tries a second", positive)
     .option("--timeout <time>", "how long a number of blocks may take (at most 10m)", duration, 60_000)
-    .addHelpText("after", "\nExamples:\n  cumulo mine 5\n  cumulo mine --every 2s\n  cumulo mine off")
+    .addHelpText(
+      "after",
+      "\nMining that is set here ends with the node; start it with --mine to have it mine after every start.\n\nExamples:\n  cumulo mine 5\n  cumulo mine --every 2s\n  cumulo mine off",
+    )
     .action(async (what: string | undefined, options: Options) => {
       const continuous = options.every !== undefined || options.hashRate !== undefined;
       if (options.every !== undefined && options.hashRate !== undefined)

@@ -1,4 +1,4 @@
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
 import type { JsonOption } from "../connection.ts";
@@ -36,11 +36,8 @@ async function readGenesis(file: string): Promise<string> {
   try {
     text = await readFile(file, "utf8");
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw failure(
-      "FILE_UNREADABLE",
-      `cannot read the genesis file ${file}: ${code === "ENOENT" ? "it does not exist" : message}`,
-    );
+    const { fileProblem } = await import("../../keys/index.ts");
+    throw failure("FILE_UNREADABLE", `cannot read the genesis file ${file}: ${fileProblem(error)}`);
   }
   const parsed = parseGenesis(text);
   if (!parsed.ok) throw usageError(`${file}: ${parsed.problem}`);
@@ -54,19 +51,29 @@ async function init({ data, genesis, json }: InitOptions): Promise<void> {
       ? `${JSON.stringify(specToJson(devnetSpec()), undefined, 2)}\n`
       : await readGenesis(genesis);
   const file = join(data, "genesis.json");
-  const { makePrivateDirectory } = await import("../../keys/index.ts");
+  const { createWhole, fileProblem, makePrivateDirectory, removeDirectories } = await import(
+    "../../keys/index.ts"
+  );
+  const made = await makePrivateDirectory(data).catch((error: unknown) => {
+    throw failure(
+      "FILE_UNWRITABLE",
+      `cannot make ${data}: ${fileProblem(error, "no directory can be made there")}; choose another --data DIR`,
+    );
+  });
   try {
-    await makePrivateDirectory(data);
     if ((await readdir(data)).length > 0) throw Object.assign(new Error("not empty"), { code: "EEXIST" });
-    await writeFile(file, text, { flag: "wx" });
+    await createWhole(file, text);
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === "EEXIST")
+    await removeDirectories(made);
+    if ((error as NodeJS.ErrnoException).code === "EEXIST")
       throw failure(
         "DATA_EXISTS",
         `${data} is a node's directory, or has other files in it; choose another --data DIR`,
       );
-    throw failure("FILE_UNWRITABLE", `cannot write ${file}: ${message}`);
+    throw failure(
+      "FILE_UNWRITABLE",
+      `cannot write ${file}: ${fileProblem(error)}; choose another --data DIR`,
+    );
   }
   const { name } = JSON.parse(text) as { name: string };
   if (json) printJson({ data, genesis: file, network: name });

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Reorg, Status, Tree } from "../../api/index.ts";
 import { makePrivateDirectory } from "../../keys/index.ts";
 import { UNITS_PER_COIN } from "../../primitives/index.ts";
+import { markDirectory } from "../claim.ts";
 import { type ClusterClient, createClusterClient, type NodeSnapshot } from "../client.ts";
 import { relateHeads, waitConverged } from "../converge.ts";
 import { sleep, waitUntil } from "../processes.ts";
@@ -61,6 +62,7 @@ export interface DemoOptions {
 
 async function prepare(directory: string): Promise<Awaited<ReturnType<typeof createPeople>>> {
   await makePrivateDirectory(directory);
+  await markDirectory(directory);
   const people = await createPeople(join(directory, "keys"));
   const allocations = Object.values(people.addresses).map((address) => ({ address, amount: STARTING_COINS }));
   const genesis = {

@@ -126,6 +126,17 @@ describe("cluster supervisor", { timeout: 60_000 }, () => {
     assert.ok(await isAlive(before.supervisor));
   });
 
+  it("of two starts at once on a new directory one runs, with all its nodes in one network", async (t) => {
+    const { directory, start } = await fakeCluster(t);
+    const results = await Promise.allSettled([start(), start()]);
+    assert.deepEqual(
+      results.map((result) => (result.status === "rejected" ? result.reason.code : "runs")).sort(),
+      ["CLUSTER_RUNNING", "runs"],
+    );
+    const { nodes } = await (await createClusterClient(directory)).info();
+    assert.equal(nodes.length, 2);
+  });
+
   it("a node that does not start fails the start with its last words, and nothing is left running", async (t) => {
     const { directory, start } = await fakeCluster(t, "fails");
     await assert.rejects(start(), {

@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import { createWhole, fileProblem, replaceWhole } from "../../../src/keys/index.ts";
+import { temporaryDirectory } from "../../support/temp-dir.ts";
+
+test("of many that create one file at once one wins, its text stays whole, and nothing temporary is left", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const file = join(directory, "secret");
+  const texts = Array.from({ length: 8 }, (_, i) => `${i}`.repeat(100_000));
+  const results = await Promise.allSettled(texts.map((text) => createWhole(file, text)));
+  const won = results.flatMap(({ status }, i) => (status === "fulfilled" ? [i] : []));
+  assert.equal(won.length, 1);
+  for (const result of results) if (result.status === "rejected") assert.equal(result.reason.code, "EEXIST");
+  assert.equal(await readFile(file, "utf8"), texts[won[0] ?? -1]);
+  assert.equal((await stat(file)).mode & 0o777, 0o600);
+  assert.deepEqual(await readdir(directory), ["secret"]);
+});
+
+test("a replaced file is the old or the new one, and a failure leaves the old one and nothing else", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const file = join(directory, "note");
+  await replaceWhole(file, "old");
+  await replaceWhole(file, "new");
+  assert.equal(await readFile(file, "utf8"), "new");
+  await mkdir(join(directory, "taken"));
+  await assert.rejects(replaceWhole(join(directory, "taken"), "text"), { code: "EISDIR" });
+  assert.deepEqual((await readdir(directory)).sort(), ["note", "taken"]);
+});
+
+test("a process killed while it writes leaves no file that is cut off", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const module = new URL("../../../src/keys/whole-file.ts", import.meta.url).href;
+  // Each file is large enough that the kill falls into the writing of one of them.
+  const program = `
+    const { createWhole } = await import(${JSON.stringify(module)});
+    for (let i = 0; ; i++) {
+      await createWhole(${JSON.stringify(join(directory, "f"))} + i, "x".repeat(1_000_000));
+      if (i === 3) process.stdout.write("writing");
+    }`;
+  const child = spawn(process.execPath, ["--input-type=module", "-e", program], {
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  t.after(() => child.kill("SIGKILL"));
+  await once(child.stdout, "data");
+  const ended = once(child, "exit");
+  child.kill("SIGKILL");
+  await ended;
+  const files = (await readdir(directory)).filter((name) => !name.endsWith(".tmp"));
+  assert.ok(files.length >= 4);
+  for (const name of files) assert.equal((await stat(join(directory, name))).size, 1_000_000, name);
+});
+
+test("what the system says of a file is told in words", async (t) => {
+  const directory = await temporaryDirectory(t);
+  await writeFile(join(directory, "file"), "");
+  const problem = (path: string) => readFile(path).then(() => "", fileProblem);
+  assert.equal(await problem(directory), "it is a directory");
+  assert.equal(await problem(join(directory, "none")), "it does not exist");
+  assert.match(await problem(join(directory, "file", "x")), /is a file and not a directory/);
+});
