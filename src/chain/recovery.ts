@@ -65,7 +65,9 @@ export async function recover(
   }
   if (!isNew) {
     const fields = { lostAfterBatch: check.last?.sequence ?? 0, strandedBatches: check.stranded.length };
-    logger.warn(fields, "the database lost writes or is damaged; rebuilding the state by replay");
+    if (isMarked)
+      logger.info(fields, "an earlier start did not finish setting up the state; it is done anew");
+    else logger.warn(fields, "the database lost writes or is damaged; rebuilding the state by replay");
   }
   await resetToGenesis(store, genesis, check, logger);
   const recovered = await load(store, genesis, logger);

@@ -29,6 +29,8 @@ interface StartOptions extends InitOptions {
 const DEFAULT_LISTEN = "/ip4/127.0.0.1/tcp/0";
 /** A clean stop takes at most this long; then the process ends anyway, and the next start recovers. */
 const STOP_MS = 5_000;
+/** One request may come as two signals, say from `timeout`, which sends its own to the process and to its group. */
+const SAME_SIGNAL_MS = 500;
 
 async function readGenesis(file: string): Promise<string> {
   const { parseGenesis, specToJson } = await import("../../primitives/index.ts");
@@ -80,17 +82,17 @@ async function init({ data, genesis, json }: InitOptions): Promise<void> {
   else printLine(`made ${data} for network ${name}; start it with: cumulo node start --data ${data}`);
 }
 
-/** Stops on the first SIGTERM, SIGINT or loss of the parent's channel, and at once on the second. */
+/** Stops on the first SIGTERM, SIGINT or loss of the parent's channel, and at once on a later one. */
 function stopOnSignals(stop: () => Promise<void>): void {
-  let asked = false;
+  let askedMs: number | undefined;
   const stopOnce = (): void => {
-    if (asked) return;
-    asked = true;
+    if (askedMs !== undefined) return;
+    askedMs = performance.now();
     setTimeout(() => process.exit(EXIT.failed), STOP_MS).unref();
     stop().catch(() => process.exit(EXIT.failed));
   };
   const onSignal = (): void => {
-    if (asked) process.exit(EXIT.interrupted);
+    if (askedMs !== undefined && performance.now() - askedMs > SAME_SIGNAL_MS) process.exit(EXIT.interrupted);
     stopOnce();
   };
   process.on("SIGTERM", onSignal);
