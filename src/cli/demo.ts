@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { type DemoEvents, type DemoResult, runDemo, stopCluster } from "../cluster/index.ts";
 import { describeReorg } from "./commands/reorgs.ts";
-import { EXIT, tell as tellError, usageError } from "./failure.ts";
+import { EXIT, report, usageError } from "./failure.ts";
 import { drawFork } from "./fork-picture.ts";
 import { formatDuration, formatWork, printJson, printLine, shortId, style } from "./output.ts";
 
@@ -181,12 +181,11 @@ const program = new Command("demo")
     "--dir <dir>",
     "where the demo keeps its nodes until it ends (default: .cumulo-demo in the checkout)",
   )
-  .exitOverride((error) => process.exit(error.exitCode === 0 ? EXIT.ok : EXIT.usage));
+  .exitOverride()
+  .configureOutput({ outputError: () => {} });
 
 try {
   await program.action(run).parseAsync();
 } catch (error) {
-  const { code, message, exitCode } = tellError(error);
-  process.stderr.write(`${code}: ${message}\n`);
-  process.exitCode = exitCode;
+  process.exitCode = report(error, process.argv.includes("--json"));
 }

@@ -13,6 +13,10 @@ export function printLine(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
+/** A word as a shell reads it back: hints are there to be copied. */
+export const shellWord = (text: string): string =>
+  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+
 /** One JSON value on one line, for machines. */
 export function printJson(value: unknown): void {
   printLine(JSON.stringify(value));

@@ -1,5 +1,9 @@
 import { InvalidArgumentError } from "commander";
 
+/** A value as an error shows it: whole where that fits on a line. */
+export const quoted = (text: string): string =>
+  JSON.stringify(text.length > 80 ? `${text.slice(0, 77)}...` : text);
+
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
 /** "500ms", "2s", "1.5m", "1h" to ms. */
@@ -35,6 +39,12 @@ export function hostPort(text: string): { readonly host: string; readonly port: 
   const port = Number(match?.[3]);
   if (host !== undefined && port <= 65_535) return { host, port };
   throw new InvalidArgumentError("It must be HOST:PORT, such as 127.0.0.1:7070 (port 0: any free one).");
+}
+
+/** The name of a file or directory. Empty is what a script's unset variable leaves, and would mean the present directory. */
+export function path(text: string): string {
+  if (text !== "") return text;
+  throw new InvalidArgumentError("It must not be empty.");
 }
 
 /** The URL of an API, without a slash at the end. */

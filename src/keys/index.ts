@@ -5,6 +5,7 @@
  * Invariants: a secret is never logged or serialized except into its own file (mode 0600); a key file appears whole or
  * not at all and never replaces another. Files are not encrypted yet.
  */
+export { fileReason } from "./file-reason.ts";
 export * from "./key-store.ts";
 export { makePrivateDirectory } from "./private-directory.ts";
 export * from "./signature.ts";

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { link, open, readdir, readFile, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { decodeAddress, hexToBytes } from "../primitives/index.ts";
+import { fileReason } from "./file-reason.ts";
 import { makePrivateDirectory } from "./private-directory.ts";
 import { generateKey, type Key, keyFromSeed } from "./signature.ts";
 
@@ -123,10 +124,10 @@ export function createKeyStore(directory: string): KeyStore {
     } catch (error) {
       if (error instanceof KeyError) throw error;
       if (codeOf(error) === "ENOENT") {
-        const message = `no key is called ${name} in ${directory}; "cumulo key list" shows them, "cumulo key new ${name}" makes it`;
+        const message = `no key is called ${name} in ${directory}; "cumulo key list --data DIR" shows them, "cumulo key new ${name} --data DIR" makes it`;
         throw new KeyError("KEY_NOT_FOUND", message);
       }
-      throw new KeyError("KEY_FILE_IO", `cannot read ${file}: ${(error as Error).message}`, { cause: error });
+      throw new KeyError("KEY_FILE_IO", `cannot read ${file}: ${fileReason(error)}`, { cause: error });
     }
   }
 
@@ -136,7 +137,7 @@ export function createKeyStore(directory: string): KeyStore {
       files = await readdir(directory);
     } catch (error) {
       if (codeOf(error) === "ENOENT") return [];
-      throw new KeyError("KEY_FILE_IO", `cannot list ${directory}: ${(error as Error).message}`, {
+      throw new KeyError("KEY_FILE_IO", `cannot list ${directory}: ${fileReason(error)}`, {
         cause: error,
       });
     }
@@ -164,7 +165,7 @@ export function createKeyStore(directory: string): KeyStore {
             `a key called ${name} exists already (${file}); choose another name`,
           );
         }
-        throw new KeyError("KEY_FILE_IO", `cannot write ${file}: ${(error as Error).message}`, {
+        throw new KeyError("KEY_FILE_IO", `cannot write ${file}: ${fileReason(error)}`, {
           cause: error,
         });
       }

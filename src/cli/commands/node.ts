@@ -3,8 +3,8 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import type { JsonOption } from "../connection.ts";
 import { EXIT, failure, usageError } from "../failure.ts";
-import { printJson, printLine } from "../output.ts";
-import { collect, hostPort, integer, multiaddr, oneOf, positive } from "../values.ts";
+import { printJson, printLine, shellWord } from "../output.ts";
+import { collect, hostPort, integer, multiaddr, oneOf, path, positive } from "../values.ts";
 
 interface InitOptions extends JsonOption {
   readonly data: string;
@@ -36,11 +36,8 @@ async function readGenesis(file: string): Promise<string> {
   try {
     text = await readFile(file, "utf8");
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw failure(
-      "FILE_UNREADABLE",
-      `cannot read the genesis file ${file}: ${code === "ENOENT" ? "it does not exist" : message}`,
-    );
+    const { fileReason } = await import("../../keys/index.ts");
+    throw failure("FILE_UNREADABLE", `cannot read the genesis file ${file}: ${fileReason(error)}`);
   }
   const parsed = parseGenesis(text);
   if (!parsed.ok) throw usageError(`${file}: ${parsed.problem}`);
@@ -54,23 +51,23 @@ async function init({ data, genesis, json }: InitOptions): Promise<void> {
       ? `${JSON.stringify(specToJson(devnetSpec()), undefined, 2)}\n`
       : await readGenesis(genesis);
   const file = join(data, "genesis.json");
-  const { makePrivateDirectory } = await import("../../keys/index.ts");
+  const { fileReason, makePrivateDirectory } = await import("../../keys/index.ts");
   try {
     await makePrivateDirectory(data);
     if ((await readdir(data)).length > 0) throw Object.assign(new Error("not empty"), { code: "EEXIST" });
     await writeFile(file, text, { flag: "wx" });
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === "EEXIST")
+    if ((error as NodeJS.ErrnoException).code === "EEXIST")
       throw failure(
         "DATA_EXISTS",
         `${data} is a node's directory, or has other files in it; choose another --data DIR`,
       );
-    throw failure("FILE_UNWRITABLE", `cannot write ${file}: ${message}`);
+    throw failure("FILE_UNWRITABLE", `cannot make ${data}: ${fileReason(error)}`);
   }
   const { name } = JSON.parse(text) as { name: string };
   if (json) printJson({ data, genesis: file, network: name });
-  else printLine(`made ${data} for network ${name}; start it with: cumulo node start --data ${data}`);
+  else
+    printLine(`made ${data} for network ${name}; start it with: cumulo node start --data ${shellWord(data)}`);
 }
 
 /** Stops on the first SIGTERM, SIGINT or loss of the parent's channel, and at once on the second. */
@@ -97,10 +94,8 @@ async function start(options: StartOptions): Promise<void> {
   if (options.hashRate !== undefined && !options.mine) throw usageError("--hash-rate needs --mine");
   if (options.genesis !== undefined) await readGenesis(options.genesis);
   if (options.rewardTo !== undefined) {
-    const { decodeAddress } = await import("../../primitives/index.ts");
-    if (decodeAddress(options.rewardTo) === undefined) {
-      throw usageError(`--reward-to must be a valid address (cum1...), not "${options.rewardTo}"`);
-    }
+    const { addressKey } = await import("../amounts.ts");
+    addressKey("--reward-to", options.rewardTo);
   }
   const { startNode } = await import("../../node/index.ts");
   // Until the node stands, a signal simply ends the process: nothing is held that a crash could not leave as well. So does
@@ -141,17 +136,18 @@ export function addNode(program: Command): void {
   node
     .command("init")
     .description("make a data directory for a network")
-    .requiredOption("--data <dir>", "the directory to make")
-    .option("--genesis <file>", "the network's rules (default: the built-in devnet)")
+    .requiredOption("--data <dir>", "the directory to make", path)
+    .option("--genesis <file>", "the network's rules (default: the built-in devnet)", path)
     .addHelpText("after", "\nExample:\n  cumulo node init --data ./node1 --genesis genesis.json")
     .action(init);
   node
     .command("start")
     .description("run a node until it is interrupted")
-    .requiredOption("--data <dir>", "its data directory; made if missing")
+    .requiredOption("--data <dir>", "its data directory; made if missing", path)
     .option(
       "--genesis <file>",
       "the network's rules (default: those in the directory, else the built-in devnet)",
+      path,
     )
     .option(
       "--listen <multiaddr>",
@@ -176,6 +172,7 @@ export function addNode(program: Command): void {
     .option(
       "--token-file <file>",
       "the API's bearer token (default: api-token in the directory, made if missing)",
+      path,
     )
     .option("--peer <multiaddr>", "a peer to keep connected; may be given several times", collect(multiaddr))
     .option("--mine", "mine continuously")

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { type ConnectionOptions, connected, type JsonOption, openClient } from "../connection.ts";
+import { type ConnectionOptions, connected, type JsonOption, nodeFlags, openClient } from "../connection.ts";
 import { usageError } from "../failure.ts";
 import { printJson, printLine, style, table } from "../output.ts";
 import { multiaddr } from "../values.ts";
@@ -13,7 +13,8 @@ export function addPeers(program: Command): void {
     .action(async (options: Options) => {
       const { items } = await (await openClient(options)).peers();
       if (options.json) return printJson(items);
-      if (items.length === 0) return printLine("no peers; add one with: cumulo peer add MULTIADDR");
+      if (items.length === 0)
+        return printLine(`no peers; add one with: cumulo peer add MULTIADDR${nodeFlags(options)}`);
       const rows = items.map(({ peer, state, direction, configured, head, address, problem }) => [
         peer ?? "-",
         style(state === "connected" ? "green" : "yellow", state),
