@@ -22,10 +22,11 @@ export function printJson(value: unknown): void {
   printLine(JSON.stringify(value));
 }
 
-/** Rows under headings, without lines: short enough to read and to cut with awk. */
+/** Rows under headings, without lines: short enough to read and to cut with awk. A last column of sentences may wrap. */
 export async function table(
   headings: readonly string[],
   rows: readonly (readonly string[])[],
+  { lastWidth }: { readonly lastWidth?: number } = {},
 ): Promise<string> {
   const { default: Table } = await import("cli-table3");
   const none = Object.fromEntries(
@@ -40,6 +41,9 @@ export async function table(
     head: headings.map((heading) => style("dim", heading)),
     chars: { ...none, ...rules, middle: "  " },
     style: { "padding-left": 0, "padding-right": 0, head: [], border: [] },
+    ...(lastWidth === undefined
+      ? {}
+      : { colWidths: [...headings.slice(1).map(() => null), lastWidth], wordWrap: true }),
   });
   for (const row of rows) result.push([...row]);
   return result

@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from "commander";
+import { InvalidArgumentError, Option } from "commander";
 
 /** A value as an error shows it: whole where that fits on a line. */
 export const quoted = (text: string): string =>
@@ -23,6 +23,11 @@ export function integer(minimum: number, maximum: number): (text: string) => num
     if (value >= minimum && value <= maximum) return value;
     throw new InvalidArgumentError(`It must be an integer from ${minimum} to ${maximum}.`);
   };
+}
+
+/** An option that takes a time, with its default shown as it would be typed. */
+export function timeOption(flags: string, description: string, preset: string): Option {
+  return new Option(flags, description).argParser(duration).default(duration(preset), preset);
 }
 
 /** A number above 0. */

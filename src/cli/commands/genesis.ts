@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import type { JsonOption } from "../connection.ts";
 import { failure, usageError } from "../failure.ts";
 import { printJson, printLine, shellWord } from "../output.ts";
-import { collect, duration, integer, oneOf, path, quoted } from "../values.ts";
+import { collect, integer, oneOf, path, quoted, timeOption } from "../values.ts";
 
 interface Options extends JsonOption {
   readonly name: string;
@@ -107,7 +107,7 @@ export function addGenesis(program: Command): void {
     .option("--engine <engine>", "pow or vote", oneOf("pow", "vote"), "pow")
     .option("--difficulty <bits>", "a block takes 2^bits tries", integer(0, 64), 10)
     .option("--adjust", "adjust the difficulty to the interval (default: fixed)")
-    .option("--interval <time>", "time between blocks aimed at", duration, 2_000)
+    .addOption(timeOption("--interval <time>", "time between blocks aimed at", "2s"))
     .option("--reward <coins>", "coins per block", "50")
     .option(
       "--halving <blocks>",

@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import { type ConnectionOptions, connected, type JsonOption, nodeFlags, openClient } from "../connection.ts";
 import { usageError } from "../failure.ts";
-import { printJson, printLine, shortId, withProgress } from "../output.ts";
-import { duration, positive, quoted } from "../values.ts";
+import { formatDuration, printJson, printLine, shortId, withProgress } from "../output.ts";
+import { duration, positive, quoted, timeOption } from "../values.ts";
 
 interface Options extends ConnectionOptions, JsonOption {
   readonly every?: number;
@@ -50,7 +50,7 @@ export function addMine(program: Command): void {
     .argument("[blocks]", `how many (1 to ${MAX_BLOCKS}), on, or off`)
     .option("--every <time>", "continuously, one block in this time on average", duration)
     .option("--hash-rate <n>", "continuously, at so many tries a second", positive)
-    .option("--timeout <time>", "how long a number of blocks may take (at most 10m)", duration, 60_000)
+    .addOption(timeOption("--timeout <time>", "how long a number of blocks may take, at most 10m", "60s"))
     .addHelpText("after", "\nExamples:\n  cumulo mine 5\n  cumulo mine --every 2s\n  cumulo mine off")
     .action(async (what: string | undefined, options: Options) => {
       const continuous = options.every !== undefined || options.hashRate !== undefined;
@@ -66,7 +66,8 @@ export function addMine(program: Command): void {
           `say how many blocks (1 to ${MAX_BLOCKS}), on, off or --every TIME${what === undefined ? "" : `; not ${quoted(what)}`}`,
         );
       }
-      if (options.timeout > 600_000) throw usageError("--timeout must be at most 10m");
+      if (options.timeout > 600_000)
+        throw usageError(`--timeout must be at most 10m, not ${formatDuration(options.timeout)}`);
       return mineBlocks(count, options);
     });
 }

@@ -1,6 +1,6 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { JsonOption } from "../connection.ts";
 import { EXIT, failure, usageError } from "../failure.ts";
 import { printJson, printLine, shellWord } from "../output.ts";
@@ -27,6 +27,7 @@ interface StartOptions extends InitOptions {
 
 /** Where a node listens unless told otherwise: this machine only, any free port. */
 const DEFAULT_LISTEN = "/ip4/127.0.0.1/tcp/0";
+const DEFAULT_API = "127.0.0.1:7070";
 /** A clean stop takes at most this long; then the process ends anyway, and the next start recovers. */
 const STOP_MS = 5_000;
 
@@ -159,10 +160,11 @@ export function addNode(program: Command): void {
       "address to tell peers instead; may be given several times",
       collect(multiaddr),
     )
-    .option("--api <host:port>", "where the HTTP API is served (port 0: any free one)", hostPort, {
-      host: "127.0.0.1",
-      port: 7070,
-    })
+    .addOption(
+      new Option("--api <host:port>", "where the HTTP API is served (port 0: any free one)")
+        .argParser(hostPort)
+        .default(hostPort(DEFAULT_API), DEFAULT_API),
+    )
     .option(
       "--api-read <who>",
       "open: reading needs no token on any address; token: only on loopback",

@@ -5,7 +5,7 @@ import type { SealedTransaction } from "../../primitives/index.ts";
 import { type ConnectionOptions, connected, type JsonOption, nodeFlags, openClient } from "../connection.ts";
 import { failure, timeoutError, usageError } from "../failure.ts";
 import { formatDuration, printJson, printLine, withProgress } from "../output.ts";
-import { duration, integer } from "../values.ts";
+import { integer, timeOption } from "../values.ts";
 import { describeFate } from "./tx.ts";
 
 interface Options extends ConnectionOptions, JsonOption {
@@ -112,7 +112,7 @@ export function addSend(program: Command): void {
     .option("--fee <coins>", "fee (default: the least the network takes)")
     .option("--memo <text>", "up to 64 bytes, public")
     .option("--wait <depth>", "wait until it is mined and so many blocks deep", integer(1, 100_000))
-    .option("--timeout <time>", "how long to wait", duration, 60_000)
+    .addOption(timeOption("--timeout <time>", "how long to wait", "60s"))
     .addHelpText(
       "after",
       "\nExample:\n  cumulo send --from alice --to bob --amount 1.5 --wait 1 --data ./node1",
