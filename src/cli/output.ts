@@ -59,9 +59,9 @@ export function fields(pairs: readonly (readonly [name: string, value: string])[
   return pairs.map(([name, value]) => `${style("dim", name.padEnd(width))}  ${value}`).join("\n");
 }
 
-/** Enough of an id to tell it apart by eye. */
+/** Enough of an id to tell it apart, and for a node to find it again. */
 export const shortId = (id: string): string => id.slice(0, 12);
-/** The end of a peer's name is what differs: all begin with 12D3Koo. */
+/** The end of a peer's name or an address is what differs: all names begin with 12D3Koo. */
 export const shortPeer = (peer: string): string => (peer.length > 12 ? `…${peer.slice(-8)}` : peer);
 
 /** Work in decimal while it is short. */
