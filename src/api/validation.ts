@@ -13,6 +13,7 @@ type JsonSchema = {
   readonly anyOf?: readonly JsonSchema[];
   readonly const?: unknown;
   readonly minimum?: number;
+  readonly exclusiveMinimum?: number;
   readonly maximum?: number;
   readonly pattern?: string;
 };
@@ -35,7 +36,7 @@ export interface Problem {
   readonly details: Readonly<Record<string, unknown>>;
 }
 
-const BOUNDS = ["minimum", "maximum", "minItems", "maxItems", "pattern"] as const;
+const BOUNDS = ["minimum", "exclusiveMinimum", "maximum", "minItems", "maxItems", "pattern"] as const;
 
 function wrong(schema: JsonSchema, value: unknown, path: string, message: string): Problem {
   const shown = value === undefined || show(value).endsWith("...") ? {} : { value };

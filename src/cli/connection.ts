@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
 import type { Client } from "../client/index.ts";
-import { failure, usageError } from "./failure.ts";
+import { type CliError, failure, usageError } from "./failure.ts";
 import { shellWord } from "./output.ts";
 import { apiUrl, path, quoted } from "./values.ts";
 
@@ -34,19 +34,23 @@ export function connected(command: Command): Command {
     );
 }
 
+const MISSING = "FILE_NOT_FOUND";
+
 async function readText(file: string, what: string): Promise<string> {
   try {
     return (await readFile(file, "utf8")).trim();
   } catch (error) {
     const { fileReason } = await import("../keys/index.ts");
-    throw failure("FILE_UNREADABLE", `cannot read ${what} ${file}: ${fileReason(error)}`);
+    const message = `cannot read ${what} ${file}: ${fileReason(error)}`;
+    throw failure((error as NodeJS.ErrnoException).code === "ENOENT" ? MISSING : "FILE_UNREADABLE", message);
   }
 }
 
 /** The running node's own note of where its API is. */
 async function apiOfData(data: string): Promise<string> {
   const file = join(data, "node.json");
-  const text = await readText(file, "the running node's address in").catch(() => {
+  const text = await readText(file, "the running node's address in").catch((error: CliError) => {
+    if (error.code !== MISSING) throw error;
     throw failure(
       "NODE_NOT_RUNNING",
       `no node runs on ${data} (${file} is missing); start it with "cumulo node start --data ${shellWord(data)}"`,

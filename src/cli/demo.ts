@@ -197,5 +197,5 @@ const program = new Command("demo")
 try {
   await program.action(run).parseAsync();
 } catch (error) {
-  process.exitCode = report(error, process.argv.includes("--json"));
+  process.exitCode = await report(error, process.argv.includes("--json"));
 }

@@ -43,7 +43,8 @@ interface Told {
 const USAGE_CODES = new Set(["KEY_NAME_INVALID", "REQUEST_INVALID", "NETWORK_ADDRESS_INVALID"]);
 const TIMEOUT_CODES = new Set(["API_TIMEOUT", "MINING_TIMEOUT"]);
 
-const oneLine = (text: string): string => text.replace(/\s*\n\s*/g, " ");
+/** On one line, and without the control characters of files and answers that are not ours. */
+const oneLine = (text: string): string => text.replace(/\s*\n\s*/g, " ").replace(/[\p{Cc}\ufffd]/gu, "?");
 
 /** What commander calls an error, as the others are told. */
 function tellUsage(error: CommanderError): Told {
@@ -54,8 +55,13 @@ function tellUsage(error: CommanderError): Told {
 }
 
 /** Any thrown thing as one line with a code; never a stack. */
-function tell(error: unknown): Told {
+async function tell(error: unknown): Promise<Told> {
   if (error instanceof CommanderError) return tellUsage(error);
+  const { syscall, path } = error as NodeJS.ErrnoException;
+  if (syscall !== undefined && path !== undefined) {
+    const { fileReason } = await import("../keys/index.ts");
+    return tell(failure("FILE_UNUSABLE", `cannot use ${path}: ${fileReason(error)}`));
+  }
   const { code, message, details, exitCode } = error as Partial<CliError>;
   const known = typeof code === "string" && /^[A-Z][A-Z0-9_-]*$/.test(code);
   return {
@@ -73,11 +79,11 @@ function tell(error: unknown): Told {
 }
 
 /** Prints what a command ended with, where that is no success, and gives the exit code. The one form of all errors. */
-export function report(error: unknown, json: boolean): number {
+export async function report(error: unknown, json: boolean): Promise<number> {
   // Help and version were asked for; commander has printed them, and throws to end the command.
   if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok;
   if (error instanceof CommanderError && error.code === "commander.help") return EXIT.usage;
-  const { code, message, details, exitCode } = tell(error);
+  const { code, message, details, exitCode } = await tell(error);
   const text = json ? JSON.stringify({ code, message, details }) : `cumulo: ${message}`;
   process.stderr.write(`${text}\n`);
   return exitCode;

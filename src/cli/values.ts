@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { InvalidArgumentError, Option } from "commander";
 
 /** A value as an error shows it: whole where that fits on a line. */
@@ -72,7 +73,9 @@ const MULTIADDR =
 
 /** A TCP multiaddr. */
 export function multiaddr(text: string): string {
-  if (MULTIADDR.test(text)) return text;
+  const [, protocol, host = "", , port] = text.split("/");
+  const fits = protocol === "ip4" ? isIP(host) === 4 : protocol === "ip6" ? isIP(host) === 6 : true;
+  if (MULTIADDR.test(text) && fits && Number(port) <= 65_535) return text;
   throw new InvalidArgumentError("It must be a multiaddr such as /ip4/127.0.0.1/tcp/4001.");
 }
 

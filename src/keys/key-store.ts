@@ -165,7 +165,8 @@ export function createKeyStore(directory: string): KeyStore {
             `a key called ${name} exists already (${file}); choose another name`,
           );
         }
-        throw new KeyError("KEY_FILE_IO", `cannot write ${file}: ${fileReason(error)}`, {
+        const why = codeOf(error) === "ENOENT" ? "its directory cannot be made there" : fileReason(error);
+        throw new KeyError("KEY_FILE_IO", `cannot write ${file}: ${why}`, {
           cause: error,
         });
       }

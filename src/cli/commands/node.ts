@@ -45,6 +45,8 @@ async function readGenesis(file: string): Promise<string> {
   return `${JSON.stringify(specToJson(parsed.spec), undefined, 2)}\n`;
 }
 
+const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === "ENOENT";
+
 async function init({ data, genesis, json }: InitOptions): Promise<void> {
   const { devnetSpec, specToJson } = await import("../../primitives/index.ts");
   const text =
@@ -63,7 +65,10 @@ async function init({ data, genesis, json }: InitOptions): Promise<void> {
         "DATA_EXISTS",
         `${data} is a node's directory, or has other files in it; choose another --data DIR`,
       );
-    throw failure("FILE_UNWRITABLE", `cannot make ${data}: ${fileReason(error)}`);
+    throw failure(
+      "FILE_UNWRITABLE",
+      `cannot make ${data}: ${isMissing(error) ? "no directory can be made there" : fileReason(error)}`,
+    );
   }
   const { name } = JSON.parse(text) as { name: string };
   if (json) printJson({ data, genesis: file, network: name });
