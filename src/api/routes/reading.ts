@@ -128,7 +128,8 @@ async function wholeId(node: NodeService, kind: IdKind, text: string): Promise<s
 }
 
 async function findBlock(node: NodeService, text: string): Promise<BlockDetail> {
-  const isHeight = /^[0-9]{1,15}$/.test(text);
+  // Ids begin with zeros where blocks are hard to find; a height has none to spare.
+  const isHeight = /^([0-9]{1,7}|[1-9][0-9]{7,14})$/.test(text);
   const id = text.length < SHORT_ID_DIGITS ? undefined : await wholeId(node, "block", text);
   const selector = id === undefined ? { height: Number(text) } : { id };
   const block = id === undefined && !isHeight ? undefined : await node.block(selector);

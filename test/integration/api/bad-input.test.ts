@@ -71,10 +71,30 @@ const reading: Case[] = [
   bad(
     "a short block id",
     "/v1/blocks/abc",
-    /block must be a block id \(64 lowercase hex digits\) or a height, not "abc"/,
+    /block must be a block id \(64 lowercase hex digits, or the first 8 or more of them\) or a height, not "abc"/,
   ),
   bad("a block id in capitals", `/v1/blocks/${"A".repeat(64)}`, /64 lowercase/),
-  bad("a height beyond all heights", "/v1/blocks/9999999999999999", /or a height/),
+  bad(
+    "a height beyond all heights",
+    "/v1/blocks/999999999999999",
+    /no height 9+ yet/,
+    404,
+    "BLOCK_NOT_FOUND",
+  ),
+  bad(
+    "the beginning of no block's id",
+    "/v1/blocks/00000000",
+    /no block near the head/,
+    404,
+    "BLOCK_NOT_FOUND",
+  ),
+  bad(
+    "the beginning of no transaction's id",
+    "/v1/transactions/0123abcd",
+    /no transaction that this node saw since its start begins with 0123abcd/,
+    404,
+    "TRANSACTION_NOT_FOUND",
+  ),
   bad("a negative height", "/v1/blocks/-1", /or a height/),
   bad("a path that tries to climb", "/v1/blocks/..%2f..%2fetc", /or a height/),
   bad("a height that is not there", "/v1/blocks/99", /no height 99/, 404, "BLOCK_NOT_FOUND"),
@@ -256,6 +276,7 @@ const changing: Case[] = [
     raw: `"${"x".repeat(100_000)}"`,
     status: 413,
     code: "BODY_TOO_LARGE",
+    says: /at most 65536 bytes/,
   },
   {
     name: "a huge batch",
@@ -263,6 +284,7 @@ const changing: Case[] = [
     raw: `"${"x".repeat(3_000_000)}"`,
     status: 413,
     code: "BODY_TOO_LARGE",
+    says: /at most 2097152 bytes/,
   },
   {
     name: "a huge transaction in bytes",
@@ -377,6 +399,56 @@ describe("API: bad input", () => {
       assert.deepEqual(harmless, [], "nothing was asked of the node");
     });
   }
+
+  const details: readonly [what: string, path: string, init: RequestInit, details: object][] = [
+    ["a number out of range", "/v1/tree?depth=0", {}, { at: "depth", value: 0, minimum: 1, maximum: 1_000 }],
+    [
+      "a choice",
+      "/v1/mining",
+      { method: "POST", body: '{"mode":"fast"}' },
+      { at: "mode", value: "fast", allowed: ["off", "continuous", "blocks"] },
+    ],
+    [
+      "an unknown key",
+      "/v1/mempool?colour=red",
+      {},
+      { at: "", unknown: "colour", allowed: ["limit", "after"] },
+    ],
+    [
+      "a long value, which is not repeated",
+      "/v1/peers",
+      { method: "POST", body: JSON.stringify({ address: "x".repeat(100), more: undefined }) },
+      { at: "address", pattern: "PATTERN" },
+    ],
+    ["a body too large", "/v1/mining", { method: "POST", body: " ".repeat(70_000) }, { maxBytes: 65_536 }],
+    ["a block that is not there", "/v1/blocks/99", {}, { block: "99" }],
+    ["a path nobody serves", "/v1/nothing", {}, { path: "/v1/nothing" }],
+  ];
+  for (const [what, path, init, expected] of details) {
+    it(`details tell programs of ${what}`, async () => {
+      const headers = { authorization: `Bearer ${TOKEN}`, "content-type": "application/json" };
+      const response = await fetch(`${api.url}${path}`, { ...init, headers: init.body ? headers : {} });
+      const body = (await response.json()) as { details: Record<string, unknown> };
+      const told = "pattern" in body.details ? { ...body.details, pattern: "PATTERN" } : body.details;
+      assert.deepEqual(told, expected);
+    });
+  }
+
+  it("a method that a route does not have is told to everybody, what needs the token is not", async () => {
+    const wrongMethod = await fetch(`${api.url}/v1/status`, { method: "DELETE" });
+    assert.equal(wrongMethod.status, 405);
+    assert.equal(wrongMethod.headers.get("allow"), "GET, HEAD");
+    assert.deepEqual(((await wrongMethod.json()) as { details: object }).details, {
+      method: "DELETE",
+      allowed: ["GET", "HEAD"],
+    });
+    for (const [method, path] of [
+      ["POST", "/v1/mining"],
+      ["POST", "/v1/nothing"],
+      ["DELETE", "/v1/peers/x"],
+    ])
+      assert.equal((await fetch(`${api.url}${path}`, { method: method ?? "" })).status, 401, path);
+  });
 
   it("bytes that are not HTTP get an answer in the same form", async () => {
     const { port, hostname } = new URL(api.url);
