@@ -34,6 +34,8 @@ describe("API: what an error tells programs", () => {
     ],
     ["a body too large", "/v1/mining", { method: "POST", body: " ".repeat(70_000) }, { maxBytes: 65_536 }],
     ["a block that is not there", "/v1/blocks/99", {}, { block: "99" }],
+    ["the beginning of no block's id", "/v1/blocks/00000000", {}, { block: "00000000" }],
+    ["the beginning of no transaction's id", "/v1/transactions/0123abcd", {}, { id: "0123abcd" }],
     ["a path nobody serves", "/v1/nothing", {}, { path: "/v1/nothing" }],
   ];
   for (const [what, path, init, expected] of details) {
