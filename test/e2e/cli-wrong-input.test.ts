@@ -36,6 +36,7 @@ const cases: readonly Case[] = [
   [`block ${ID_A} --api API`, 1, /no block a+ is known/],
   ["tx 12 --api API", 2, /64 lowercase hex digits \(the first 8 or more will do\), not "12"/],
   ["tx abcdef01 --api API", 1, /no transaction that this node saw since its start begins with abcdef01/],
+  ["block 00000000 --api API", 1, /no block near the head begins with 00000000/],
   ["block abcdef01 --api API", 1, /no block near the head begins with abcdef01/],
   [`tx ${ID_A} --api API`, 1, /never saw/],
   [`account ${wrongChecksum} --api API`, 2, /not a valid address/],
