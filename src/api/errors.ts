@@ -5,15 +5,18 @@ import type { Logger } from "../ports/index.ts";
 import type { ErrorBody } from "./schemas/index.ts";
 import { ServiceError } from "./service.ts";
 
+type Details = Readonly<Record<string, unknown>>;
+
+const CONTENT_TYPES = ["application/json", "application/octet-stream"];
+
 /** What fastify itself refuses, in our words. A code that is missing here keeps its status and gets a general sentence. */
-const FRAMEWORK_ERRORS: Readonly<Record<string, readonly [code: string, message: string]>> = {
+const FRAMEWORK_ERRORS: Readonly<
+  Record<string, readonly [code: string, message: string, details?: Details]>
+> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: [
     "CONTENT_TYPE_UNSUPPORTED",
     "the content type must be application/json, or application/octet-stream for one SSZ transaction",
-  ],
-  FST_ERR_CTP_BODY_TOO_LARGE: [
-    "BODY_TOO_LARGE",
-    "the body is larger than this route allows; send less at a time",
+    { allowed: CONTENT_TYPES },
   ],
   FST_ERR_CTP_EMPTY_JSON_BODY: ["BODY_INVALID", "the body is empty, but its content type promises JSON"],
   FST_ERR_CTP_INVALID_JSON_BODY: ["BODY_INVALID", "the body is not valid JSON"],
@@ -22,20 +25,25 @@ const FRAMEWORK_ERRORS: Readonly<Record<string, readonly [code: string, message:
   FST_ERR_MAX_PARAM_LENGTH: ["URL_INVALID", "a part of the URL's path is too long"],
 };
 
-export const errorBody = (
-  code: string,
-  message: string,
-  details: Readonly<Record<string, unknown>> = {},
-): ErrorBody => ({ code, message, details: { ...details } });
+export const errorBody = (code: string, message: string, details: Details = {}): ErrorBody => ({
+  code,
+  message,
+  details: { ...details },
+});
 
 function describe(
   error: FastifyError | ServiceError,
+  maxBytes: number,
 ): { readonly status: number; readonly body: ErrorBody } | undefined {
   if (error instanceof ServiceError) {
     return { status: error.status, body: errorBody(error.code, error.message, error.details) };
   }
   const status = error.statusCode ?? 500;
   if (status < 400 || status >= 500) return undefined;
+  if (error.code === "FST_ERR_CTP_BODY_TOO_LARGE") {
+    const message = `the body must have at most ${maxBytes} bytes on this route; send less at a time`;
+    return { status, body: errorBody("BODY_TOO_LARGE", message, { maxBytes }) };
+  }
   const known = FRAMEWORK_ERRORS[error.code ?? ""];
   if (known !== undefined) return { status, body: errorBody(...known) };
   if (error instanceof SyntaxError)
@@ -49,7 +57,7 @@ function describe(
 /** Answers every failure of a route; what nobody foresaw is logged whole and told as INTERNAL without details. */
 export function createErrorHandler(logger: Logger) {
   return (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void => {
-    const known = describe(error);
+    const known = describe(error, request.routeOptions.bodyLimit);
     if (known === undefined) {
       logger.error({ err: error, method: request.method, url: request.url.slice(0, 200) }, "request failed");
       void reply.code(500).send(errorBody("INTERNAL", "the node failed to answer; its log has the reason"));
@@ -64,29 +72,37 @@ interface Route {
   readonly pattern: RegExp;
 }
 
+/** The routes of a server by path: what is missing, and what is only asked for in a wrong way. */
+export interface RouteIndex {
+  /** A 405 for a path that is served with other methods only. It holds for everybody, so no token is asked for. */
+  wrongMethod(request: FastifyRequest): ServiceError | undefined;
+}
+
 /** 404 for paths nobody serves, 405 (with Allow) where only the method is wrong. Call before routes are added. */
-export function installNotFound(app: FastifyInstance): void {
+export function installNotFound(app: FastifyInstance): RouteIndex {
   const routes: Route[] = [];
   app.addHook("onRoute", ({ method, url }) => {
     const source = url.replace(/[.*+?^${}()|[\]\\]/g, "\\$&").replace(/:[a-zA-Z]+/g, "[^/]+");
     routes.push({ methods: [method].flat(), pattern: new RegExp(`^${source}$`) });
   });
-  app.setNotFoundHandler((request, reply) => {
-    const path = request.url.split("?")[0] ?? "";
-    const allowed = new Set(
-      routes.filter(({ pattern }) => pattern.test(path)).flatMap(({ methods }) => methods),
-    );
-    const shown = path.slice(0, 120);
-    if (allowed.size === 0) {
-      void reply
-        .code(404)
-        .send(errorBody("ROUTE_NOT_FOUND", `nothing is served at ${shown}; /openapi.json lists the routes`));
-      return;
-    }
-    const list = [...allowed].join(", ");
-    const message = `${request.method} is not possible on ${shown}; allowed: ${list}`;
-    void reply.code(405).header("allow", list).send(errorBody("METHOD_NOT_ALLOWED", message));
+  const pathOf = ({ url }: FastifyRequest): string => url.split("?")[0] ?? "";
+  app.setNotFoundHandler((request) => {
+    const path = pathOf(request).slice(0, 120);
+    const message = `nothing is served at ${path}; /openapi.json lists the routes`;
+    throw new ServiceError("ROUTE_NOT_FOUND", 404, message, { details: { path } });
   });
+  return {
+    wrongMethod(request) {
+      if (!request.is404) return undefined;
+      const path = pathOf(request);
+      const served = routes.filter(({ pattern }) => pattern.test(path));
+      if (served.length === 0) return undefined;
+      const { method } = request;
+      const allowed = [...new Set(served.flatMap(({ methods }) => methods))];
+      const message = `${method} is not possible on ${path.slice(0, 120)}; allowed: ${allowed.join(", ")}`;
+      return new ServiceError("METHOD_NOT_ALLOWED", 405, message, { details: { method, allowed } });
+    },
+  };
 }
 
 /** Answers bytes that are not HTTP, or headers beyond Node's limit, before any route exists for them. */

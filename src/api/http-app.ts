@@ -45,8 +45,13 @@ export function createHttpApp(deps: { readonly logger: Logger }, access: AccessO
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   app.setErrorHandler(answerError);
   const checkAccess = createAccessCheck(access);
-  app.addHook("onRequest", async (request) => checkAccess(request));
-  installNotFound(app);
+  const routes = installNotFound(app);
+  app.addHook("onRequest", async (request, reply) => {
+    const wrongMethod = routes.wrongMethod(request);
+    if (wrongMethod === undefined) return checkAccess(request);
+    reply.header("allow", (wrongMethod.details["allowed"] as string[]).join(", "));
+    throw wrongMethod;
+  });
   return app;
 }
 

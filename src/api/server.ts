@@ -6,6 +6,7 @@ import { createHttpApp, listen } from "./http-app.ts";
 import { createApiMetrics } from "./metrics.ts";
 import { addChangingRoutes } from "./routes/changing.ts";
 import { addReadingRoutes } from "./routes/reading.ts";
+import { ERROR_DETAILS } from "./schemas/index.ts";
 import type { NodeService } from "./service.ts";
 
 export interface ApiServerDeps {
@@ -50,7 +51,7 @@ export function createApiServer(deps: ApiServerDeps, options: ApiServerOptions):
         info: {
           title: "Cumulo node",
           version: options.version,
-          description: "Errors are { code, message, details }.",
+          description: `Errors are { code, message, details }; what has no more to tell has empty details. ${ERROR_DETAILS}.`,
         },
         components: { securitySchemes: { token: { type: "http", scheme: "bearer" } } },
       },

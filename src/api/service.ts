@@ -41,6 +41,7 @@ export class ServiceError extends Error {
   }
 }
 
+export type IdKind = "block" | "transaction";
 export type BlockSelector = { readonly id: BlockId } | { readonly height: number };
 
 /**
@@ -75,6 +76,11 @@ export interface NodeService {
   /** By height: on the best chain. */
   block(selector: BlockSelector): Promise<BlockDetail | undefined>;
   transaction(id: TxId): Promise<TransactionStatus | undefined>;
+  /**
+   * Ids that begin with these hex digits, at most `limit`: of blocks near the head and of transactions this node saw
+   * lately. For ids as people copy them from a table; not a search of all there ever was.
+   */
+  findIds(kind: IdKind, prefix: string, limit: number): Promise<string[]>;
   /** Unknown accounts come with `exists: false`. */
   account(publicKey: Uint8Array): Promise<AccountStatus>;
 

@@ -2,8 +2,9 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
 import type { Client } from "../client/index.ts";
-import { failure } from "./failure.ts";
-import { apiUrl } from "./values.ts";
+import { type CliError, failure, usageError } from "./failure.ts";
+import { shellWord } from "./output.ts";
+import { apiUrl, path, quoted } from "./values.ts";
 
 export const DEFAULT_API = "http://127.0.0.1:7070";
 
@@ -24,35 +25,35 @@ export function connected(command: Command): Command {
     .option(
       "--data <dir>",
       "the node's data directory: its API address and token are read from there (or CUMULO_DATA)",
+      path,
     )
     .option(
       "--token-file <file>",
       "file with the bearer token (default: api-token in --data, or CUMULO_TOKEN)",
+      path,
     );
 }
+
+const MISSING = "FILE_NOT_FOUND";
 
 async function readText(file: string, what: string): Promise<string> {
   try {
     return (await readFile(file, "utf8")).trim();
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const why =
-      code === "ENOENT"
-        ? "it does not exist"
-        : code === "EACCES"
-          ? "it may not be read by this user"
-          : message;
-    throw failure("FILE_UNREADABLE", `cannot read ${what} ${file}: ${why}`);
+    const { fileProblem } = await import("../keys/index.ts");
+    const message = `cannot read ${what} ${file}: ${fileProblem(error)}`;
+    throw failure((error as NodeJS.ErrnoException).code === "ENOENT" ? MISSING : "FILE_UNREADABLE", message);
   }
 }
 
 /** The running node's own note of where its API is. */
 async function apiOfData(data: string): Promise<string> {
   const file = join(data, "node.json");
-  const text = await readText(file, "the running node's address in").catch(() => {
+  const text = await readText(file, "the running node's address in").catch((error: CliError) => {
+    if (error.code !== MISSING) throw error;
     throw failure(
       "NODE_NOT_RUNNING",
-      `no node runs on ${data} (${file} is missing); start it with "cumulo node start --data ${data}"`,
+      `no node runs on ${data} (${file} is missing); start it with "cumulo node start --data ${shellWord(data)}"`,
     );
   });
   try {
@@ -63,20 +64,48 @@ async function apiOfData(data: string): Promise<string> {
 }
 
 export const dataDirectory = ({ data }: ConnectionOptions): string | undefined =>
-  data ?? process.env["CUMULO_DATA"];
+  data ?? (process.env["CUMULO_DATA"] || undefined);
+
+/** The options that named the node, for a command that a hint tells to copy. */
+export function nodeFlags({ api, data, tokenFile }: ConnectionOptions): string {
+  const given = [
+    ["--api", api],
+    ["--data", data],
+    ["--token-file", tokenFile],
+  ] as const;
+  return given.map(([flag, value]) => (value === undefined ? "" : ` ${flag} ${shellWord(value)}`)).join("");
+}
+
+/** A token travels in a header, where nothing but visible ASCII may stand. Not quoted: it may be another secret. */
+function tokenIn(text: string, where: string): string {
+  if (/^[!-~]{1,512}$/.test(text)) return text;
+  throw failure("TOKEN_INVALID", `${where} holds no token: it must be one word of at most 512 characters`);
+}
 
 async function findToken(
   options: ConnectionOptions,
   data: string | undefined,
   url: string,
 ): Promise<string | undefined> {
-  if (options.tokenFile !== undefined) return readText(options.tokenFile, "the token file");
-  if (process.env["CUMULO_TOKEN"] !== undefined) return process.env["CUMULO_TOKEN"];
+  if (options.tokenFile !== undefined)
+    return tokenIn(await readText(options.tokenFile, "the token file"), options.tokenFile);
+  const environment = process.env["CUMULO_TOKEN"];
+  if (environment) return tokenIn(environment, "CUMULO_TOKEN");
   if (data === undefined) return undefined;
   // A token goes to the node it belongs to, and to no other server that --api or CUMULO_API may name.
   if ((await apiOfData(data).catch(() => undefined)) !== url) return undefined;
   // Reading commands need no token on loopback, so its absence is the node's to complain about.
-  return readText(join(data, "api-token"), "the token").catch(() => undefined);
+  const file = join(data, "api-token");
+  const text = await readText(file, "the token").catch(() => undefined);
+  return text === undefined ? undefined : tokenIn(text, file);
+}
+
+function ofEnvironment(url: string): string {
+  try {
+    return apiUrl(url);
+  } catch (error) {
+    throw usageError(`CUMULO_API is ${quoted(url)}. ${(error as Error).message}`);
+  }
 }
 
 /** A client for the node that the options name. */
@@ -84,8 +113,7 @@ export async function openClient(options: ConnectionOptions, timeoutMs?: number)
   const data = dataDirectory(options);
   const environment = process.env["CUMULO_API"];
   const named =
-    options.api ??
-    (options.data === undefined && environment !== undefined ? apiUrl(environment) : undefined);
+    options.api ?? (options.data === undefined && environment ? ofEnvironment(environment) : undefined);
   const url = named ?? (data === undefined ? DEFAULT_API : await apiOfData(data));
   const token = await findToken(options, data, url);
   const { createClient } = await import("../client/index.ts");

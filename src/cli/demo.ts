@@ -4,10 +4,12 @@ import { join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { type DemoEvents, type DemoResult, runDemo, stopCluster } from "../cluster/index.ts";
+import { fileProblem } from "../keys/index.ts";
 import { describeReorg } from "./commands/reorgs.ts";
-import { EXIT, tell as tellError, usageError } from "./failure.ts";
+import { EXIT, report, usageError } from "./failure.ts";
 import { drawFork } from "./fork-picture.ts";
-import { formatDuration, formatWork, printJson, printLine, shortId, style } from "./output.ts";
+import { formatDuration, formatWork, printJson, printLine, shellWord, shortId, style } from "./output.ts";
+import { path } from "./values.ts";
 
 interface Options {
   readonly once?: boolean;
@@ -44,9 +46,11 @@ function createNarrator(): DemoEvents {
       const heads = nodes.map(({ n, status }) =>
         status === undefined
           ? `node ${n}: no answer`
-          : `node ${n}: ${status.head.height} ${status.head.id.slice(4, 8)} ${style("dim", `(${status.mempool.transactions} pending)`)}`,
+          : `node ${n}: ${status.head.height} ${status.head.id.slice(4, 8)}`,
       );
-      printLine(`   ${heads.join("   ")}`);
+      const pending = nodes.map(({ status }) => status?.mempool.transactions ?? "?").join(", ");
+      // One line of 80 columns for three nodes, or it is hard to read as it changes.
+      printLine(`   ${heads.join("  ")}  ${style("dim", `(pending ${pending})`)}`);
     },
     doubleSpend(first, second) {
       const amount = coins(first.amount);
@@ -111,7 +115,7 @@ function toJson(result: DemoResult): unknown {
 }
 
 function tryNext(directory: string): void {
-  const dir = relative(process.cwd(), directory) || ".";
+  const dir = shellWord(relative(process.cwd(), directory) || ".");
   const cumulo = relative(process.cwd(), join(ROOT, "scripts", "cumulo"));
   const command = cumulo.startsWith(".") ? cumulo : `./${cumulo}`;
   const lines: readonly (readonly [string, string])[] = [
@@ -120,7 +124,7 @@ function tryNext(directory: string): void {
     [`${command} mine 2 --data ${dir}/node1`, "one side mines 2 blocks ..."],
     [`${command} mine 4 --data ${dir}/node3`, "... the other 4"],
     [`${command} cluster heal --dir ${dir}`, "and together again"],
-    [`${command} reorgs --data ${dir}/node1`, "what happened, explained"],
+    [`${command} reorgs --transactions --data ${dir}/node1`, "what happened, explained"],
     [`${command} watch --data ${dir}/node2`, "events as they happen"],
   ];
   const width = Math.max(...lines.map(([text]) => text.length));
@@ -132,12 +136,17 @@ function tryNext(directory: string): void {
 async function makeDirectory({ dir, once }: Options): Promise<string> {
   if (dir === undefined && once) return await mkdtemp(join(tmpdir(), "cumulo-demo-"));
   const directory = resolve(dir ?? DEFAULT_DIR);
-  const names = await readdir(directory).catch((): string[] => []);
-  if (names.length > 0) {
+  const names = await readdir(directory).catch((error: NodeJS.ErrnoException): string[] => {
+    if (error.code === "ENOENT") return [];
+    throw usageError(`the demo cannot use ${directory}: ${fileProblem(error)}; choose another --dir`);
+  });
+  if (names.includes("cluster.json")) {
+    const end = `scripts/cumulo cluster down --dir ${shellWord(directory)} --purge`;
     throw usageError(
-      `${directory} is not empty: a demo runs there, or one was killed; end it with "scripts/cumulo cluster down --dir ${directory} --purge" and remove it, or choose another --dir`,
+      `a demo runs in ${directory}, or one was killed; end it with "${end}", or choose another --dir`,
     );
   }
+  if (names.length > 0) throw usageError(`${directory} is not empty; choose another --dir`);
   return directory;
 }
 
@@ -180,13 +189,13 @@ const program = new Command("demo")
   .option(
     "--dir <dir>",
     "where the demo keeps its nodes until it ends (default: .cumulo-demo in the checkout)",
+    path,
   )
-  .exitOverride((error) => process.exit(error.exitCode === 0 ? EXIT.ok : EXIT.usage));
+  .exitOverride()
+  .configureOutput({ outputError: () => {} });
 
 try {
   await program.action(run).parseAsync();
 } catch (error) {
-  const { code, message, exitCode } = tellError(error);
-  process.stderr.write(`${code}: ${message}\n`);
-  process.exitCode = exitCode;
+  process.exitCode = await report(error, process.argv.includes("--json"));
 }

@@ -1,3 +1,5 @@
+import { CommanderError } from "commander";
+
 /** Exit codes of every command. */
 export const EXIT = { ok: 0, failed: 1, usage: 2, timedOut: 3, interrupted: 130 } as const;
 
@@ -41,13 +43,30 @@ interface Told {
 const USAGE_CODES = new Set(["KEY_NAME_INVALID", "REQUEST_INVALID", "NETWORK_ADDRESS_INVALID"]);
 const TIMEOUT_CODES = new Set(["API_TIMEOUT", "MINING_TIMEOUT"]);
 
+/** On one line, and without the control characters of files and answers that are not ours. */
+const oneLine = (text: string): string => text.replace(/\s*\n\s*/g, " ").replace(/[\p{Cc}\ufffd]/gu, "?");
+
+/** What commander calls an error, as the others are told. */
+function tellUsage(error: CommanderError): Told {
+  const text = oneLine(error.message.replace(/^error: /, ""));
+  // What is invalid says what is allowed; of what is unknown or missing the help tells.
+  const message = error.code === "commander.invalidArgument" ? text : `${text}; --help tells what there is`;
+  return { code: "USAGE", message, details: {}, exitCode: EXIT.usage };
+}
+
 /** Any thrown thing as one line with a code; never a stack. */
-export function tell(error: unknown): Told {
+async function tell(error: unknown): Promise<Told> {
+  if (error instanceof CommanderError) return tellUsage(error);
+  const { syscall, path } = error as NodeJS.ErrnoException;
+  if (syscall !== undefined && path !== undefined) {
+    const { fileProblem } = await import("../keys/index.ts");
+    return tell(failure("FILE_UNUSABLE", `cannot use ${path}: ${fileProblem(error)}`));
+  }
   const { code, message, details, exitCode } = error as Partial<CliError>;
   const known = typeof code === "string" && /^[A-Z][A-Z0-9_-]*$/.test(code);
   return {
     code: known ? code : "INTERNAL",
-    message: (message ?? String(error)).replace(/\s*\n\s*/g, " "),
+    message: oneLine(message ?? String(error)),
     details: details ?? {},
     exitCode:
       exitCode ??
@@ -57,4 +76,15 @@ export function tell(error: unknown): Told {
           ? EXIT.timedOut
           : EXIT.failed),
   };
+}
+
+/** Prints what a command ended with, where that is no success, and gives the exit code. The one form of all errors. */
+export async function report(error: unknown, json: boolean): Promise<number> {
+  // Help and version were asked for; commander has printed them, and throws to end the command.
+  if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok;
+  if (error instanceof CommanderError && error.code === "commander.help") return EXIT.usage;
+  const { code, message, details, exitCode } = await tell(error);
+  const text = json ? JSON.stringify({ code, message, details }) : `cumulo: ${message}`;
+  process.stderr.write(`${text}\n`);
+  return exitCode;
 }

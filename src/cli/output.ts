@@ -13,15 +13,20 @@ export function printLine(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
+/** A word as a shell reads it back: hints are there to be copied. */
+export const shellWord = (text: string): string =>
+  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+
 /** One JSON value on one line, for machines. */
 export function printJson(value: unknown): void {
   printLine(JSON.stringify(value));
 }
 
-/** Rows under headings, without lines: short enough to read and to cut with awk. */
+/** Rows under headings, without lines: short enough to read and to cut with awk. A last column of sentences may wrap. */
 export async function table(
   headings: readonly string[],
   rows: readonly (readonly string[])[],
+  { lastWidth }: { readonly lastWidth?: number } = {},
 ): Promise<string> {
   const { default: Table } = await import("cli-table3");
   const none = Object.fromEntries(
@@ -36,6 +41,9 @@ export async function table(
     head: headings.map((heading) => style("dim", heading)),
     chars: { ...none, ...rules, middle: "  " },
     style: { "padding-left": 0, "padding-right": 0, head: [], border: [] },
+    ...(lastWidth === undefined
+      ? {}
+      : { colWidths: [...headings.slice(1).map(() => null), lastWidth], wordWrap: true }),
   });
   for (const row of rows) result.push([...row]);
   return result
@@ -51,9 +59,9 @@ export function fields(pairs: readonly (readonly [name: string, value: string])[
   return pairs.map(([name, value]) => `${style("dim", name.padEnd(width))}  ${value}`).join("\n");
 }
 
-/** Enough of an id to tell it apart by eye. */
+/** Enough of an id to tell it apart, and for a node to find it again. */
 export const shortId = (id: string): string => id.slice(0, 12);
-/** The end of a peer's name is what differs: all begin with 12D3Koo. */
+/** The end of a peer's name or an address is what differs: all names begin with 12D3Koo. */
 export const shortPeer = (peer: string): string => (peer.length > 12 ? `…${peer.slice(-8)}` : peer);
 
 /** Work in decimal while it is short. */

@@ -1,4 +1,4 @@
-import { Command, CommanderError } from "commander";
+import { Command } from "commander";
 import packageJson from "../../package.json" with { type: "json" };
 import { addAccount } from "./commands/account.ts";
 import { addBlock } from "./commands/block.ts";
@@ -15,7 +15,7 @@ import { addStatus } from "./commands/status.ts";
 import { addTips } from "./commands/tips.ts";
 import { addTx } from "./commands/tx.ts";
 import { addWatch } from "./commands/watch.ts";
-import { EXIT, tell } from "./failure.ts";
+import { EXIT, report } from "./failure.ts";
 
 const VERSION: string = packageJson.version;
 
@@ -57,19 +57,6 @@ export function createProgram(): Command {
   return program;
 }
 
-/** What commander calls an error, as the others are told: one line, exit code 2. */
-function usageOf(error: CommanderError): {
-  code: string;
-  message: string;
-  details: object;
-  exitCode: number;
-} {
-  const text = error.message.replace(/^error: /, "").replace(/\s*\n\s*/g, " ");
-  // What is invalid says what is allowed; of what is unknown or missing the help tells.
-  const message = error.code === "commander.invalidArgument" ? text : `${text}; --help tells what there is`;
-  return { code: "USAGE", message, details: {}, exitCode: EXIT.usage };
-}
-
 /** Runs one command line (without node and script) and settles with the exit code. */
 export async function run(argv: readonly string[]): Promise<number> {
   const program = createProgram();
@@ -78,12 +65,6 @@ export async function run(argv: readonly string[]): Promise<number> {
     // A command may have set a code of its own: a node that failed while it ran.
     return Number(process.exitCode ?? EXIT.ok);
   } catch (error) {
-    if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok;
-    if (error instanceof CommanderError && error.code === "commander.help") return EXIT.usage;
-    const { code, message, details, exitCode } =
-      error instanceof CommanderError ? usageOf(error) : tell(error);
-    const text = argv.includes("--json") ? JSON.stringify({ code, message, details }) : `cumulo: ${message}`;
-    process.stderr.write(`${text}\n`);
-    return exitCode;
+    return await report(error, argv.includes("--json"));
   }
 }

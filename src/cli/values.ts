@@ -1,4 +1,9 @@
-import { InvalidArgumentError } from "commander";
+import { isIP } from "node:net";
+import { InvalidArgumentError, Option } from "commander";
+
+/** A value as an error shows it: whole where that fits on a line. */
+export const quoted = (text: string): string =>
+  JSON.stringify(text.length > 80 ? `${text.slice(0, 77)}...` : text);
 
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
@@ -21,6 +26,11 @@ export function integer(minimum: number, maximum: number): (text: string) => num
   };
 }
 
+/** An option that takes a time, with its default shown as it would be typed. */
+export function timeOption(flags: string, description: string, preset: string): Option {
+  return new Option(flags, description).argParser(duration).default(duration(preset), preset);
+}
+
 /** A number above 0. */
 export function positive(text: string): number {
   const value = /^\d{1,15}(\.\d{1,6})?$/.test(text) ? Number(text) : Number.NaN;
@@ -35,6 +45,12 @@ export function hostPort(text: string): { readonly host: string; readonly port: 
   const port = Number(match?.[3]);
   if (host !== undefined && port <= 65_535) return { host, port };
   throw new InvalidArgumentError("It must be HOST:PORT, such as 127.0.0.1:7070 (port 0: any free one).");
+}
+
+/** The name of a file or directory. Empty is what a script's unset variable leaves, and would mean the present directory. */
+export function path(text: string): string {
+  if (text !== "") return text;
+  throw new InvalidArgumentError("It must not be empty.");
 }
 
 /** The URL of an API, without a slash at the end. */
@@ -57,7 +73,9 @@ const MULTIADDR =
 
 /** A TCP multiaddr. */
 export function multiaddr(text: string): string {
-  if (MULTIADDR.test(text)) return text;
+  const [, protocol, host = "", , port] = text.split("/");
+  const fits = protocol === "ip4" ? isIP(host) === 4 : protocol === "ip6" ? isIP(host) === 6 : true;
+  if (MULTIADDR.test(text) && fits && Number(port) <= 65_535) return text;
   throw new InvalidArgumentError("It must be a multiaddr such as /ip4/127.0.0.1/tcp/4001.");
 }
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { decodeAddress, hexToBytes } from "../primitives/index.ts";
 import { makePrivateDirectory } from "./private-directory.ts";
 import { generateKey, type Key, keyFromSeed } from "./signature.ts";
-import { createWhole } from "./whole-file.ts";
+import { createWhole, fileProblem } from "./whole-file.ts";
 
 export type KeyErrorCode =
   | "KEY_NAME_INVALID"
@@ -93,10 +93,10 @@ export function createKeyStore(directory: string): KeyStore {
     } catch (error) {
       if (error instanceof KeyError) throw error;
       if (codeOf(error) === "ENOENT") {
-        const message = `no key is called ${name} in ${directory}; "cumulo key list" shows them, "cumulo key new ${name}" makes it`;
+        const message = `no key is called ${name} in ${directory}; "cumulo key list --data DIR" shows them, "cumulo key new ${name} --data DIR" makes it`;
         throw new KeyError("KEY_NOT_FOUND", message);
       }
-      throw new KeyError("KEY_FILE_IO", `cannot read ${file}: ${(error as Error).message}`, { cause: error });
+      throw new KeyError("KEY_FILE_IO", `cannot read ${file}: ${fileProblem(error)}`, { cause: error });
     }
   }
 
@@ -106,7 +106,7 @@ export function createKeyStore(directory: string): KeyStore {
       files = await readdir(directory);
     } catch (error) {
       if (codeOf(error) === "ENOENT") return [];
-      throw new KeyError("KEY_FILE_IO", `cannot list ${directory}: ${(error as Error).message}`, {
+      throw new KeyError("KEY_FILE_IO", `cannot list ${directory}: ${fileProblem(error)}`, {
         cause: error,
       });
     }
@@ -134,7 +134,8 @@ export function createKeyStore(directory: string): KeyStore {
             `a key called ${name} exists already (${file}); choose another name`,
           );
         }
-        throw new KeyError("KEY_FILE_IO", `cannot write ${file}: ${(error as Error).message}`, {
+        const why = fileProblem(error, "its directory cannot be made there");
+        throw new KeyError("KEY_FILE_IO", `cannot write ${file}: ${why}`, {
           cause: error,
         });
       }

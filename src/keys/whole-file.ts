@@ -59,6 +59,7 @@ const PROBLEMS: Readonly<Record<string, string>> = {
   ENOSPC: "the disk is full",
   EDQUOT: "the disk quota is used up",
   ENAMETOOLONG: "its name is too long",
+  EMFILE: "too many files are open",
   ELOOP: "its symbolic links lead in a circle",
 };
 

@@ -27,6 +27,7 @@ export interface TransactionRecord {
 export interface TransactionHistory {
   add(transaction: SealedTransaction, happening: TransactionHappening): void;
   get(txid: TxId): TransactionRecord | undefined;
+  ids(): Iterable<TxId>;
 }
 
 export function createTransactionHistory(): TransactionHistory {
@@ -44,5 +45,6 @@ export function createTransactionHistory(): TransactionHistory {
       if (oldest !== undefined) records.delete(oldest);
     },
     get: (txid) => records.get(txid),
+    ids: () => records.keys(),
   };
 }

@@ -31,6 +31,7 @@ import {
   type TxId,
 } from "../primitives/index.ts";
 import { peerViews } from "./peer-views.ts";
+import { findIds } from "./short-ids.ts";
 import type { SyncDriver } from "./sync-driver.ts";
 import type { TransactionPool } from "./transaction-pool.ts";
 import {
@@ -316,6 +317,8 @@ export function createNodeService(deps: NodeServiceDeps): NodeService {
     mempool: pendingPage,
     block: (selector) => block("id" in selector ? selector.id : chain.idAt(selector.height)),
     transaction,
+    findIds: async (kind, prefix, limit) =>
+      findIds({ tree: chain.tree, headHeight: chain.head.height, pool }, kind, prefix, limit),
     account,
     submit,
     mineBlocks,

@@ -1,6 +1,8 @@
 import { bech32m } from "@scure/base";
 
 const PREFIX = "cum";
+/** What an address looks like, for people. */
+export const ADDRESS_FORM = "cum1 and 58 more characters";
 
 /** An Ed25519 public key (32 bytes) as people write it: bech32m (BIP 350) with prefix `cum`. */
 export function encodeAddress(publicKey: Uint8Array): string {

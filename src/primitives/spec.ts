@@ -1,7 +1,7 @@
 import { ByteListType, ContainerType, ListCompositeType } from "@chainsafe/ssz";
 import Type from "typebox";
 import { Errors } from "typebox/value";
-import { decodeAddress, encodeAddress } from "./address.ts";
+import { ADDRESS_FORM, decodeAddress, encodeAddress } from "./address.ts";
 import { MAX_AMOUNT } from "./amount.ts";
 import { bytesToHex, compareBytes, hexToBytes } from "./bytes.ts";
 import { Bytes16, Bytes32, MAX_BLOCK_BYTES, Uint8, Uint32, Uint64, Uint256 } from "./ssz.ts";
@@ -130,7 +130,10 @@ export function maximumSupply(spec: ChainSpec): number {
 
 const Integer = (minimum: number, maximum: number, defaultValue: number, description: string) =>
   Type.Optional(Type.Integer({ minimum, maximum, default: defaultValue, description }));
-const Address = Type.String({ pattern: "^cum1[0-9a-z]{10,100}$", description: "address, cum1..." });
+const Address = Type.String({
+  pattern: "^cum1[0-9a-z]{10,100}$",
+  description: `an address: ${ADDRESS_FORM}`,
+});
 
 /** genesis.json. Unknown keys are refused; everything but `name` has a default. */
 export const GenesisJson = Type.Object(
@@ -146,7 +149,11 @@ export const GenesisJson = Type.Object(
     smoothing: Integer(1, 100_000, 72, "blocks that a difficulty adjustment is spread over"),
     driftMs: Integer(0, 86_400_000, 15_000, "how far ahead of the local clock a timestamp may lie, ms"),
     minimumWork: Type.Optional(
-      Type.String({ pattern: "^(0|[1-9a-f][0-9a-f]{0,63})$", default: "0", description: "hex, no padding" }),
+      Type.String({
+        pattern: "^(0|[1-9a-f][0-9a-f]{0,63})$",
+        default: "0",
+        description: "hex without padding, at most 64 digits",
+      }),
     ),
     reward: Integer(0, MAX_AMOUNT, 5_000_000_000, "base units per block"),
     halvingInterval: Integer(
@@ -190,7 +197,11 @@ export const GenesisJson = Type.Object(
     ),
     genesisTimestampMs: Integer(0, MAX_AMOUNT, 1_767_225_600_000, "Unix ms"),
     salt: Type.Optional(
-      Type.String({ pattern: "^[0-9a-f]{32}$", default: "0".repeat(32), description: "16 bytes, hex" }),
+      Type.String({
+        pattern: "^[0-9a-f]{32}$",
+        default: "0".repeat(32),
+        description: "16 bytes in hex: 32 digits of 0-9 and a-f",
+      }),
     ),
   },
   { additionalProperties: false },
@@ -281,14 +292,34 @@ function schemaProblem(json: unknown): string | undefined {
   }
   const [error] = errors.filter(({ keyword }) => keyword !== "boolean");
   if (error === undefined) return errors.length === 0 ? undefined : "not a genesis document";
-  const path = error.instancePath.slice(1).split("/");
-  const value = path.reduce<unknown>(
-    (inner, key) => (typeof inner === "object" && inner !== null ? Reflect.get(inner, key) : inner),
-    json,
-  );
-  const allowed = (error.params as { allowedValues?: string[] }).allowedValues;
-  const rule = allowed === undefined ? error.message : `must be one of ${allowed.join(", ")}`;
-  return `${path.join(".") || "genesis"} ${rule}, not ${JSON.stringify(value)?.slice(0, 80) ?? "missing"}`;
+  const { requiredProperties } = error.params as { requiredProperties?: string[] };
+  const path = error.instancePath === "" ? [] : error.instancePath.slice(1).split("/");
+  if (requiredProperties !== undefined) return `${[...path, requiredProperties[0]].join(".")} is missing`;
+  const value = path.reduce<unknown>(stepInto, json);
+  return `${path.join(".") || "genesis"} ${ruleOf(error)}, not ${describe(value)}`;
+}
+
+const stepInto = (value: unknown, key: string): unknown =>
+  typeof value === "object" && value !== null ? Reflect.get(value, key) : undefined;
+
+/** What a schema asks for, in words: those it has where the validator would show a regular expression or half a range. */
+function ruleOf({ keyword, schemaPath, params, message }: ReturnType<typeof Errors>[number]): string {
+  const { allowedValues, type } = params as { allowedValues?: string[]; type?: string };
+  if (allowedValues !== undefined) return `must be one of ${allowedValues.join(", ")}`;
+  const schema = schemaPath.split("/").slice(1).reduce<unknown>(stepInto, GenesisJson);
+  const { description, minimum, maximum } = schema as Record<string, unknown>;
+  if (keyword === "pattern") return `must be ${String(description)}`;
+  if (maximum !== undefined) return `must be an integer from ${minimum} to ${maximum}`;
+  if (type !== undefined) return `must be ${/^[aeiou]/.test(type) ? "an" : "a"} ${type}`;
+  return message;
+}
+
+/** A value where people look for their mistake: short ones as they are, others by their kind. */
+function describe(value: unknown): string {
+  if (value === undefined) return "missing";
+  if (Array.isArray(value)) return "an array";
+  if (typeof value === "object" && value !== null) return "an object";
+  return JSON.stringify(value).slice(0, 80);
 }
 
 function keyed<Item extends { address: string }, Rest>(
@@ -299,7 +330,11 @@ function keyed<Item extends { address: string }, Rest>(
   const result: (Rest & { key: Uint8Array })[] = [];
   for (const item of items) {
     const key = decodeAddress(item.address);
-    if (key === undefined) return { ok: false, problem: `${name}: ${item.address} is not a valid address` };
+    if (key === undefined)
+      return {
+        ok: false,
+        problem: `${name}: ${item.address} is not a valid address (${ADDRESS_FORM}); its length or checksum is wrong`,
+      };
     result.push({ ...rest(item), key });
   }
   result.sort((a, b) => compareBytes(a.key, b.key));

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFile, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import type { Command } from "commander";
@@ -228,6 +228,87 @@ describe("command line", { concurrency: 2 }, () => {
     const again = await runCli(["node", "init", "--data", node]);
     assert.equal(again.code, 1);
     assert.match(again.stderr, /choose another --data DIR/);
+  });
+
+  it("ids as tables show them name a block or a transaction", async (t) => {
+    const asked: string[] = [];
+    const { url } = await startApi(t, {
+      findIds: async (kind, prefix) =>
+        [ID_A, ID_B].filter((id) => kind === "transaction" && id.startsWith(prefix)),
+      transaction: async (id) => {
+        asked.push(id);
+        return { id, fate: { state: "pending" }, transaction: null, sizeBytes: null, events: [] };
+      },
+    });
+    assert.match((await runCli(["tx", ID_B.slice(0, 12), "--api", url])).stdout, new RegExp(ID_B));
+    assert.deepEqual(asked, [ID_B]);
+    const twice = await startApi(t, { findIds: async () => [ID_A, ID_B] });
+    const { code, stderr } = await runCli(["block", "abcdef01", "--api", twice.url, "--json"]);
+    assert.equal(code, 1);
+    const { message, details } = JSON.parse(stderr) as { message: string; details: object };
+    assert.equal(message, "abcdef01 is the beginning of 2 blocks; give more digits");
+    assert.deepEqual(details, { matches: [ID_A, ID_B] });
+  });
+
+  it("peers fit in 100 columns, and a peer is removed by what they show of it", async (t) => {
+    const address = "/ip4/192.168.100.200/tcp/40001";
+    const peer = {
+      peer: PEER,
+      state: "connected",
+      configured: true,
+      direction: "outbound",
+      sinceMs: 1,
+    } as const;
+    const { url, node } = await startApi(t, {
+      peers: async () => [
+        { ...peer, address: `${address}/p2p/${PEER}`, head: stubStatus.head, problem: null },
+        {
+          ...peer,
+          peer: null,
+          state: "disconnected",
+          address: "/ip4/127.0.0.1/tcp/1",
+          head: null,
+          problem:
+            "the connection was refused by 127.0.0.1 port 1, nobody listens there; tried again in 30 s",
+        },
+      ],
+    });
+    const { stdout } = await runCli(["peers", "--api", url]);
+    assert.match(stdout, new RegExp(`…${PEER.slice(-8)} .*${address}\n`));
+    assert.ok(!stdout.includes(PEER), "the long name is for --json");
+    for (const line of stdout.split("\n")) assert.ok(line.length <= 100, line);
+    const withToken = { env: { CUMULO_TOKEN: TOKEN } };
+    for (const name of [`…${PEER.slice(-8)}`, PEER.slice(-8), address, PEER]) {
+      assert.equal((await runCli(["peer", "remove", name, "--api", url], withToken)).code, 0, name);
+      assert.equal(node.calls.at(-1), `removePeer ${PEER}`, name);
+    }
+  });
+
+  it("a hint is a command that can be copied: it names the same node or cluster", async (t) => {
+    const { url } = await startApi(t);
+    const data = await temporaryDirectory(t);
+    const withToken = { env: { CUMULO_TOKEN: TOKEN } };
+    const mining = await runCli(["mine", "on", "--api", url], withToken);
+    assert.match(mining.stdout, new RegExp(`stop it with: cumulo mine off --api ${url}\n`));
+    const spaced = join(data, "my node");
+    await mkdir(spaced);
+    const list = await runCli(["key", "list", "--data", spaced]);
+    assert.equal(list.stdout, `no keys yet; make one with: cumulo key new NAME --data '${spaced}'\n`);
+  });
+
+  it("the first key may come before the node: its directory is made, next to those that exist", async (t) => {
+    const data = join(await temporaryDirectory(t), "node");
+    assert.equal((await runCli(["key", "new", "alice", "--data", data])).code, 0);
+    assert.equal((await stat(data)).mode & 0o777, 0o700);
+  });
+
+  it("help shows defaults as they would be typed", async () => {
+    const text = (...args: string[]) => runCli([...args, "--help"]).then(({ stdout }) => stdout);
+    assert.match(await text("mine"), /\(default: 60s\)/);
+    assert.match(await text("genesis", "new"), /\(default: 2s\)/);
+    const start = await text("node", "start");
+    assert.match(start, /\(default:\s+127\.0\.0\.1:7070\)/);
+    assert.ok(!start.includes("{"), start);
   });
 
   it("keys are made and listed", async (t) => {

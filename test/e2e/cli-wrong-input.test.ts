@@ -22,12 +22,22 @@ const cases: readonly Case[] = [
   ["status --api http://127.0.0.1:1", 1, /no node answers at http:\/\/127\.0\.0\.1:1 \(.*cumulo node start/],
   ["status --data DATA", 1, /no node runs on .*node\.json is missing.*cumulo node start/],
   ["status --api API --token-file DATA/nothing", 1, /cannot read the token file .*does not exist/],
+  ["status --api API --token-file DATA", 1, /cannot read the token file DATA: it is a directory, not a file/],
+  ["status --api API --token-file DATA/broken.json", 1, /broken\.json holds no token/],
+  ["status --data DATA/broken.json", 1, /broken\.json\/node\.json: a part of the path is a file/],
   ["reorgs --limit 0 --api API", 2, /'0' is invalid. It must be an integer from 1 to 1000/],
   ["block --api API", 2, /missing required argument 'block'/],
-  ["block 0xab --api API", 2, /id \(64 lowercase hex digits\) or its height, not "0xab"/],
+  [
+    "block 0xab --api API",
+    2,
+    /id \(64 lowercase hex digits, or the first 8 or more\) or its height, not "0xab"/,
+  ],
   ["block 99 --api API", 1, /no height 99/],
   [`block ${ID_A} --api API`, 1, /no block a+ is known/],
-  ["tx 12 --api API", 2, /64 lowercase hex digits, not "12"/],
+  ["tx 12 --api API", 2, /64 lowercase hex digits \(the first 8 or more will do\), not "12"/],
+  ["tx abcdef01 --api API", 1, /no transaction that this node saw since its start begins with abcdef01/],
+  ["block 00000000 --api API", 1, /no block near the head begins with 00000000/],
+  ["block abcdef01 --api API", 1, /no block near the head begins with abcdef01/],
   [`tx ${ID_A} --api API`, 1, /never saw/],
   [`account ${wrongChecksum} --api API`, 2, /not a valid address/],
   ["account bob --api API", 2, /"bob" is not an address/],
@@ -36,6 +46,11 @@ const cases: readonly Case[] = [
   ["key new alice", 2, /--data DIR/],
   ["key new alice --data DATA", 1, /a key called alice exists already/],
   ["key new Alice --data DATA", 2, /a-z, 0-9, - and _; not "Alice"/],
+  ["key list --data DATA/typo", 1, /DATA\/typo does not exist/],
+  ["key list --data DATA/broken.json", 1, /broken\.json is a file; name a node's data directory/],
+  ["key new bob --data DATA/typo/x/y", 1, /cannot make DATA\/typo\/x\/y: DATA\/typo does not exist/],
+  ["key new bob --data DATA/broken.json/x", 1, /a part of the path is a file/],
+  ["account alice --data DATA/typo --api API", 1, /DATA\/typo does not exist/],
   ["key new ../x --data DATA", 2, /not "\.\.\/x"/],
   ["send --from alice --to alice --data DATA --api API", 2, /required option '--amount/],
   [
@@ -46,7 +61,11 @@ const cases: readonly Case[] = [
   ["send --from alice --to alice --amount 0 --data DATA --api API", 2, /--amount .*not "0"/],
   ["send --from alice --to alice --amount -1 --data DATA --api API", 2, /-1/],
   ["send --from alice --to alice --amount 0.000000001 --data DATA --api API", 2, /at most 8 decimals/],
-  ["send --from alice --to alice --amount 99999999999 --data DATA --api API", 2, /--amount/],
+  [
+    "send --from alice --to alice --amount 99999999999 --data DATA --api API",
+    2,
+    /--amount must be at most 90071992\.54740991 coins, not "99999999999"/,
+  ],
   ["send --from alice --to alice --amount 1 --fee x --data DATA --api API", 2, /--fee must be .* not "x"/],
   [`send --from alice --to ${wrongChecksum} --amount 1 --data DATA --api API`, 2, /not a valid address/],
   ["send --from nobody --to alice --amount 1 --data DATA --api API", 1, /no key is called nobody/],
@@ -64,8 +83,10 @@ const cases: readonly Case[] = [
   ["mine 5 --every 2s --api API", 2, /not both/],
   ["mine --every 2 --api API", 2, /It must be a time from 1ms to 24h/],
   ["mine --every 2s --hash-rate 5 --api API", 2, /give one/],
+  ["mine 1 --timeout 11m --api API", 2, /at most 10m, not 11 min/],
   ["mine 1 --api API", 1, /bearer token/],
   ["peer add 127.0.0.1:4001 --api API", 2, /It must be a multiaddr/],
+  ["peer add /ip4/999.1.1.1/tcp/4001 --api API", 2, /999.*It must be a multiaddr/],
   ["peer remove ! --api API", 2, /not "!"/],
   ["genesis new", 2, /required option '-o, --output/],
   ["genesis new -o DATA/keys/alice.json", 1, /exists already/],
@@ -74,12 +95,46 @@ const cases: readonly Case[] = [
   ["genesis new -o DATA/g.json --engine pos", 2, /one of pow, vote/],
   ["genesis new -o DATA/g.json --name Big", 2, /name .*"Big"/],
   ["genesis new -o DATA/g.json --reward 1e3", 2, /--reward must be .*"1e3"/],
-  ["genesis new -o DATA/g.json --alloc x=1", 2, /--alloc must begin with a valid address.*"x"/],
+  [
+    "genesis new -o DATA/g.json --alloc x=1",
+    2,
+    /--alloc must be a valid address \(cum1 and 58 more characters\), not "x"/,
+  ],
+  [
+    `genesis new -o DATA/g.json --alloc ${ADDRESS}`,
+    2,
+    /--alloc must be ADDRESS=COINS, such as cum1\w+=100, not "cum1/,
+  ],
+  [
+    `genesis new -o DATA/g.json --alloc ${ADDRESS}=0`,
+    2,
+    /--alloc must be an amount in coins above 0.*not "0"/,
+  ],
+  [
+    `genesis new -o DATA/g.json --alloc ${ADDRESS}=99999999999`,
+    2,
+    /--alloc must be at most 90071992\.54740991 coins, not "99999999999"/,
+  ],
+  [
+    `genesis new -o DATA/g.json --validator ${ADDRESS}=0`,
+    2,
+    /--validator .* power from 1 to 4294967296, not/,
+  ],
+  ["genesis new -o DATA/keys --force", 1, /cannot write .*keys: it is a directory, not a file/],
+  ["genesis new -o DATA/broken.json/x", 1, /a part of the path is a file/],
+  ["genesis new -o EMPTY", 2, /'' is invalid. It must not be empty/],
   [`genesis new -o DATA/g.json --alloc ${ADDRESS}=lots`, 2, /--alloc must be an amount in coins.*"lots"/],
   [`genesis new -o DATA/g.json --validator ${ADDRESS}`, 2, /validators need engine vote/],
   ["genesis new -o DATA/g.json --reward 90000000", 2, /could issue 2\^53/],
   ["node init", 2, /required option '--data/],
   ["node init --data DATA/n --genesis DATA/nothing.json", 1, /does not exist/],
+  [
+    "node init --data DATA/n --genesis DATA/array.json",
+    2,
+    /array\.json: genesis must be an object, not an array/,
+  ],
+  ["node init --data DATA/n --genesis DATA", 1, /cannot read the genesis file DATA: it is a directory/],
+  ["node init --data DATA/broken.json", 1, /broken\.json: a part of the path is a file/],
   ["node init --data DATA/n --genesis DATA/broken.json", 2, /broken\.json: not JSON/],
   ["node init --data DATA/n --genesis DATA/unknown-key.json", 2, /unknown-key\.json: unknown key colour/],
   ["node start", 2, /required option '--data/],
@@ -112,6 +167,7 @@ describe("command line: wrong input", { concurrency: 2 }, () => {
     await runCli(["key", "new", "alice", "--data", data]);
     await writeFile(join(data, "broken.json"), "{ name:");
     await writeFile(join(data, "unknown-key.json"), JSON.stringify({ name: "x", colour: "red" }));
+    await writeFile(join(data, "array.json"), "[]");
   });
   after(async () => {
     for (const cleanup of cleanups) await cleanup();
@@ -119,18 +175,23 @@ describe("command line: wrong input", { concurrency: 2 }, () => {
 
   for (const [line, code, says] of cases) {
     it(`cumulo ${line.length > 90 ? `${line.slice(0, 90)}...` : line} ends with ${code}`, async () => {
-      const args = line.split(" ").map((arg) => arg.replace("DATA", data).replace(/^API$/, api));
+      const args = line.split(" ").map((arg) =>
+        arg
+          .replace("DATA", data)
+          .replace(/^API$/, api)
+          .replace(/^EMPTY$/, ""),
+      );
       const result = await runCli(args);
       assert.equal(result.code, code, result.stderr);
       assert.equal(result.stdout, "");
       assert.match(result.stderr, /^cumulo: [^\n]+\n$/, "one line");
-      assert.match(result.stderr, says);
+      assert.match(result.stderr.replaceAll(data, "DATA"), says);
       assert.doesNotMatch(result.stderr, /\.ts:\d+/, "no stack");
     });
   }
 
   it("nothing was made on the way", async () => {
-    assert.deepEqual((await readdir(data)).sort(), ["broken.json", "keys", "unknown-key.json"]);
+    assert.deepEqual((await readdir(data)).sort(), ["array.json", "broken.json", "keys", "unknown-key.json"]);
     assert.deepEqual(await readdir(join(data, "keys")), ["alice.json"]);
   });
 

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdir } from "node:fs/promises";
+import { readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -71,6 +72,22 @@ test("the demo prints one line that accounts for everything, and leaves no proce
   await leavesNothing(directory);
 });
 
+test("what the demo cannot use is told as by every command, and nothing is touched", async (t) => {
+  const wrong: readonly [args: (directory: string) => string[], says: RegExp][] = [
+    [() => ["--bogus"], /^cumulo: unknown option '--bogus'; --help tells what there is\n$/],
+    [(directory) => ["--dir", directory], /^cumulo: .* is not empty; choose another --dir\n$/],
+    [(directory) => ["--dir", join(directory, "file")], /^cumulo: .*a part of the path is a file/],
+  ];
+  for (const [args, says] of wrong) {
+    const directory = await temporaryDirectory(t);
+    await writeFile(join(directory, "file"), "");
+    const { output, ended } = await startDemo(t, args(directory));
+    assert.equal(await ended, 2);
+    assert.match(output.errors, says);
+    assert.deepEqual([output.text, await readdir(directory)], ["", ["file"]]);
+  }
+});
+
 for (const moment of ["The network splits", "Three nodes start"]) {
   test(`the demo interrupted at "${moment}" leaves nothing either`, async (t) => {
     const { child, directory, output, ended } = await startDemo(t, ["--once"]);
@@ -82,6 +99,9 @@ for (const moment of ["The network splits", "Three nodes start"]) {
     assert.equal(await ended, 130, output.errors);
     assert.ok(performance.now() - startMs < 15_000);
     assert.equal(output.errors, "");
+    const heads = output.text.split("\n").filter((line) => line.includes("(pending "));
+    for (const line of heads) assert.ok(line.length <= 80, line);
+    if (moment === "The network splits") assert.ok(heads.length > 0);
     await leavesNothing(directory);
   });
 }

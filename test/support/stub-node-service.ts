@@ -70,6 +70,7 @@ export function createStubNodeService(overrides: Partial<NodeService> = {}): Stu
     },
     block: async () => undefined,
     transaction: async () => undefined,
+    findIds: async () => [],
     account: async (key) => ({
       address: encodeAddress(key),
       exists: false,

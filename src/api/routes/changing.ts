@@ -19,7 +19,7 @@ import {
 } from "../schemas/index.ts";
 import { type NodeService, ServiceError } from "../service.ts";
 import { transactionFromJson } from "../transaction-json.ts";
-import { problemOf } from "../validation.ts";
+import { check, fits, invalidRequest } from "../validation.ts";
 import { answers } from "./reading.ts";
 
 export interface ChangingDeps {
@@ -39,7 +39,7 @@ export const MAX_BODY_BYTES = 2 * 1024 * 1024;
 function seal(json: TransactionJson, where: string): SealedTransaction {
   const parsed = transactionFromJson(json);
   if (parsed.ok) return parsed.transaction;
-  throw new ServiceError("REQUEST_INVALID", 400, `${where}${parsed.problem}`);
+  throw invalidRequest(`${where}${parsed.problem}`);
 }
 
 /** One transaction out of a body: SSZ bytes, or JSON. */
@@ -47,20 +47,14 @@ function readOne(body: unknown): SealedTransaction {
   if (Buffer.isBuffer(body)) {
     const transaction = decodeTransaction(new Uint8Array(body));
     if (transaction !== undefined) return transaction;
-    throw new ServiceError(
-      "REQUEST_INVALID",
-      400,
-      `these ${body.length} bytes are not the SSZ form of one transaction`,
-    );
+    throw invalidRequest(`these ${body.length} bytes are not the SSZ form of one transaction`);
   }
-  const problem = problemOf(TransactionJson, body);
-  if (problem !== undefined) throw new ServiceError("REQUEST_INVALID", 400, problem);
+  check(TransactionJson, body);
   return seal(body as TransactionJson, "");
 }
 
 function readBatch(body: object): SealedTransaction[] {
-  const problem = problemOf(SubmitBatch, body);
-  if (problem !== undefined) throw new ServiceError("REQUEST_INVALID", 400, problem);
+  check(SubmitBatch, body);
   return (body as SubmitBatch).transactions.map((json, i) => seal(json, `transactions[${i}].`));
 }
 
@@ -173,15 +167,16 @@ function addPeers(app: FastifyInstance, node: NodeService): void {
       },
     },
     async ({ params: { peer } }) => {
-      if (problemOf(PeerName, peer) !== undefined && problemOf(Multiaddr, peer) !== undefined) {
+      if (!fits(PeerName, peer) && !fits(Multiaddr, peer)) {
         const message = `peer must be a peer's name or a multiaddr, not ${JSON.stringify(peer.slice(0, 80))}`;
-        throw new ServiceError("REQUEST_INVALID", 400, message);
+        throw invalidRequest(message, { at: "peer" });
       }
       if (await node.removePeer(peer)) return { done: true };
       throw new ServiceError(
         "PEER_NOT_FOUND",
         404,
         `${peer} is not a configured peer; GET /v1/peers lists them`,
+        { details: { peer } },
       );
     },
   );

@@ -7,7 +7,6 @@ import {
   BlockDetail,
   Cursor,
   ErrorBody,
-  Id,
   LinkList,
   PeerList,
   PendingList,
@@ -18,7 +17,8 @@ import {
   TransactionStatus,
   Tree,
 } from "../schemas/index.ts";
-import { type BlockSelector, type NodeService, ServiceError } from "../service.ts";
+import { type IdKind, type NodeService, ServiceError } from "../service.ts";
+import { invalidRequest } from "../validation.ts";
 
 /** Heights below the head that one tree shows at most: the answer stays around a few megabytes. */
 const MAX_TREE_DEPTH = 1_000;
@@ -43,8 +43,8 @@ export const answers = (schema: Type.TSchema): Record<string, Type.TSchema> => (
 const pageOf = ({ limit = 100, after }: Paging) => ({ limit, ...(after === undefined ? {} : { after }) });
 const whole = <Item>(items: Item[]) => ({ items, next: null });
 
-function notFound(code: string, message: string): ServiceError {
-  return new ServiceError(code, 404, message);
+function notFound(code: string, message: string, details: Readonly<Record<string, unknown>>): ServiceError {
+  return new ServiceError(code, 404, message, { details });
 }
 
 /** Reads what has no parameters. */
@@ -103,13 +103,55 @@ function addLists(app: FastifyInstance, node: NodeService): void {
   );
 }
 
+/** Shorter beginnings of ids are not looked for: they fit too many. */
+const SHORT_ID_DIGITS = 8;
+const ID_DIGITS = 64;
+/** Ids that an ambiguous one is told to fit. */
+const MAX_MATCHES = 10;
+
 const BlockName = Type.String({
-  pattern: "^([0-9a-f]{64}|[0-9]{1,15})$",
-  description: "a block id (64 lowercase hex digits) or a height",
+  pattern: `^([0-9a-f]{${SHORT_ID_DIGITS},${ID_DIGITS}}|[0-9]{1,15})$`,
+  description: `a block id (${ID_DIGITS} lowercase hex digits, or the first ${SHORT_ID_DIGITS} or more of them) or a height`,
+});
+const TransactionName = Type.String({
+  pattern: `^[0-9a-f]{${SHORT_ID_DIGITS},${ID_DIGITS}}$`,
+  description: `${ID_DIGITS} lowercase hex digits, or the first ${SHORT_ID_DIGITS} or more of them`,
 });
 
-function selectBlock(text: string): BlockSelector {
-  return text.length === 64 ? { id: text } : { height: Number(text) };
+/** The one id that begins like this; undefined where the node knows none lately. */
+async function wholeId(node: NodeService, kind: IdKind, text: string): Promise<string | undefined> {
+  if (text.length === ID_DIGITS) return text;
+  const matches = await node.findIds(kind, text, MAX_MATCHES);
+  if (matches.length <= 1) return matches[0];
+  const message = `${text} is the beginning of ${matches.length === MAX_MATCHES ? "many" : matches.length} ${kind}s; give more digits`;
+  throw new ServiceError("ID_AMBIGUOUS", 409, message, { details: { matches } });
+}
+
+async function findBlock(node: NodeService, text: string): Promise<BlockDetail> {
+  // Ids begin with zeros where blocks are hard to find; a height has none to spare.
+  const isHeight = /^([0-9]{1,7}|[1-9][0-9]{7,14})$/.test(text);
+  const id = text.length < SHORT_ID_DIGITS ? undefined : await wholeId(node, "block", text);
+  const selector = id === undefined ? { height: Number(text) } : { id };
+  const block = id === undefined && !isHeight ? undefined : await node.block(selector);
+  if (block !== undefined) return block;
+  const what =
+    text.length === ID_DIGITS
+      ? `no block ${text} is known here`
+      : isHeight
+        ? `the best chain has no height ${text} yet`
+        : `no block near the head begins with ${text}; an older one needs its whole id`;
+  throw notFound("BLOCK_NOT_FOUND", what, { block: text });
+}
+
+async function findTransaction(node: NodeService, text: string): Promise<TransactionStatus> {
+  const id = await wholeId(node, "transaction", text);
+  const transaction = id === undefined ? undefined : await node.transaction(id);
+  if (transaction !== undefined) return transaction;
+  const what =
+    text.length === ID_DIGITS
+      ? `this node never saw a transaction ${text}`
+      : `no transaction that this node saw since its start begins with ${text}; an older one needs its whole id`;
+  throw notFound("TRANSACTION_NOT_FOUND", what, { id: text });
 }
 
 function addLookups(app: FastifyInstance, node: NodeService): void {
@@ -117,38 +159,25 @@ function addLookups(app: FastifyInstance, node: NodeService): void {
     "/v1/blocks/:block",
     {
       schema: {
-        summary: "One block, by id or by height on the best chain",
+        summary: "One block, by id (its first digits do near the head) or by height on the best chain",
         params: Strict({ block: BlockName }),
         querystring: NoQuery,
         response: answers(BlockDetail),
       },
     },
-    async ({ params }) => {
-      const block = await node.block(selectBlock(params.block));
-      if (block !== undefined) return block;
-      const what =
-        params.block.length === 64
-          ? `no block ${params.block} is known here`
-          : `the best chain has no height ${params.block} yet`;
-      throw notFound("BLOCK_NOT_FOUND", what);
-    },
+    ({ params }) => findBlock(node, params.block),
   );
   app.get<{ Params: { id: string } }>(
     "/v1/transactions/:id",
     {
       schema: {
-        summary: "One transaction and its fate",
-        params: Strict({ id: Id }),
+        summary: "One transaction and its fate; the first digits do for one seen lately",
+        params: Strict({ id: TransactionName }),
         querystring: NoQuery,
         response: answers(TransactionStatus),
       },
     },
-    async ({ params: { id } }) => {
-      const transaction = await node.transaction(id);
-      if (transaction === undefined)
-        throw notFound("TRANSACTION_NOT_FOUND", `this node never saw a transaction ${id}`);
-      return transaction;
-    },
+    ({ params }) => findTransaction(node, params.id),
   );
   app.get<{ Params: { address: string } }>(
     "/v1/accounts/:address",
@@ -163,7 +192,7 @@ function addLookups(app: FastifyInstance, node: NodeService): void {
     async ({ params: { address } }) => {
       const key = decodeAddress(address);
       if (key === undefined)
-        throw new ServiceError("REQUEST_INVALID", 400, `address ${address} has a wrong checksum`);
+        throw invalidRequest(`address ${address} has a wrong checksum`, { at: "address", value: address });
       return node.account(key);
     },
   );

@@ -56,12 +56,26 @@ export interface Page<Item> {
   readonly next: string | null;
 }
 
-/** How every failure is told. `message` is one sentence for people, `code` never changes its meaning. */
+/**
+ * How every failure is told. `message` is one sentence for people, `code` never changes its meaning. `details` has what a
+ * program could want of the sentence, and may be empty; see `ERROR_DETAILS`.
+ */
 export const ErrorBody = Strict({
   code: Type.String({ pattern: "^[A-Z0-9_-]+$", description: "an error code" }),
   message: Type.String(),
   details: Type.Record(Type.String(), Type.Unknown()),
 });
+/** For OpenAPI: the keys of `details` by code. */
+export const ERROR_DETAILS = [
+  "REQUEST_INVALID: at (where in the request, empty for all of it), value (if it is short), minimum, maximum, minItems, maxItems, pattern, allowed, unknown",
+  "METHOD_NOT_ALLOWED: method, allowed",
+  "CONTENT_TYPE_UNSUPPORTED: allowed",
+  "BODY_TOO_LARGE: maxBytes",
+  "ROUTE_NOT_FOUND: path",
+  "BLOCK_NOT_FOUND: block; TRANSACTION_NOT_FOUND: id; PEER_NOT_FOUND: peer",
+  "ID_AMBIGUOUS: matches",
+  "MINING_TIMEOUT: blocks (ids of those mined in time)",
+].join(". ");
 export type ErrorBody = Type.Static<typeof ErrorBody>;
 
 /** A block by name: enough to compare branches. `work` is cumulative. */

@@ -11,7 +11,11 @@ export const MiningRequest = Type.Union([
   Strict({
     mode: Type.Literal("continuous"),
     hashRate: Type.Optional(
-      Type.Number({ exclusiveMinimum: 0, maximum: 1e12, description: "tries a second: a number above 0" }),
+      Type.Number({
+        exclusiveMinimum: 0,
+        maximum: 1e12,
+        description: "tries a second: a number above 0, at most 1000000000000",
+      }),
     ),
   }),
   Strict({

@@ -7,13 +7,14 @@ import {
   formatWork,
   printJson,
   printLine,
+  shellWord,
   shortId,
   shortPeer,
   style,
   table,
   withProgress,
 } from "../output.ts";
-import { duration, integer, oneOf } from "../values.ts";
+import { duration, integer, oneOf, path, quoted, timeOption } from "../values.ts";
 
 interface Options extends JsonOption {
   readonly dir: string;
@@ -22,26 +23,34 @@ interface Options extends JsonOption {
 const DEFAULT_DIR = "./.cumulo-cluster";
 const open = async ({ dir }: Options) => (await import("../../cluster/index.ts")).createClusterClient(dir);
 const inDirectory = (command: Command): Command =>
-  command.option("--dir <dir>", "the cluster's directory", DEFAULT_DIR);
+  command.option("--dir <dir>", "the cluster's directory", path, DEFAULT_DIR);
 
+/** How a command that is told to be copied names this cluster. */
+const dirFlag = ({ dir }: Options): string => (dir === DEFAULT_DIR ? "" : ` --dir ${shellWord(dir)}`);
+
+const portOf = (url: string): string => new URL(url).port;
+/** A state in one word, as narrow as the others. */
+const stateWord = (state: string): string => (state === "waiting-for-peers" ? "waiting" : state);
+
+/** Fits a terminal of 100 columns as long as work has no more than 10; --json has everything at length. */
 async function headsTable(nodes: readonly NodeSnapshot[]): Promise<string> {
   const rows = nodes.map(({ n, pid, api, peer, state, status }) => [
     String(n),
     status === undefined
       ? style("red", state === "exited" ? "exited" : "no answer")
-      : style("green", status.state),
+      : style(status.state === "waiting-for-peers" ? "yellow" : "green", stateWord(status.state)),
     status === undefined ? "-" : String(status.head.height),
     status === undefined ? "-" : shortId(status.head.id),
     status === undefined ? "-" : formatWork(status.head.work),
     status === undefined ? "-" : String(status.peers),
     status === undefined ? "-" : String(status.mempool.transactions),
-    status?.mining.on ? status.mining.mode : "off",
+    status?.mining.on ? "on" : "off",
     shortPeer(peer),
-    api,
+    portOf(api),
     String(pid),
   ]);
   return table(
-    ["NODE", "STATE", "HEIGHT", "HEAD", "WORK", "PEERS", "PENDING", "MINING", "PEER", "API", "PID"],
+    ["NODE", "STATE", "HEIGHT", "HEAD", "WORK", "PEERS", "PENDING", "MINING", "PEER", "PORT", "PID"],
     rows,
   );
 }
@@ -79,9 +88,7 @@ async function up(options: UpOptions): Promise<void> {
   const cluster = await open(options);
   if (options.json) return printJson({ ...(await cluster.info()), url: cluster.url });
   printLine(await headsTable(await cluster.snapshot()));
-  printLine(
-    `\nall nodes at ${cluster.url}; end it with: cumulo cluster down${options.dir === DEFAULT_DIR ? "" : ` --dir ${options.dir}`}`,
-  );
+  printLine(`\nall nodes at ${cluster.url}; end it with: cumulo cluster down${dirFlag(options)}`);
 }
 
 async function status(options: Options): Promise<void> {
@@ -106,7 +113,7 @@ async function split(text: string, options: Options): Promise<void> {
   if (options.json) printJson({ groups });
   else
     printLine(
-      `split: ${groups.map((group) => group.join(",")).join(" / ")}; heal with: cumulo cluster heal${options.dir === DEFAULT_DIR ? "" : ` --dir ${options.dir}`}`,
+      `split: ${groups.map((group) => group.join(",")).join(" / ")}; heal with: cumulo cluster heal${dirFlag(options)}`,
     );
 }
 
@@ -117,7 +124,8 @@ async function heal(options: Options): Promise<void> {
 }
 
 async function wait(what: string, options: Options & { timeout: number }): Promise<void> {
-  if (what !== "converged") throw usageError(`the only thing to wait for is "converged", not "${what}"`);
+  if (what !== "converged")
+    throw usageError(`the only thing to wait for is "converged", not ${quoted(what)}`);
   const { waitConverged } = await import("../../cluster/index.ts");
   const cluster = await open(options);
   const { head, timeMs } = await withProgress("waiting for one head", (update) =>
@@ -171,6 +179,7 @@ function addLifecycle(cluster: Command): void {
     .option(
       "--genesis <file>",
       "the network's rules (default: the directory's own, made anew: 10 bits, reward 50)",
+      path,
     )
     .option("--mine", "all nodes mine continuously")
     .option("--port <port>", "where the supervisor serves (0: any free port)", integer(0, 65_535), 0)
@@ -178,7 +187,7 @@ function addLifecycle(cluster: Command): void {
     .addHelpText("after", "\nExample:\n  cumulo cluster up --nodes 3 --mine")
     .action(up);
   inDirectory(cluster.command("status"))
-    .description("heads of all nodes, and how they are split")
+    .description("heads of all nodes, the ports of their APIs, and how they are split")
     .addHelpText("after", "\nExample:\n  cumulo cluster status")
     .action(status);
   inDirectory(cluster.command("down"))
@@ -205,7 +214,7 @@ export function addCluster(program: Command): void {
   inDirectory(cluster.command("wait"))
     .description("wait until all nodes agree on one head")
     .argument("<what>", "converged")
-    .option("--timeout <time>", "give up after this time, with exit code 3", duration, 60_000)
+    .addOption(timeOption("--timeout <time>", "give up after this time, with exit code 3", "60s"))
     .addHelpText("after", "\nExample:\n  cumulo cluster wait converged --timeout 30s")
     .action(wait);
   inDirectory(cluster.command("load"))

@@ -3,8 +3,8 @@ import { writeFile } from "node:fs/promises";
 import type { Command } from "commander";
 import type { JsonOption } from "../connection.ts";
 import { failure, usageError } from "../failure.ts";
-import { printJson, printLine } from "../output.ts";
-import { collect, duration, integer, oneOf } from "../values.ts";
+import { printJson, printLine, shellWord } from "../output.ts";
+import { collect, integer, oneOf, path, quoted, timeOption } from "../values.ts";
 
 interface Options extends JsonOption {
   readonly name: string;
@@ -20,36 +20,37 @@ interface Options extends JsonOption {
   readonly force?: boolean;
 }
 
-type Primitives = typeof import("../../primitives/index.ts");
+/** As genesis.json allows it. */
+const MAX_POWER = 2 ** 32;
 
-function coins(primitives: Primitives, option: string, text: string): number {
-  const units = primitives.parseCoins(text);
-  if (units !== undefined) return units;
-  throw usageError(
-    `${option} must be an amount in coins such as 50 or 0.25 (at most 8 decimals), not "${text}"`,
-  );
-}
+type Amounts = typeof import("../amounts.ts");
 
-/** ADDR=VALUE; the address is checked with its checksum. */
-function pair(
-  primitives: Primitives,
-  option: string,
-  text: string,
-): readonly [address: string, value: string] {
+/** ADDR=VALUE, the address checked with its checksum; no value where there is no =. */
+function pair({ addressKey }: Amounts, option: string, text: string) {
   const at = text.indexOf("=");
   const address = at === -1 ? text : text.slice(0, at);
-  if (primitives.decodeAddress(address) === undefined) {
-    throw usageError(`${option} must begin with a valid address (cum1...), not "${address}"`);
-  }
-  return [address, at === -1 ? "" : text.slice(at + 1)];
+  addressKey(option, address);
+  return { address, value: at === -1 ? undefined : text.slice(at + 1) };
 }
 
-function validators(primitives: Primitives, given: readonly string[]) {
+function allocations(amounts: Amounts, given: readonly string[]) {
   return given.map((text) => {
-    const [address, power] = pair(primitives, "--validator", text);
-    if (!/^\d{0,10}$/.test(power))
-      throw usageError(`--validator must be ADDR or ADDR=POWER with a whole power, not "${text}"`);
-    return { address, power: power === "" ? 1 : Number(power) };
+    const { address, value } = pair(amounts, "--alloc", text);
+    if (value === undefined)
+      throw usageError(`--alloc must be ADDRESS=COINS, such as ${address}=100, not ${quoted(text)}`);
+    return { address, amount: amounts.coins("--alloc", value, 1) };
+  });
+}
+
+function validators(amounts: Amounts, given: readonly string[]) {
+  return given.map((text) => {
+    const { address, value } = pair(amounts, "--validator", text);
+    const power = value === undefined ? 1 : /^\d{1,10}$/.test(value) ? Number(value) : 0;
+    if (power < 1 || power > MAX_POWER) {
+      const allowed = `ADDRESS or ADDRESS=POWER with a power from 1 to ${MAX_POWER}`;
+      throw usageError(`--validator must be ${allowed}, not ${quoted(text)}`);
+    }
+    return { address, power };
   });
 }
 
@@ -57,34 +58,31 @@ async function write(file: string, text: string, force: boolean): Promise<void> 
   try {
     await writeFile(file, text, { flag: force ? "w" : "wx" });
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
+    const { code } = error as NodeJS.ErrnoException;
     if (code === "EEXIST")
       throw failure(
         "FILE_EXISTS",
         `${file} exists already; choose another -o FILE, or replace it with --force`,
       );
-    throw failure(
-      "FILE_UNWRITABLE",
-      `cannot write ${file}: ${code === "ENOENT" ? "its directory does not exist" : message}`,
-    );
+    const { fileProblem } = await import("../../keys/index.ts");
+    const why = fileProblem(error, "its directory does not exist");
+    throw failure("FILE_UNWRITABLE", `cannot write ${file}: ${why}`);
   }
 }
 
 async function create(options: Options): Promise<void> {
   const primitives = await import("../../primitives/index.ts");
+  const amounts = await import("../amounts.ts");
   const parsed = primitives.specFromJson({
     name: options.name,
     engine: options.engine,
     difficultyBits: options.difficulty,
     difficultyMode: options.adjust ? "adjusting" : "fixed",
     intervalMs: options.interval,
-    reward: coins(primitives, "--reward", options.reward),
+    reward: amounts.coins("--reward", options.reward, 0),
     ...(options.halving === undefined ? {} : { halvingInterval: options.halving }),
-    allocations: (options.alloc ?? []).map((text) => {
-      const [address, amount] = pair(primitives, "--alloc", text);
-      return { address, amount: coins(primitives, "--alloc", amount) };
-    }),
-    validators: validators(primitives, options.validator ?? []),
+    allocations: allocations(amounts, options.alloc ?? []),
+    validators: validators(amounts, options.validator ?? []),
     genesisTimestampMs: Date.now(),
     // Two networks with the same settings must not be one.
     salt: randomBytes(16).toString("hex"),
@@ -95,7 +93,7 @@ async function create(options: Options): Promise<void> {
   if (options.json) printJson({ file: options.output, genesis: json });
   else
     printLine(
-      `wrote ${options.output}: network ${json.name}; give it to every node with --genesis ${options.output}`,
+      `wrote ${options.output}: network ${json.name}; give it to every node with --genesis ${shellWord(options.output)}`,
     );
 }
 
@@ -109,7 +107,7 @@ export function addGenesis(program: Command): void {
     .option("--engine <engine>", "pow or vote", oneOf("pow", "vote"), "pow")
     .option("--difficulty <bits>", "a block takes 2^bits tries", integer(0, 64), 10)
     .option("--adjust", "adjust the difficulty to the interval (default: fixed)")
-    .option("--interval <time>", "time between blocks aimed at", duration, 2_000)
+    .addOption(timeOption("--interval <time>", "time between blocks aimed at", "2s"))
     .option("--reward <coins>", "coins per block", "50")
     .option(
       "--halving <blocks>",
@@ -118,7 +116,7 @@ export function addGenesis(program: Command): void {
     )
     .option("--alloc <addr=coins>", "coins from the start; may be given several times", collect(String))
     .option("--validator <addr[=power]>", "for engine vote; may be given several times", collect(String))
-    .requiredOption("-o, --output <file>", "where to write it")
+    .requiredOption("-o, --output <file>", "where to write it", path)
     .option("--force", "replace the file if it exists")
     .addHelpText("after", "\nExample:\n  cumulo genesis new --difficulty 10 --reward 50 -o genesis.json")
     .action(create);

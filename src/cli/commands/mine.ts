@@ -1,8 +1,8 @@
 import type { Command } from "commander";
-import { type ConnectionOptions, connected, type JsonOption, openClient } from "../connection.ts";
+import { type ConnectionOptions, connected, type JsonOption, nodeFlags, openClient } from "../connection.ts";
 import { usageError } from "../failure.ts";
-import { printJson, printLine, shortId, withProgress } from "../output.ts";
-import { duration, positive } from "../values.ts";
+import { formatDuration, printJson, printLine, shortId, withProgress } from "../output.ts";
+import { duration, positive, quoted, timeOption } from "../values.ts";
 
 interface Options extends ConnectionOptions, JsonOption {
   readonly every?: number;
@@ -34,7 +34,7 @@ async function mineContinuously(options: Options): Promise<void> {
   if (options.json) printJson(result);
   else
     printLine(
-      `mines continuously, at ${Math.round(result.mining.targetHashRate)} tries a second; stop it with: cumulo mine off`,
+      `mines continuously, at ${Math.round(result.mining.targetHashRate)} tries a second; stop it with: cumulo mine off${nodeFlags(options)}`,
     );
 }
 
@@ -50,7 +50,7 @@ export function addMine(program: Command): void {
     .argument("[blocks]", `how many (1 to ${MAX_BLOCKS}), on, or off`)
     .option("--every <time>", "continuously, one block in this time on average", duration)
     .option("--hash-rate <n>", "continuously, at so many tries a second", positive)
-    .option("--timeout <time>", "how long a number of blocks may take (at most 10m)", duration, 60_000)
+    .addOption(timeOption("--timeout <time>", "how long a number of blocks may take, at most 10m", "60s"))
     .addHelpText(
       "after",
       "\nMining that is set here ends with the node; start it with --mine to have it mine after every start.\n\nExamples:\n  cumulo mine 5\n  cumulo mine --every 2s\n  cumulo mine off",
@@ -66,10 +66,11 @@ export function addMine(program: Command): void {
       const count = /^\d{1,6}$/.test(what ?? "") ? Number(what) : 0;
       if (count < 1 || count > MAX_BLOCKS) {
         throw usageError(
-          `say how many blocks (1 to ${MAX_BLOCKS}), on, off or --every TIME${what === undefined ? "" : `; not "${what}"`}`,
+          `say how many blocks (1 to ${MAX_BLOCKS}), on, off or --every TIME${what === undefined ? "" : `; not ${quoted(what)}`}`,
         );
       }
-      if (options.timeout > 600_000) throw usageError("--timeout must be at most 10m");
+      if (options.timeout > 600_000)
+        throw usageError(`--timeout must be at most 10m, not ${formatDuration(options.timeout)}`);
       return mineBlocks(count, options);
     });
 }

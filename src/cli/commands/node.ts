@@ -1,10 +1,10 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { JsonOption } from "../connection.ts";
 import { EXIT, failure, usageError } from "../failure.ts";
-import { printJson, printLine } from "../output.ts";
-import { collect, hostPort, integer, multiaddr, oneOf, positive } from "../values.ts";
+import { printJson, printLine, shellWord } from "../output.ts";
+import { collect, hostPort, integer, multiaddr, oneOf, path, positive } from "../values.ts";
 
 interface InitOptions extends JsonOption {
   readonly data: string;
@@ -27,6 +27,7 @@ interface StartOptions extends InitOptions {
 
 /** Where a node listens unless told otherwise: this machine only, any free port. */
 const DEFAULT_LISTEN = "/ip4/127.0.0.1/tcp/0";
+const DEFAULT_API = "127.0.0.1:7070";
 /** A clean stop takes at most this long; then the process ends anyway, and the next start recovers. */
 const STOP_MS = 5_000;
 /** One request may come as two signals, say from `timeout`, which sends its own to the process and to its group. */
@@ -79,7 +80,8 @@ async function init({ data, genesis, json }: InitOptions): Promise<void> {
   }
   const { name } = JSON.parse(text) as { name: string };
   if (json) printJson({ data, genesis: file, network: name });
-  else printLine(`made ${data} for network ${name}; start it with: cumulo node start --data ${data}`);
+  else
+    printLine(`made ${data} for network ${name}; start it with: cumulo node start --data ${shellWord(data)}`);
 }
 
 /** Stops on the first SIGTERM, SIGINT or loss of the parent's channel, and at once on a later one. */
@@ -106,10 +108,8 @@ async function start(options: StartOptions): Promise<void> {
   if (options.hashRate !== undefined && !options.mine) throw usageError("--hash-rate needs --mine");
   if (options.genesis !== undefined) await readGenesis(options.genesis);
   if (options.rewardTo !== undefined) {
-    const { decodeAddress } = await import("../../primitives/index.ts");
-    if (decodeAddress(options.rewardTo) === undefined) {
-      throw usageError(`--reward-to must be a valid address (cum1...), not "${options.rewardTo}"`);
-    }
+    const { addressKey } = await import("../amounts.ts");
+    addressKey("--reward-to", options.rewardTo);
   }
   const { startNode } = await import("../../node/index.ts");
   // Until the node stands, a signal simply ends the process: nothing is held that a crash could not leave as well. So does
@@ -150,17 +150,18 @@ export function addNode(program: Command): void {
   node
     .command("init")
     .description("make a data directory for a network")
-    .requiredOption("--data <dir>", "the directory to make")
-    .option("--genesis <file>", "the network's rules (default: the built-in devnet)")
+    .requiredOption("--data <dir>", "the directory to make", path)
+    .option("--genesis <file>", "the network's rules (default: the built-in devnet)", path)
     .addHelpText("after", "\nExample:\n  cumulo node init --data ./node1 --genesis genesis.json")
     .action(init);
   node
     .command("start")
     .description("run a node until it is interrupted")
-    .requiredOption("--data <dir>", "its data directory; made if missing")
+    .requiredOption("--data <dir>", "its data directory; made if missing", path)
     .option(
       "--genesis <file>",
       "the network's rules (default: those in the directory, else the built-in devnet)",
+      path,
     )
     .option(
       "--listen <multiaddr>",
@@ -172,10 +173,11 @@ export function addNode(program: Command): void {
       "address to tell peers instead; may be given several times",
       collect(multiaddr),
     )
-    .option("--api <host:port>", "where the HTTP API is served (port 0: any free one)", hostPort, {
-      host: "127.0.0.1",
-      port: 7070,
-    })
+    .addOption(
+      new Option("--api <host:port>", "where the HTTP API is served (port 0: any free one)")
+        .argParser(hostPort)
+        .default(hostPort(DEFAULT_API), DEFAULT_API),
+    )
     .option(
       "--api-read <who>",
       "open: reading needs no token on any address; token: only on loopback",
@@ -185,6 +187,7 @@ export function addNode(program: Command): void {
     .option(
       "--token-file <file>",
       "the API's bearer token (default: api-token in the directory, made if missing)",
+      path,
     )
     .option("--peer <multiaddr>", "a peer to keep connected; may be given several times", collect(multiaddr))
     .option("--mine", "mine continuously")

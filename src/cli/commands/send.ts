@@ -2,10 +2,10 @@ import type { Command } from "commander";
 import type { Client } from "../../client/index.ts";
 import type { NamedKey } from "../../keys/index.ts";
 import type { SealedTransaction } from "../../primitives/index.ts";
-import { type ConnectionOptions, connected, type JsonOption, openClient } from "../connection.ts";
+import { type ConnectionOptions, connected, type JsonOption, nodeFlags, openClient } from "../connection.ts";
 import { failure, timeoutError, usageError } from "../failure.ts";
-import { printJson, printLine, withProgress } from "../output.ts";
-import { duration, integer } from "../values.ts";
+import { formatDuration, printJson, printLine, withProgress } from "../output.ts";
+import { integer, timeOption } from "../values.ts";
 import { describeFate } from "./tx.ts";
 
 interface Options extends ConnectionOptions, JsonOption {
@@ -31,23 +31,17 @@ interface Transfer {
 }
 
 async function readTransfer(options: Options): Promise<Transfer> {
-  const { parseCoins, MAX_MEMO_BYTES } = await import("../../primitives/index.ts");
+  const { MAX_MEMO_BYTES } = await import("../../primitives/index.ts");
+  const { coins } = await import("../amounts.ts");
   const { openKeyStore, resolveAddress } = await import("../key-lookup.ts");
-  const coins = (option: string, text: string, least: number): number => {
-    const units = parseCoins(text);
-    if (units !== undefined && units >= least) return units;
-    const above = least > 0 ? " above 0" : "";
-    throw usageError(
-      `${option} must be an amount in coins${above}, such as 1.5 (at most 8 decimals), not "${text}"`,
-    );
-  };
   const memo = new TextEncoder().encode(options.memo ?? "");
   if (memo.length > MAX_MEMO_BYTES)
     throw usageError(`--memo must be at most ${MAX_MEMO_BYTES} bytes, not ${memo.length}`);
   const amount = coins("--amount", options.amount, 1);
   const fee = options.fee === undefined ? undefined : coins("--fee", options.fee, 0);
   const to = await resolveAddress(options.to, options);
-  return { key: await openKeyStore(options).load(options.from), to, amount, fee, memo };
+  const key = await (await openKeyStore(options)).load(options.from);
+  return { key, to, amount, fee, memo };
 }
 
 /** Signs the transfer with the sender's next nonce and, unless given, the least fee the network takes. */
@@ -86,7 +80,11 @@ async function signTransfer(client: Client, transfer: Transfer): Promise<SealedT
 }
 
 /** Waits until the transaction is `depth` deep; fails when it can no longer be mined. */
-async function waitForDepth(client: Client, id: string, depth: number, timeoutMs: number): Promise<void> {
+async function waitForDepth(
+  client: Client,
+  id: string,
+  { depth, timeoutMs, flags }: { depth: number; timeoutMs: number; flags: string },
+): Promise<void> {
   const endMs = performance.now() + timeoutMs;
   await withProgress(`waiting for depth ${depth}`, async (update) => {
     for (;;) {
@@ -97,7 +95,7 @@ async function waitForDepth(client: Client, id: string, depth: number, timeoutMs
       }
       update(`waiting for depth ${depth}: ${describeFate(fate)}`);
       if (performance.now() > endMs) {
-        const message = `${id} is not ${depth} deep after ${timeoutMs} ms (${describeFate(fate)}); it stays in the mempool, "cumulo tx" tells more`;
+        const message = `${id} is not ${depth} deep after ${formatDuration(timeoutMs)} (${describeFate(fate)}); it stays in the mempool; more with: cumulo tx ${id}${flags}`;
         throw timeoutError(message, { id, fate });
       }
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
@@ -114,7 +112,7 @@ export function addSend(program: Command): void {
     .option("--fee <coins>", "fee (default: the least the network takes)")
     .option("--memo <text>", "up to 64 bytes, public")
     .option("--wait <depth>", "wait until it is mined and so many blocks deep", integer(1, 100_000))
-    .option("--timeout <time>", "how long to wait", duration, 60_000)
+    .addOption(timeOption("--timeout <time>", "how long to wait", "60s"))
     .addHelpText(
       "after",
       "\nExample:\n  cumulo send --from alice --to bob --amount 1.5 --wait 1 --data ./node1",
@@ -124,7 +122,10 @@ export function addSend(program: Command): void {
       const client = await openClient(options);
       const sealed = await signTransfer(client, transfer);
       await client.submit(sealed.bytes);
-      if (options.wait !== undefined) await waitForDepth(client, sealed.txid, options.wait, options.timeout);
+      if (options.wait !== undefined) {
+        const { wait: depth, timeout: timeoutMs } = options;
+        await waitForDepth(client, sealed.txid, { depth, timeoutMs, flags: nodeFlags(options) });
+      }
       const { fate } =
         options.wait === undefined
           ? { fate: { state: "pending" as const } }

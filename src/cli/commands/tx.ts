@@ -3,6 +3,7 @@ import type { Fate, TransactionStatus } from "../../api/index.ts";
 import { type ConnectionOptions, connected, type JsonOption, openClient } from "../connection.ts";
 import { usageError } from "../failure.ts";
 import { fields, printJson, printLine, shortId } from "../output.ts";
+import { quoted } from "../values.ts";
 
 type Options = ConnectionOptions & JsonOption;
 
@@ -45,11 +46,13 @@ async function showTransaction({ id, fate, transaction, events }: TransactionSta
 export function addTx(program: Command): void {
   connected(program.command("tx"))
     .description("one transaction and its fate")
-    .argument("<id>", "transaction id")
+    .argument("<id>", "transaction id, or the beginning of one")
     .addHelpText("after", `\nExample:\n  cumulo tx ${"5".repeat(64)}`)
     .action(async (id: string, options: Options) => {
-      if (!/^[0-9a-f]{64}$/.test(id))
-        throw usageError(`a transaction id has 64 lowercase hex digits, not "${id}"`);
+      if (!/^[0-9a-f]{8,64}$/.test(id))
+        throw usageError(
+          `a transaction id has 64 lowercase hex digits (the first 8 or more will do), not ${quoted(id)}`,
+        );
       const transaction = await (await openClient(options)).transaction(id);
       return options.json ? printJson(transaction) : showTransaction(transaction);
     });

@@ -71,10 +71,16 @@ const reading: Case[] = [
   bad(
     "a short block id",
     "/v1/blocks/abc",
-    /block must be a block id \(64 lowercase hex digits\) or a height, not "abc"/,
+    /block must be a block id \(64 lowercase hex digits, or the first 8 or more of them\) or a height, not "abc"/,
   ),
   bad("a block id in capitals", `/v1/blocks/${"A".repeat(64)}`, /64 lowercase/),
-  bad("a height beyond all heights", "/v1/blocks/9999999999999999", /or a height/),
+  bad(
+    "a height beyond all heights",
+    "/v1/blocks/999999999999999",
+    /no height 9+ yet/,
+    404,
+    "BLOCK_NOT_FOUND",
+  ),
   bad("a negative height", "/v1/blocks/-1", /or a height/),
   bad("a path that tries to climb", "/v1/blocks/..%2f..%2fetc", /or a height/),
   bad("a height that is not there", "/v1/blocks/99", /no height 99/, 404, "BLOCK_NOT_FOUND"),
@@ -256,6 +262,7 @@ const changing: Case[] = [
     raw: `"${"x".repeat(100_000)}"`,
     status: 413,
     code: "BODY_TOO_LARGE",
+    says: /at most 65536 bytes/,
   },
   {
     name: "a huge batch",
@@ -263,6 +270,7 @@ const changing: Case[] = [
     raw: `"${"x".repeat(3_000_000)}"`,
     status: 413,
     code: "BODY_TOO_LARGE",
+    says: /at most 2097152 bytes/,
   },
   {
     name: "a huge transaction in bytes",

@@ -96,6 +96,18 @@ test("a text that is not JSON, not an object, or has an unknown key anywhere is 
   const text = parseGenesis("{ name: ");
   assert.ok(!text.ok && text.problem.startsWith("not JSON"), JSON.stringify(text));
   for (const json of [null, [], 7, "x", true]) assert.notEqual(problemOf(json), "");
+  assert.equal(problemOf([]), "genesis must be an object, not an array");
+  assert.equal(problemOf(null), "genesis must be an object, not null");
+  assert.equal(problemOf({}), "name is missing");
+  assert.match(problemOf({ name: "A" }), /^name must be a-z, 0-9 and -, 1 to 32 characters, not "A"$/);
+  assert.equal(
+    problemOf({ name: "a", allocations: [{ address: "x", amount: 1 }] }),
+    'allocations.0.address must be an address: cum1 and 58 more characters, not "x"',
+  );
+  assert.match(
+    problemOf({ name: "a", reward: -1 }),
+    /^reward must be an integer from 0 to 9007199254740991, not -1$/,
+  );
   assert.match(problemOf({ name: "a", rewrad: 5 }), /unknown key rewrad/);
   assert.match(problemOf(JSON.parse('{"name":"a","__proto__":{"reward":1}}')), /unknown key __proto__/);
   assert.match(
