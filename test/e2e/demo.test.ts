@@ -76,7 +76,7 @@ test("what the demo cannot use is told as by every command, and nothing is touch
   const wrong: readonly [args: (directory: string) => string[], says: RegExp][] = [
     [() => ["--bogus"], /^cumulo: unknown option '--bogus'; --help tells what there is\n$/],
     [(directory) => ["--dir", directory], /^cumulo: .* is not empty; choose another --dir\n$/],
-    [(directory) => ["--dir", join(directory, "file")], /^cumulo: .*a part of the path is a file/],
+    [(directory) => ["--dir", join(directory, "file")], /^cumulo: .*a part of its path, is a file/],
   ];
   for (const [args, says] of wrong) {
     const directory = await temporaryDirectory(t);
