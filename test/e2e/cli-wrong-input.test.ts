@@ -24,7 +24,7 @@ const cases: readonly Case[] = [
   ["status --api API --token-file DATA/nothing", 1, /cannot read the token file .*does not exist/],
   ["status --api API --token-file DATA", 1, /cannot read the token file DATA: it is a directory/],
   ["status --api API --token-file DATA/broken.json", 1, /broken\.json holds no token/],
-  ["status --data DATA/broken.json", 1, /broken\.json\/node\.json: a part of its path, is a file/],
+  ["status --data DATA/broken.json", 1, /broken\.json\/node\.json: it, or a part of its path, is a file/],
   ["reorgs --limit 0 --api API", 2, /'0' is invalid. It must be an integer from 1 to 1000/],
   ["block --api API", 2, /missing required argument 'block'/],
   [
@@ -134,7 +134,7 @@ const cases: readonly Case[] = [
     /array\.json: genesis must be an object, not an array/,
   ],
   ["node init --data DATA/n --genesis DATA", 1, /cannot read the genesis file DATA: it is a directory/],
-  ["node init --data DATA/broken.json", 1, /broken\.json: a part of its path, is a file/],
+  ["node init --data DATA/broken.json", 1, /broken\.json: it, or a part of its path, is a file/],
   ["node init --data DATA/n --genesis DATA/broken.json", 2, /broken\.json: not JSON/],
   ["node init --data DATA/n --genesis DATA/unknown-key.json", 2, /unknown-key\.json: unknown key colour/],
   ["node start", 2, /required option '--data/],
