@@ -20,8 +20,11 @@ import { buildTemplate, type Template, type TemplateRequest } from "./template.t
 const MAX_QUEUED_BLOCKS = 1_024;
 /** Body bytes waiting for the writer, at most. */
 const MAX_QUEUED_BYTES = 64 * 1024 * 1024;
-/** Blocks per synced batch, at most, so that a reader never waits long for the writer. */
-const MAX_BATCH_BLOCKS = 256;
+/**
+ * Blocks per synced batch, at most. A sync's blocks are told as imported only when their batch is written, so it should
+ * be a small part of what a sync has in hand, and no reader should wait long for the writer.
+ */
+const MAX_BATCH_BLOCKS = 64;
 /** A branch further behind our head than so many of its blocks' work is not worth storing unasked. */
 export const STALE_BRANCH_BLOCKS = 144n;
 

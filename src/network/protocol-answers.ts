@@ -1,7 +1,6 @@
 import { NetworkError, type PeerName } from "../ports/index.ts";
-import type { SealedHeader } from "../primitives/index.ts";
 import { type Context, type Kind, LIMITS, PROTOCOL_NAMES, PROTOCOL_VERSION } from "./protocol-context.ts";
-import type { ProtocolHandlers } from "./protocol-types.ts";
+import type { EncodedHeader, ProtocolHandlers } from "./protocol-types.ts";
 import * as wire from "./wire.ts";
 
 /** The answering side: declares every request protocol and topic. */
@@ -54,7 +53,7 @@ function serveHeaders(context: Context, handlers: ProtocolHandlers): void {
     wire.decodeHeadersRequest,
     ({ maxCount }) => maxCount,
     async (peer, request) => {
-      const headers: SealedHeader[] = [];
+      const headers: EncodedHeader[] = [];
       for (const header of await handlers.headers(peer, request)) {
         if (headers.length === request.maxCount) break;
         headers.push(header);

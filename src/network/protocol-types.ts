@@ -24,6 +24,12 @@ export interface ProtocolsOptions {
   readonly quotas?: Partial<ProtocolQuotas>;
 }
 
+/** A header as it is stored and sent; whoever passes it on need not decode it. */
+export interface EncodedHeader {
+  readonly id: BlockId;
+  readonly bytes: Uint8Array;
+}
+
 /**
  * What the rest of the node answers and judges. Everything handed in has been decoded, nothing checked beyond that. A
  * handler that throws is a refusal to the peer.
@@ -35,7 +41,7 @@ export interface ProtocolHandlers {
   headers(
     peer: PeerName,
     request: wire.HeadersRequest,
-  ): Iterable<SealedHeader> | Promise<Iterable<SealedHeader>>;
+  ): Iterable<EncodedHeader> | Promise<Iterable<EncodedHeader>>;
   /** One stored block; asked for one after the other until the response is full. */
   block(
     peer: PeerName,

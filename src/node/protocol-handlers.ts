@@ -1,7 +1,6 @@
 import type { Chain } from "../chain/index.ts";
 import type { ProtocolHandlers, Status } from "../network/index.ts";
-import type { BlockId, SealedHeader } from "../primitives/index.ts";
-import { decodeHeader } from "../primitives/index.ts";
+import type { BlockId } from "../primitives/index.ts";
 import type { BlockRelay } from "./block-relay.ts";
 import type { Punish } from "./punish.ts";
 import type { SyncDriver } from "./sync-driver.ts";
@@ -41,13 +40,8 @@ export function createProtocolHandlers(deps: ProtocolHandlersDeps): ProtocolHand
         if (id === undefined) break;
         ids.push(id);
       }
-      const headers: SealedHeader[] = [];
-      for (const bytes of await chain.blocks.headerBytes(ids)) {
-        const header = decodeHeader(bytes);
-        if (header === undefined) break;
-        headers.push(header);
-      }
-      return headers;
+      const stored = await chain.blocks.headerBytes(ids);
+      return stored.map((bytes, i) => ({ id: ids[i] as BlockId, bytes }));
     },
     async block(_peer, id) {
       if (chain.tree.get(id) === undefined || chain.tree.get(id)?.status === "invalid") return undefined;

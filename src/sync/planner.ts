@@ -55,8 +55,11 @@ export const MAX_HEADERS_PER_SYNC = 524_288;
 const MAX_FAILURES = 3;
 const HEADERS_PER_REQUEST = 2_000;
 const BLOCKS_PER_REQUEST = 64;
-/** Fetched blocks that wait for import, at most; more are asked for only below it. */
-const MAX_BLOCKS_IMPORTING = 192;
+/**
+ * Fetched blocks that wait for import, at most; more are asked for only below it. Several of the chain's batches: while
+ * one is executed and written, the next ones are fetched and their signatures verified.
+ */
+const MAX_BLOCKS_IMPORTING = 256;
 /** Peers remembered, far above any connection limit. */
 const MAX_PEERS = 1_024;
 

@@ -159,8 +159,8 @@ test("no more than some blocks wait for import; asking goes on as they are taken
     coming += next.length;
     next = asked(planner.bodies("a", next));
   }
-  assert.equal(coming, 192, "three windows");
-  assert.deepEqual(asked(planner.imported("a", ids[0] as string, { ok: true })), ids.slice(192, 256));
+  assert.equal(coming, 256, "four windows");
+  assert.deepEqual(asked(planner.imported("a", ids[0] as string, { ok: true })), ids.slice(256, 300));
 });
 
 for (const [what, height, headers] of [
