@@ -55,7 +55,7 @@ function createNarrator(): DemoEvents {
     doubleSpend(first, second) {
       const amount = coins(first.amount);
       printLine(
-        `   ${style("yellow", "Mallory spends one coin twice:")} ${amount} to ${capital(first.to)} on node ${first.node}, the same ${amount} to ${capital(second.to)} on node ${second.node}`,
+        `   ${style("yellow", "Mallory spends one coin twice:")}\n   ${amount} to ${capital(first.to)} on node ${first.node}, the same ${amount} to ${capital(second.to)} on node ${second.node}`,
       );
     },
     fork(tree, branches) {
@@ -87,8 +87,7 @@ function createNarrator(): DemoEvents {
           returned: "back in the mempool",
           mined: fate.fate === "mined" ? `in the new branch at ${fate.height}` : "",
           dropped: fate.fate === "dropped" ? `dropped by rule ${fate.rule}` : "",
-          conflicted:
-            fate.fate === "conflicted" ? `ruled out by ${shortId(fate.by)}, which spends the same coin` : "",
+          conflicted: fate.fate === "conflicted" ? `ruled out by ${shortId(fate.by)} (same coin)` : "",
         }[fate.fate];
         printLine(
           `     ${shortId(fate.id)}  ${capital(transfer.from)} to ${capital(transfer.to)}, ${coins(transfer.amount)}: ${words}`,
@@ -100,7 +99,7 @@ function createNarrator(): DemoEvents {
     transactions(counts) {
       const { sent, mined, pending, dropped, conflicted, returnedToMempool } = counts;
       printLine(
-        `\n   ${sent} sent = ${mined} mined + ${pending} pending + ${dropped} dropped + ${conflicted} conflicted; ${returnedToMempool} had gone back to the mempool`,
+        `\n   ${sent} sent = ${mined} mined + ${pending} pending + ${dropped} dropped + ${conflicted} conflicted\n   ${returnedToMempool} of them had gone back to the mempool`,
       );
     },
   };

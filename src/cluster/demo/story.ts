@@ -164,7 +164,7 @@ export async function runDemo(options: DemoOptions, tell: DemoEvents): Promise<D
   tell.step("The network heals", "the branch with the most cumulative work wins");
   await cluster.heal();
   const { head, timeMs } = await waitConverged(cluster, { timeoutMs: CONVERGE_MS, signal });
-  tell.fork(await cluster.node(1).tree(BLOCKS_OF_2 + 1), branches);
+  tell.fork(await cluster.node(1).tree(BLOCKS_OF_2), branches);
   tell.converged(head, timeMs);
   const reorgs: (Reorg & { n: number })[] = [];
   for (const n of [1, 2, 3]) {
