@@ -24,7 +24,7 @@ export interface AdmissionOptions {
    * with loopback left out, because all nodes of a local cluster share it; where it is given, it counts there too.
    */
   readonly maxInboundPerAddress?: number;
-  /** Peers that this node wants: they always find a slot, and take none of the strangers'. Asked at each connection. */
+  /** Peers that this node wants: once named they find a slot, and take none of the strangers'. Asked at each connection. */
   readonly wanted?: () => ReadonlySet<PeerName>;
 }
 
@@ -62,6 +62,10 @@ export function createAdmission(deps: AdmissionDeps, options: AdmissionOptions):
   function leave(connection: MultiaddrConnection): void {
     const slot = slots.get(connection);
     slots.delete(connection);
+    if (slot !== undefined && slot.peer === undefined) {
+      const address = connection.remoteAddr.toString();
+      deps.logger.debug({ address }, "a connection ended before its peer had proven a name");
+    }
     if (slot?.host === undefined || slot.peer === undefined || wanted().has(slot.peer)) return;
     resting.push({ host: slot.host, untilMs: deps.clock.monotonicMs() + SLOT_REST_MS });
   }

@@ -1,4 +1,3 @@
-import { noise } from "@chainsafe/libp2p-noise";
 import type { GossipSub, GossipSubComponents } from "@libp2p/gossipsub";
 import { type Identify, identify } from "@libp2p/identify";
 import type {
@@ -10,15 +9,16 @@ import type {
 } from "@libp2p/interface";
 import { type Ping, ping } from "@libp2p/ping";
 import { tcp } from "@libp2p/tcp";
-import { yamux } from "@libp2p/yamux";
 import { createLibp2p } from "libp2p";
 import { NetworkError } from "../ports/index.ts";
+import { type GuardDeps, guardedTransport } from "./guarded-transport.ts";
 
 export interface HostInit {
   readonly privateKey: PrivateKey;
   readonly listen: readonly string[];
   readonly announce: readonly string[];
   readonly gater: ConnectionGater;
+  readonly guard: GuardDeps;
   readonly gossip: (components: GossipSubComponents) => GossipSub;
 }
 
@@ -27,7 +27,6 @@ export type Host = Libp2p<{ identify: Identify; ping: Ping; gossip: GossipSub }>
 /** New inbound connections per second from one address. The default of 5 breaks a local cluster: all share one. */
 const INBOUND_CONNECTIONS_PER_SECOND_PER_HOST = 256;
 const MAX_PENDING_INBOUND_CONNECTIONS = 128;
-const MAX_INBOUND_STREAMS_PER_CONNECTION = 256;
 const PING_INTERVAL_MS = 10_000;
 /** Gossipsub opens its streams one after the other: a peer that stalls here keeps the others waiting. Default 10 s. */
 const STREAM_NEGOTIATION_TIMEOUT_MS = 5_000;
@@ -36,13 +35,14 @@ const PING_TIMEOUT_MS = 15_000;
 
 /** A libp2p node that has not started, with nothing in it that dials, discovers or reconnects by itself. */
 export async function createHost(init: HostInit): Promise<Host> {
+  const transport = guardedTransport(init.guard);
   return createLibp2p({
     start: false,
     privateKey: init.privateKey,
     addresses: { listen: [...init.listen], announce: [...init.announce] },
     transports: [tcp()],
-    connectionEncrypters: [noise()],
-    streamMuxers: [yamux({ maxInboundStreams: MAX_INBOUND_STREAMS_PER_CONNECTION })],
+    connectionEncrypters: [transport.encrypter],
+    streamMuxers: [transport.muxer],
     connectionGater: init.gater,
     connectionManager: {
       // The gater decides, by address and name; what libp2p closes to make room may be what we want most.

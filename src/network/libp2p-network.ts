@@ -102,6 +102,7 @@ class PortOverLibp2p implements Libp2pNetwork {
       listen: this.#options.listen,
       announce: this.#options.announce ?? [],
       gater: this.#links.gater,
+      guard: { punish: this.#punish },
       gossip: gossipService(this.#topics),
     });
     this.#host = host;
