@@ -63,6 +63,8 @@ export interface Chain {
   readonly checks: Pick<BlockChecks, "context" | "knownInvalid">;
   /** The last start found writes missing and executed all blocks again. */
   readonly rebuilt: boolean;
+  /** The store was empty, and holds genesis now. */
+  readonly isNew: boolean;
   /** Sums over the state at the published head. */
   readonly totals: LedgerTotals;
   /** Number of the newest reorg record; 0 where there was none. */
@@ -328,6 +330,7 @@ function createWriter(deps: WriterDeps): Chain & { resume(): Promise<void> } {
     blocks: deps.blocks,
     checks,
     rebuilt: deps.recovered.reset,
+    isNew: deps.recovered.isNew,
     get head() {
       return publisher.head;
     },

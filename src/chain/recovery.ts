@@ -37,6 +37,8 @@ export interface RecoveredChain {
   readonly nextArrival: number;
   /** Batches were missing, so everything that follows from the blocks was thrown away and is executed again. */
   readonly reset: boolean;
+  /** There was nothing in the store. */
+  readonly isNew: boolean;
 }
 
 /** Deletions per batch while a table is wiped. */
@@ -61,7 +63,7 @@ export async function recover(
   const isNew = !isMarked && check.last === undefined && check.stranded.length === 0;
   if (!isMarked && check.last !== undefined && check.stranded.length === 0) {
     const recovered = await load(store, genesis, logger);
-    if (recovered !== undefined) return { ...recovered, journal: check, reset: false };
+    if (recovered !== undefined) return { ...recovered, journal: check, reset: false, isNew };
   }
   if (!isNew) {
     const fields = { lostAfterBatch: check.last?.sequence ?? 0, strandedBatches: check.stranded.length };
@@ -74,7 +76,7 @@ export async function recover(
   if (recovered === undefined) {
     throw new ChainError("CHAIN_CORRUPT", "the state does not fit the head, not even at genesis");
   }
-  return { ...recovered, journal: await checkJournal(store), reset: !isNew };
+  return { ...recovered, journal: await checkJournal(store), reset: !isNew, isNew };
 }
 
 /** Whether data that should be there is not, or cannot be read. */
@@ -92,7 +94,7 @@ async function load(
   store: KeyValueStore,
   genesis: Genesis,
   logger: Logger,
-): Promise<Omit<RecoveredChain, "journal" | "reset"> | undefined> {
+): Promise<Omit<RecoveredChain, "journal" | "reset" | "isNew"> | undefined> {
   const [headId, totalsRow] = await store.getMany([keys.meta("head"), keys.meta("totals")]);
   if (headId === undefined || totalsRow === undefined) return undefined;
   const totals = decodeTotals(totalsRow);

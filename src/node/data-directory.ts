@@ -37,6 +37,8 @@ export interface DataDirectory {
   readonly path: string;
   /** Closed by `close` and `abandon` only; whoever else closes it changes nothing. */
   readonly store: KeyValueStore;
+  /** The chain's folder was there before this start. */
+  readonly hadChain: boolean;
   /** The bearer token that changing requests need. */
   readonly token: string;
   /** Seed of the transport key, which is the node's name among peers. */
@@ -178,7 +180,10 @@ function createMade() {
 type Made = ReturnType<typeof createMade>;
 
 /** Makes the directories where they are missing and opens the chain's store, whose lock is the directory's. */
-async function lockDirectory(path: string, made: Made): Promise<KeyValueStore> {
+async function lockDirectory(
+  path: string,
+  made: Made,
+): Promise<{ readonly store: KeyValueStore; readonly hadChain: boolean }> {
   const advice = "choose another --data directory, or see that this user may write there";
   const chainPath = join(path, "chain");
   const directories = await makePrivateDirectory(chainPath).catch((error: unknown) => {
@@ -192,7 +197,7 @@ async function lockDirectory(path: string, made: Made): Promise<KeyValueStore> {
   try {
     const store = await createLevelStore({ directory: chainPath });
     if (isNew) made.tree(chainPath);
-    return store;
+    return { store, hadChain: !isNew };
   } catch (error) {
     const code = error instanceof StoreError ? error.code : undefined;
     if (code === "STORE_LOCKED") {
@@ -236,11 +241,13 @@ export async function openDataDirectory(
     await store?.close();
   };
   try {
-    store = await lockDirectory(path, made);
-    const opened = store;
+    const locked = await lockDirectory(path, made);
+    store = locked.store;
+    const opened = locked.store;
     return {
       path,
       store: { ...opened, close: async () => {} },
+      hadChain: locked.hadChain,
       token: await secretOf(secrets.token),
       networkSeed: hexToBytes(await secretOf(secrets.networkKey)),
       async rewardKey() {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { access, readdir } from "node:fs/promises";
+import { access, readdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { transfer } from "../support/block-builder.ts";
@@ -46,6 +46,22 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
     );
   });
 }
+
+test("a start that finds the chain's folder emptied, as by a lost disk cache, says so and begins anew", async (t) => {
+  const message = "the chain's folder was there and held nothing";
+  const isTold = (daemon: Daemon): boolean => daemon.log().includes(message);
+  const lab = createLab(t);
+  const first = await lab.start();
+  assert.equal(isTold(first), false);
+  await first.client.mining({ mode: "blocks", count: 3 });
+  await first.end("SIGKILL");
+  const chain = join(first.dataDir, "chain");
+  for (const name of (await readdir(chain)).filter((one) => one.endsWith(".log")))
+    await writeFile(join(chain, name), new Uint8Array((await stat(join(chain, name))).size));
+  const again = await lab.start({ dataDir: first.dataDir });
+  assert.ok(isTold(again));
+  assert.equal((await again.client.status()).head.height, 0);
+});
 
 test("a second daemon on one directory is refused with one line, and the first does not notice", async (t) => {
   const lab = createLab(t);
