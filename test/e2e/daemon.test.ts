@@ -59,7 +59,7 @@ test("a start that finds the chain's folder emptied, as by a lost disk cache, sa
   for (const name of (await readdir(chain)).filter((one) => one.endsWith(".log")))
     await writeFile(join(chain, name), new Uint8Array((await stat(join(chain, name))).size));
   const again = await lab.start({ dataDir: first.dataDir });
-  assert.ok(isTold(again));
+  await poll("it is told", async () => isTold(again));
   assert.equal((await again.client.status()).head.height, 0);
 });
 
