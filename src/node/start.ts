@@ -177,6 +177,11 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
   });
   opened = chain;
   shutdown.add("chain", () => chain.close());
+  if (chain.isNew && directory.hadChain) {
+    const message =
+      "the chain's folder was there and held nothing: blocks that this node had are lost, and come from peers again";
+    logger.warn({ data: directory.path }, message);
+  }
   // Only now is it certain that its chain is of this network.
   await directory.keepGenesis();
 
