@@ -80,14 +80,14 @@ export function createPeerExchange(deps: PeerExchangeDeps): PeerExchange {
       const wanted = leaves.slice(from, from + MAX_TRANSACTIONS_PER_REQUEST);
       const transactions = await deps.protocols().requestTransactions(peer, wanted, { signal });
       const judged = await deps.admit(transactions);
-      const fault = judged.find(({ senderAtFault }) => senderAtFault);
-      if (fault?.admission.status === "refused")
-        return deps.punish(peer, `had a transaction against rule ${fault.admission.rule} pending`);
       const fresh = judged.flatMap(({ transaction, admission }) =>
         admission.status === "pending" ? [transaction] : [],
       );
       // Others behind us may lack them too, and the peer's own gossip of them has long passed.
       if (fresh.length > 0) deps.protocols().publishTransactions(fresh);
+      const fault = judged.find(({ senderAtFault }) => senderAtFault);
+      if (fault?.admission.status === "refused")
+        return deps.punish(peer, `had a transaction against rule ${fault.admission.rule} pending`);
       if (transactions.length === 0) return;
       // An answer may end early where it is full; what is missing then comes first in the next request.
       const got = new Set(transactions.map(({ leaf }) => leaf));

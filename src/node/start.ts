@@ -179,7 +179,7 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
   shutdown.add("chain", () => chain.close());
   if (chain.isNew && directory.hadChain) {
     const message =
-      "the chain's folder was there and held nothing: blocks that this node had are lost, and come from peers again";
+      "the chain's folder was there and held nothing: any blocks that this node had are lost, and come from peers again";
     logger.warn({ data: directory.path }, message);
   }
   // Only now is it certain that its chain is of this network.

@@ -63,6 +63,14 @@ test("a peer with a forged signature pending loses its connection, and nothing o
   ]);
 });
 
+test("what came with a forged signature and is good was admitted, so it is passed on", async () => {
+  assert.deepEqual(await meet([good, forged]), [
+    "judged 2",
+    "passed on 1",
+    "punished peer: had a transaction against rule TX-03 pending",
+  ]);
+});
+
 test("a peer is not blamed for what only our state refuses, and the rest is passed on", async () => {
   assert.deepEqual(await meet([good, unpayable]), ["judged 2", "passed on 1"]);
 });
