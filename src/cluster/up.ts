@@ -111,7 +111,8 @@ async function refuseForeign(directory: string): Promise<void> {
     throw unusable(directory, error);
   });
   const foreign = names.find((name) => !isOwnName(name));
-  const isCluster = foreign === undefined && (names.includes(LOCK_FILE) || names.includes("genesis.json"));
+  // A node's directory has a genesis.json and keys too: only the mark that `up` makes first tells them apart.
+  const isCluster = foreign === undefined && names.includes(LOCK_FILE);
   if (names.length === 0 || isCluster) return;
   const message = `${directory} holds other files (${foreign ?? names[0]}); choose a new or empty --dir DIR`;
   throw new ClusterError("CLUSTER_START_FAILED", message);
