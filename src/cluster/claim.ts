@@ -1,11 +1,13 @@
-import { open, readdir, rm } from "node:fs/promises";
+import { statSync } from "node:fs";
+import { open, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { fileProblem } from "../keys/index.ts";
+import { createWhole, fileProblem } from "../keys/index.ts";
 import {
   type ClusterFile,
   clusterFilePath,
   LOCK_FILE,
+  MARK_FILE,
   readClusterFile,
   writeClusterFile,
 } from "./cluster-file.ts";
@@ -20,24 +22,71 @@ const SQLITE_BUSY = 5;
 
 export type Unlock = () => void;
 
-/** Marks a directory as a cluster's before anything else is put into it, so that a purge knows it from anybody's. */
-export async function markDirectory(directory: string): Promise<void> {
-  const file = join(directory, LOCK_FILE);
+const MARK =
+  "A cumulo cluster's directory: `cumulo cluster down --purge` removes what the cluster made in it.\n";
+
+const unwritable = (file: string, error: unknown): ClusterError =>
+  new ClusterError(
+    "CLUSTER_START_FAILED",
+    `cannot write ${file}: ${fileProblem(error)}; choose another --dir DIR`,
+    { cause: error },
+  );
+
+/** Makes a file unless it is there; settles with whether it was made now. */
+async function makeMissing(file: string, make: (file: string) => Promise<void>): Promise<boolean> {
   try {
-    // Never opened where it exists: closing it again would end a lock that this very process has on it.
-    await (await open(file, "wx", 0o600)).close();
+    await make(file);
+    return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EEXIST") return;
-    const message = `cannot write ${file}: ${fileProblem(error)}; choose another --dir DIR`;
-    throw new ClusterError("CLUSTER_START_FAILED", message, { cause: error });
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw unwritable(file, error);
   }
 }
 
-/** Whether `up`, however early it was interrupted, has been at work in a directory that has no cluster.json. */
+/**
+ * Marks a directory as a cluster's before anything else is put into it, so that a purge knows it from anybody's. Settles
+ * with the files it made.
+ */
+export async function markDirectory(directory: string): Promise<readonly string[]> {
+  const mark = join(directory, MARK_FILE);
+  const lock = join(directory, LOCK_FILE);
+  const made: string[] = [];
+  if (await makeMissing(mark, (file) => createWhole(file, MARK))) made.push(mark);
+  try {
+    // For its owner only, which SQLite would not make it. Never opened where it exists: closing it again would end a
+    // lock that this very process has on it.
+    const makeLock = async (file: string) => (await open(file, "wx", 0o600)).close();
+    if (await makeMissing(lock, makeLock)) made.push(lock);
+  } catch (error) {
+    await Promise.all(made.map((file) => rm(file, { force: true })));
+    throw error;
+  }
+  return made;
+}
+
+/** Whether `up` made this directory a cluster's: names alone tell nothing, as a node's directory has the same. */
 export async function isMarked(directory: string): Promise<boolean> {
-  const names = await readdir(directory).catch((): string[] => []);
-  // The pair is what `up` left before there was a mark.
-  return names.includes(LOCK_FILE) || (names.includes("supervisor.log") && names.includes("genesis.json"));
+  return (await readFile(join(directory, MARK_FILE), "utf8").catch(() => "")) === MARK;
+}
+
+const isGone = (path: string): boolean => statSync(path, { throwIfNoEntry: false }) === undefined;
+
+function lockError(directory: string, file: string, error: unknown): ClusterError {
+  const failed = (message: string) => new ClusterError("CLUSTER_FILE_INVALID", message, { cause: error });
+  if (isGone(directory)) {
+    const message = `no cluster runs in ${directory}: the directory is gone`;
+    return new ClusterError("CLUSTER_NOT_RUNNING", message, { cause: error });
+  }
+  const found = statSync(file, { throwIfNoEntry: false });
+  if (found !== undefined && !found.isFile())
+    return failed(
+      `${file} is ${found.isDirectory() ? "a directory" : "no file"}, and should be an empty file; move it away and try again`,
+    );
+  if (found !== undefined && found.size > 0)
+    return failed(
+      `${file} holds ${found.size} bytes that are not a cluster's, and should be an empty file; move it away and try again`,
+    );
+  return failed(`cannot lock ${file}: ${(error as Error).message}; see that this user may write it`);
 }
 
 /**
@@ -56,9 +105,14 @@ export function lockDirectory(directory: string): Unlock | undefined {
   } catch (error) {
     database?.close();
     if ((error as { errcode?: number }).errcode === SQLITE_BUSY) return undefined;
-    const message = `cannot lock ${file}: ${(error as Error).message}; see that this user may write it`;
-    throw new ClusterError("CLUSTER_FILE_INVALID", message, { cause: error });
+    throw lockError(directory, file, error);
   }
+}
+
+/** Somebody else is at work in the directory for a moment. */
+export function busy(directory: string): ClusterError {
+  const message = `a cluster is being started or ended in ${directory} right now; try again when that is done`;
+  return new ClusterError("CLUSTER_RUNNING", message);
 }
 
 /** Locks a directory for a moment's work in it. Fails with `CLUSTER_RUNNING` while a supervisor has it. */
@@ -67,10 +121,7 @@ export async function lockBriefly(directory: string): Promise<Unlock> {
   for (;;) {
     const unlock = lockDirectory(directory);
     if (unlock !== undefined) return unlock;
-    if (performance.now() > endMs) {
-      const message = `a cluster is being started or ended in ${directory} right now; try again when that is done`;
-      throw new ClusterError("CLUSTER_RUNNING", message);
-    }
+    if (performance.now() > endMs) throw busy(directory);
     await sleep(20);
   }
 }

@@ -72,18 +72,34 @@ export async function readClusterFile(directory: string): Promise<ClusterFile | 
   } catch {
     // Told below, as any other damage.
   }
-  const message = `${file} is damaged; end the cluster's processes by hand, then remove this file`;
+  // True whoever wrote it: a supervisor watches its file, and its nodes watch the supervisor.
+  const message = `${file} is damaged; remove this file: what still runs of its cluster then ends by itself within seconds`;
   throw new ClusterError("CLUSTER_FILE_INVALID", message);
 }
 
 /** Locked by whoever works in the directory; see claim.ts. */
 export const LOCK_FILE = "cluster.lock";
-const OWN_FILES = [LOCK_FILE, "cluster.json", "genesis.json", "api-token", "supervisor.log", "keys"];
+/** Tells a cluster's directory from any other with files of the same names in it, such as a node's; see claim.ts. */
+export const MARK_FILE = "cluster.mark";
+const OWN_FILES = [
+  MARK_FILE,
+  LOCK_FILE,
+  "cluster.json",
+  "genesis.json",
+  "api-token",
+  "supervisor.log",
+  "keys",
+];
 
-/**
- * Whether a cluster makes an entry of this name in its directory, be it for a moment and left by a crash. `up` takes no
- * directory with any other entry in it, and `down --purge` removes nothing else, so nobody's own files are ever touched.
- */
+/** A file's name without what it is called while it is written, which a crash can leave. */
+const finalName = (name: string): string => name.replace(/\.[0-9a-f]{12}\.tmp$/, "");
+
+/** Whether a cluster makes an entry of this name in its directory. A purge removes nothing else, and only where the mark is. */
 export function isOwnName(name: string): boolean {
-  return OWN_FILES.includes(name.replace(/\.[0-9a-f]{12}\.tmp$/, "")) || /^node\d+$/.test(name);
+  return OWN_FILES.includes(finalName(name)) || /^node\d+$/.test(name);
+}
+
+/** What an `up` that was killed in its first moments leaves: it holds nothing, so it is nobody's loss. */
+export function isTrifle(name: string): boolean {
+  return name === LOCK_FILE || (name !== MARK_FILE && finalName(name) === MARK_FILE);
 }

@@ -1,7 +1,7 @@
-import { access, readdir, rm, rmdir } from "node:fs/promises";
+import { readdir, rm, rmdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { isMarked, lockBriefly, NODE_GRACE_MS, removeClusterFile } from "./claim.ts";
-import { isOwnName, LOCK_FILE, readClusterFile } from "./cluster-file.ts";
+import { isMarked, lockBriefly, NODE_GRACE_MS, removeClusterFile, type Unlock } from "./claim.ts";
+import { isOwnName, LOCK_FILE, MARK_FILE, readClusterFile } from "./cluster-file.ts";
 import { ClusterError, hint } from "./errors.ts";
 import { endProcess, isAlive, type ProcessId } from "./processes.ts";
 
@@ -10,8 +10,10 @@ const SUPERVISOR_GRACE_MS = 9_000;
 
 async function purge(directory: string): Promise<void> {
   const names = (await readdir(directory).catch((): string[] => [])).filter(isOwnName);
-  // The lock goes last: until then no `up` puts anything of its own between what is removed.
-  for (const name of [...names.filter((one) => one !== LOCK_FILE), LOCK_FILE])
+  // The mark goes after all else, so that a purge that was interrupted can be repeated; the lock goes last: until then no
+  // `up` puts anything of its own between what is removed.
+  const last = [MARK_FILE, LOCK_FILE];
+  for (const name of [...names.filter((one) => !last.includes(one)), ...last])
     await rm(join(directory, name), { recursive: true, force: true, maxRetries: 3 });
   // Only if nothing of somebody else's is in it.
   await rmdir(directory).catch(() => {});
@@ -22,12 +24,18 @@ async function clear(
   directory: string,
   left: { readonly supervisor: ProcessId | undefined; readonly purge: boolean },
 ): Promise<void> {
-  // Somebody may have removed it by hand.
-  if ((await access(directory).catch(() => "gone")) === "gone") return;
-  const unlock = await lockBriefly(directory);
+  let unlock: Unlock;
+  try {
+    unlock = await lockBriefly(directory);
+  } catch (error) {
+    // Somebody removed it by hand, or by another purge at the same moment: there is nothing left to clear.
+    if (error instanceof ClusterError && error.code === "CLUSTER_NOT_RUNNING") return;
+    throw error;
+  }
   try {
     await removeClusterFile(directory, left.supervisor);
-    if (left.purge) await purge(directory);
+    // Looked at again under the lock: another purge may have ended meanwhile, and somebody else's things come since.
+    if (left.purge && (await isMarked(directory))) await purge(directory);
   } finally {
     unlock();
   }
@@ -43,12 +51,18 @@ export async function stopCluster(
   options: { readonly purge?: boolean } = {},
 ): Promise<{ readonly ended: number }> {
   const path = resolve(directory);
+  // First: another purge removes the mark after cluster.json, so one without a mark beside it was never `up`'s.
+  const mayPurge = options.purge === true && (await isMarked(path));
   const file = await readClusterFile(path);
-  if (file === undefined && !(options.purge === true && (await isMarked(path)))) {
+  if (file === undefined && !mayPurge) {
     throw new ClusterError(
       "CLUSTER_NOT_RUNNING",
       `no cluster runs in ${path}; start one with ${hint("up", path)}`,
     );
+  }
+  if (options.purge === true && !mayPurge) {
+    const message = `${path} has no ${MARK_FILE} that "cumulo cluster up" made, so what is in it may be somebody else's; end the cluster with ${hint("down", path)}, then remove by hand what is not needed`;
+    throw new ClusterError("CLUSTER_FILE_INVALID", message);
   }
   const nodes = (file?.nodes ?? []).map((node) => node.process);
   const alive = await Promise.all([...(file === undefined ? [] : [file.supervisor]), ...nodes].map(isAlive));

@@ -4,14 +4,16 @@ export type ClusterErrorCode =
   | "CLUSTER_START_FAILED"
   | "CLUSTER_FILE_INVALID"
   | "CLUSTER_PORT_BUSY"
+  | "CLUSTER_GENESIS_INVALID"
   | "CLUSTER_PROCESS_UNKNOWN"
   | "CLUSTER_GROUPS_INVALID"
   | "CLUSTER_TIED"
   | "CLUSTER_TIMEOUT"
   | "CLUSTER_LOAD_FAILED";
 
-// Groups are typed by people, so a wrong one is wrong usage; waiting in vain has an exit code of its own.
+// Groups and genesis files are given by people, so a wrong one is wrong usage; waiting in vain has a code of its own.
 const EXIT_CODES: Partial<Record<ClusterErrorCode, number>> = {
+  CLUSTER_GENESIS_INVALID: 2,
   CLUSTER_GROUPS_INVALID: 2,
   CLUSTER_TIMEOUT: 3,
 };
@@ -35,7 +37,7 @@ export class ClusterError extends Error {
 }
 
 /** A path as a shell takes it. */
-const quoted = (path: string): string =>
+export const quoted = (path: string): string =>
   /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 
 /** A command of `cumulo cluster` that works when copied: it names the directory, whatever the default is. */

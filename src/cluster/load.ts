@@ -4,7 +4,7 @@ import type { Client } from "../client/index.ts";
 import { createKeyStore, type Key, type KeyStore, signTransaction } from "../keys/index.ts";
 import { decodeAddress, hexToBytes, type SealedTransaction } from "../primitives/index.ts";
 import { type ClusterClient, groupsOf } from "./client.ts";
-import { ClusterError, hint } from "./errors.ts";
+import { ClusterError, hint, quoted } from "./errors.ts";
 import { sleep, waitUntil } from "./processes.ts";
 
 export interface LoadOptions {
@@ -108,7 +108,7 @@ async function findFunder(cluster: ClusterClient, needed: number): Promise<Sende
     await refresh(sender);
     return sender;
   }
-  const message = `no node's reward key owns the ${needed} base units this load needs (the most is ${most}); mine a few blocks first: cumulo mine 5 --data ${join(cluster.directory, "node1")}`;
+  const message = `no node's reward key owns the ${needed} base units this load needs (the most is ${most}); mine a few blocks first: cumulo mine 5 --data ${quoted(join(cluster.directory, "node1"))}`;
   throw new ClusterError("CLUSTER_LOAD_FAILED", message);
 }
 

@@ -4,7 +4,8 @@
  * interrupted `up`) takes the cluster with it.
  */
 import pino from "pino";
-import { type ClusterFile, readClusterFile } from "./cluster-file.ts";
+import { createFileWatch } from "./cluster-file-watch.ts";
+import { ClusterError } from "./errors.ts";
 import { type Supervisor, type SupervisorOptions, startSupervisor } from "./supervisor.ts";
 
 export type SupervisorMessage =
@@ -30,23 +31,7 @@ async function stop(): Promise<void> {
   if (supervisor !== undefined) process.exit(0);
 }
 
-/**
- * Every command finds the cluster through cluster.json. When somebody removes the directory by hand, nobody could ever
- * end the nodes, so they are ended here.
- */
-async function watchClusterFile(): Promise<void> {
-  let file: ClusterFile | undefined;
-  try {
-    file = await readClusterFile(options.directory);
-  } catch (error) {
-    // Out of descriptors, say: that nobody can read it now does not mean that it is gone.
-    logger.warn({ directory: options.directory, error: String(error) }, "cluster.json could not be read");
-    return;
-  }
-  if (file?.supervisor.pid === process.pid) return;
-  logger.warn({ directory: options.directory }, "cluster.json is gone, so the cluster ends");
-  await stop();
-}
+const watch = createFileWatch({ logger, end: stop }, options.directory, process.pid);
 const WATCH_MS = 1_000;
 
 process.on("SIGTERM", () => void stop());
@@ -66,10 +51,14 @@ try {
   }
   logger.info({ url: supervisor.url }, "cluster runs");
   send({ type: "running", url: supervisor.url });
-  setInterval(() => void watchClusterFile(), WATCH_MS).unref();
+  setInterval(() => void watch(), WATCH_MS).unref();
 } catch (error) {
   const { code, message } = error as { code?: string; message: string };
-  logger.error({ err: error }, "cluster did not start");
+  // What was foreseen needs no stack.
+  logger.error(
+    error instanceof ClusterError ? { code, error: message } : { err: error },
+    "cluster did not start",
+  );
   send({ type: "failed", code: code ?? "CLUSTER_START_FAILED", message });
   process.exitCode = 1;
   if (process.connected) process.disconnect();

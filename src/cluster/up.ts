@@ -1,11 +1,11 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { closeSync, openSync } from "node:fs";
-import { access, readdir, readFile } from "node:fs/promises";
+import { access, readdir, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:net";
-import { join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { createWhole, fileProblem, makePrivateDirectory } from "../keys/index.ts";
+import { createWhole, fileProblem, makePrivateDirectory, removeDirectories } from "../keys/index.ts";
 import {
   type ChainSpec,
   equalBytes,
@@ -14,8 +14,8 @@ import {
   specRoot,
   specToJson,
 } from "../primitives/index.ts";
-import { markDirectory } from "./claim.ts";
-import { isOwnName, LOCK_FILE, readClusterFile } from "./cluster-file.ts";
+import { busy, isMarked, lockBriefly, markDirectory, type Unlock } from "./claim.ts";
+import { isOwnName, isTrifle, LOCK_FILE, MARK_FILE, readClusterFile } from "./cluster-file.ts";
 import { ClusterError, type ClusterErrorCode, hint } from "./errors.ts";
 import { endProcess, isAlive, processStart } from "./processes.ts";
 import { MAX_NODES, type SupervisorOptions } from "./supervisor.ts";
@@ -47,7 +47,10 @@ const UP_MS = 120_000;
 /** A supervisor that is told to stop ends its nodes first. */
 const STOP_GRACE_MS = 10_000;
 
-async function readGenesis(file: string): Promise<ChainSpec> {
+async function readGenesis(
+  file: string,
+  invalid: ClusterErrorCode = "CLUSTER_START_FAILED",
+): Promise<ChainSpec> {
   const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
     throw new ClusterError(
       "CLUSTER_START_FAILED",
@@ -55,7 +58,7 @@ async function readGenesis(file: string): Promise<ChainSpec> {
     );
   });
   const parsed = parseGenesis(text);
-  if (!parsed.ok) throw new ClusterError("CLUSTER_START_FAILED", `${file}: ${parsed.problem}`);
+  if (!parsed.ok) throw new ClusterError(invalid, `${file}: ${parsed.problem}`);
   return parsed.spec;
 }
 
@@ -79,8 +82,8 @@ async function hasGenesis(directory: string, wanted: ChainSpec | undefined): Pro
  * Keeps the network's rules in the directory's genesis.json: given, found from an earlier `up`, or made with a salt, so
  * that no two clusters meet.
  */
-async function keepGenesis(directory: string, wanted: ChainSpec | undefined): Promise<void> {
-  if (await hasGenesis(directory, wanted)) return;
+async function keepGenesis(directory: string, wanted: ChainSpec | undefined): Promise<readonly string[]> {
+  if (await hasGenesis(directory, wanted)) return [];
   const made = specFromJson({
     name: "cluster",
     genesisTimestampMs: Date.now(),
@@ -88,12 +91,55 @@ async function keepGenesis(directory: string, wanted: ChainSpec | undefined): Pr
   });
   if (!made.ok) throw new Error(`the built-in cluster spec is wrong: ${made.problem}`);
   const text = `${JSON.stringify(specToJson(wanted ?? made.spec), undefined, 2)}\n`;
+  await createWhole(genesisFileOf(directory), text, 0o644);
+  return [genesisFileOf(directory)];
+}
+
+/** Opens the supervisor's log to write after what it holds. */
+function openLog(file: string): number {
   try {
-    await createWhole(genesisFileOf(directory), text, 0o644);
+    return openSync(file, "a", 0o600);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    // Another `up` at the same moment; whichever of the two is refused, nodes of both networks must never mix.
-    await hasGenesis(directory, wanted);
+    const message = `cannot write ${file}: ${fileProblem(error)}; move it away, or choose another --dir DIR`;
+    throw new ClusterError("CLUSTER_START_FAILED", message, { cause: error });
+  }
+}
+
+/** Takes away what a refused start made; the marks stay where somebody else has put something beside them meanwhile. */
+async function takeAway(directory: string, made: readonly string[]): Promise<void> {
+  const isMade = (name: string): boolean => made.includes(join(directory, name));
+  const names = await readdir(directory).catch((): string[] => []);
+  const isShared = names.some((name) => !isTrifle(name) && !isMade(name));
+  const stays = (file: string): boolean => isShared && [MARK_FILE, LOCK_FILE].includes(basename(file));
+  for (const file of made.toReversed()) if (!stays(file)) await rm(file, { force: true });
+}
+
+/**
+ * Makes in the directory what its supervisor needs, and opens the supervisor's log; under the lock, so that what is made
+ * is nobody else's and can be taken away again where it is refused.
+ */
+async function prepare(directory: string, wanted: ChainSpec | undefined, log: string): Promise<number> {
+  const directories = await makePrivateDirectory(directory).catch((error: unknown) => {
+    throw unusable(directory, error);
+  });
+  const made: string[] = [];
+  let unlock: Unlock | undefined;
+  try {
+    const marks = await markDirectory(directory);
+    made.push(...marks);
+    unlock = await lockBriefly(directory);
+    await refuseRunning(directory);
+    // Whoever had the lock has removed what was here.
+    if (!(await isMarked(directory))) throw busy(directory);
+    made.push(...(await keepGenesis(directory, wanted)));
+    return openLog(log);
+  } catch (error) {
+    // Another `up` that has the directory now works by the marks that this one made.
+    if ((error as ClusterError).code !== "CLUSTER_RUNNING") await takeAway(directory, made);
+    await removeDirectories(directories);
+    throw error;
+  } finally {
+    unlock?.();
   }
 }
 
@@ -110,11 +156,12 @@ async function refuseForeign(directory: string): Promise<void> {
     if (error.code === "ENOENT") return [];
     throw unusable(directory, error);
   });
-  const foreign = names.find((name) => !isOwnName(name));
+  const found = names.filter((name) => !isTrifle(name));
   // A node's directory has a genesis.json and keys too: only the mark that `up` makes first tells them apart.
-  const isCluster = foreign === undefined && names.includes(LOCK_FILE);
-  if (names.length === 0 || isCluster) return;
-  const message = `${directory} holds other files (${foreign ?? names[0]}); choose a new or empty --dir DIR`;
+  const isCluster = found.every(isOwnName) && (await isMarked(directory));
+  if (found.length === 0 || isCluster) return;
+  const foreign = found.find((name) => !isOwnName(name)) ?? found[0];
+  const message = `${directory} holds other files (${foreign}); choose a new or empty --dir DIR`;
   throw new ClusterError("CLUSTER_START_FAILED", message);
 }
 
@@ -179,7 +226,9 @@ export async function startCluster(
     );
   }
   const wanted =
-    options.genesisFile === undefined ? undefined : await readGenesis(resolve(options.genesisFile));
+    options.genesisFile === undefined
+      ? undefined
+      : await readGenesis(resolve(options.genesisFile), "CLUSTER_GENESIS_INVALID");
   const port = options.port ?? 0;
   // Everything that refuses comes before everything that writes.
   await refuseForeign(directory);
@@ -187,11 +236,8 @@ export async function startCluster(
   await hasGenesis(directory, wanted);
   await refuseBusyPort(port);
   options.signal?.throwIfAborted();
-  await makePrivateDirectory(directory).catch((error: unknown) => {
-    throw unusable(directory, error);
-  });
-  await markDirectory(directory);
-  await keepGenesis(directory, wanted);
+  const log = join(directory, "supervisor.log");
+  const output = await prepare(directory, wanted, log);
   const supervisorOptions: SupervisorOptions = {
     directory,
     nodes,
@@ -201,8 +247,6 @@ export async function startCluster(
     logLevel: options.logLevel ?? "info",
     port,
   };
-  const log = join(directory, "supervisor.log");
-  const output = openSync(log, "a", 0o600);
   const main = fileURLToPath(new URL("./supervisor-main.ts", import.meta.url));
   // Detached: it has a session of its own, so that Ctrl-C in this terminal does not reach it once it runs.
   const child = spawn(process.execPath, [...NODE_ARGUMENTS, main, JSON.stringify(supervisorOptions)], {

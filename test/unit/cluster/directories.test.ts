@@ -3,7 +3,7 @@ import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
-import { claimDirectory, lockDirectory } from "../../../src/cluster/claim.ts";
+import { claimDirectory, lockDirectory, markDirectory } from "../../../src/cluster/claim.ts";
 import { createClusterClient, startCluster, stopCluster } from "../../../src/cluster/index.ts";
 import { temporaryDirectory } from "../../support/temp-dir.ts";
 
@@ -26,16 +26,22 @@ test("a purge takes whatever an interrupted start can leave, and nothing that on
   // In the order in which they appear.
   const names = ["cluster.lock", "genesis.json.0123456789ab.tmp", "genesis.json", "supervisor.log"];
   names.push("cluster.json.0123456789ab.tmp", "api-token", "node1");
-  const earlier = ["genesis.json", "supervisor.log"];
-  const left = [...names.map((_, i) => names.slice(0, i + 1)), earlier];
-  for (const [i, some] of left.entries()) {
+  for (const [i] of names.entries()) {
     const directory = join(root, `cluster${i}`);
+    const some = names.slice(0, i);
     await mkdir(directory);
+    await markDirectory(directory);
     for (const name of some) await writeFile(join(directory, name), "");
     assert.deepEqual(await stopCluster(directory, { purge: true }), { ended: 0 });
   }
   assert.deepEqual(await readdir(root), []);
-  const foreign = [[], ["genesis.json"], ["supervisor.log"], ["genesis.json", "keys", "api-token"]];
+  const foreign = [
+    [],
+    ["genesis.json"],
+    ["genesis.json", "supervisor.log"],
+    ["genesis.json", "keys", "api-token"],
+  ];
+  foreign.push(["cluster.lock", "genesis.json", "keys", "notes.txt"], ["cluster.mark", "keys"]);
   for (const [i, some] of foreign.entries()) {
     const directory = join(root, `other${i}`);
     await mkdir(directory);
@@ -47,12 +53,13 @@ test("a purge takes whatever an interrupted start can leave, and nothing that on
 
 test("a purge of a directory that is just being started in removes nothing", async (t) => {
   const directory = await temporaryDirectory(t);
+  await markDirectory(directory);
   const unlock = lockDirectory(directory);
   t.after(() => unlock?.());
   await writeFile(join(directory, "genesis.json"), "");
   const message = /is being started or ended in .* right now; try again/;
   await assert.rejects(stopCluster(directory, { purge: true }), { code: "CLUSTER_RUNNING", message });
-  assert.deepEqual((await readdir(directory)).sort(), ["cluster.lock", "genesis.json"]);
+  assert.deepEqual((await readdir(directory)).sort(), ["cluster.lock", "cluster.mark", "genesis.json"]);
 });
 
 test("an empty cluster.json, left by a crash of an earlier version, stands in nobody's way", async (t) => {

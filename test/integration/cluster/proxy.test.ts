@@ -1,0 +1,109 @@
+import assert from "node:assert/strict";
+import { request } from "node:http";
+import { join } from "node:path";
+import { describe, it, type TestContext } from "node:test";
+import { fileURLToPath } from "node:url";
+import { MAX_BODY_BYTES } from "../../../src/api/routes/changing.ts";
+import { createClusterClient, runLoad, startCluster, stopCluster } from "../../../src/cluster/index.ts";
+import { createTempDir } from "../../support/temp-dir.ts";
+
+const fakeNode = fileURLToPath(new URL("../../support/fake-node.ts", import.meta.url));
+
+async function oneNode(t: TestContext, name = "cluster") {
+  const { path, remove } = await createTempDir();
+  const directory = join(path, name);
+  t.after(async () => {
+    await stopCluster(directory).catch(() => {});
+    await remove();
+  });
+  await startCluster({ directory, nodes: 1, command: [process.execPath, fakeNode] });
+  return createClusterClient(directory);
+}
+
+interface Answer {
+  readonly status: number;
+  readonly code: string;
+  readonly message: string;
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+/** By hand, as `fetch` would tidy up the path; without a length the body is sent in chunks. */
+function send(
+  cluster: { readonly url: string; readonly token: string },
+  path: string,
+  body?: { readonly bytes: Buffer; readonly chunked?: boolean },
+): Promise<Answer> {
+  const { hostname, port } = new URL(cluster.url);
+  const length = body?.chunked === true ? {} : { "content-length": body?.bytes.length ?? 0 };
+  const headers = { authorization: `Bearer ${cluster.token}`, "content-type": "application/json", ...length };
+  const method = body === undefined ? "GET" : "POST";
+  return new Promise((resolve, reject) => {
+    const outgoing = request(
+      { hostname, port, path, method, headers: body === undefined ? {} : headers },
+      async (response) => {
+        let text = "";
+        for await (const chunk of response) text += chunk;
+        resolve({ ...JSON.parse(text), status: response.statusCode });
+      },
+    );
+    // The answer may come, and the connection close, before all is sent; without an answer the test ends by its time.
+    outgoing.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE") reject(error);
+    });
+    outgoing.end(body?.bytes);
+  });
+}
+
+describe("a node behind its cluster's address", { timeout: 60_000 }, () => {
+  it("is not sent a larger body than it takes: the answer is 413 with the node's own limit, each time", async (t) => {
+    const cluster = await oneNode(t);
+    const cases = [
+      ["/nodes/1/v1/transactions", 3 * 1024 * 1024, MAX_BODY_BYTES],
+      ["/nodes/1/v1/mining", 100 * 1024, 64 * 1024],
+    ] as const;
+    for (const [path, size, maxBytes] of cases) {
+      const bytes = Buffer.alloc(size, " ");
+      for (let i = 0; i < 10; i++) {
+        const answer = await send(cluster, path, { bytes, chunked: i % 2 === 1 });
+        assert.deepEqual([answer.status, answer.code, answer.details], [413, "BODY_TOO_LARGE", { maxBytes }]);
+      }
+    }
+  });
+
+  it("gets whatever is not larger, whole", async (t) => {
+    const cluster = await oneNode(t);
+    const text = `{"transactions":[]}`;
+    for (const chunked of [false, true]) {
+      const bytes = Buffer.from(text.padEnd(MAX_BODY_BYTES, " "));
+      const answer = await send(cluster, "/nodes/1/v1/transactions", { bytes, chunked });
+      assert.notEqual(answer.code, "BODY_INVALID");
+      assert.deepEqual([answer.status, answer.code], [400, "REQUEST_INVALID"]);
+      assert.match(answer.message, /transactions/, "the node's own words on an empty batch");
+    }
+    assert.deepEqual((await cluster.node(1).mining({ mode: "off" })).blocks, []);
+  });
+
+  it("is asked for nothing by a path that could mean another place, and the answer says what is wrong", async (t) => {
+    const cluster = await oneNode(t);
+    for (const path of ["/nodes/1/v1/../v1/status", "/nodes/1/v1/%2e%2e/status", "/nodes/1//v1/status"]) {
+      const { status, code, message, details } = await send(cluster, path);
+      assert.deepEqual([status, code, details], [400, "URL_INVALID", { path }]);
+      assert.equal(
+        message,
+        `${path} is not passed on: after /nodes/1 a path must not begin with "//", nor hold ".."; ask for /nodes/1/v1/... as is`,
+      );
+    }
+  });
+
+  it("that owns nothing: a load names the command that helps, as a shell takes it", async (t) => {
+    const cluster = await oneNode(t, "it's c 4");
+    const quoted = `'${cluster.directory.replace("'", "'\\''")}/node1'`;
+    await assert.rejects(runLoad(cluster, { tps: 2_000, durationMs: 400_000 }), (error: Error) => {
+      assert.ok(
+        error.message.endsWith(`mine a few blocks first: cumulo mine 5 --data ${quoted}`),
+        error.message,
+      );
+      return true;
+    });
+  });
+});
