@@ -143,6 +143,12 @@ describe("cluster supervisor", { timeout: 60_000 }, () => {
       code: "CLUSTER_START_FAILED",
       message: "node 2 did not start: the disk is on fire",
     });
+    const log = (await readFile(join(directory, "supervisor.log"), "utf8")).trimEnd().split("\n");
+    assert.deepEqual(
+      log.map((line) => (JSON.parse(line) as { error?: string }).error),
+      ["node 2 did not start: the disk is on fire"],
+      "one line, without a stack",
+    );
     await assert.rejects(readFileOf(directory), { code: "ENOENT" });
     await assert.rejects(createClusterClient(directory), { code: "CLUSTER_NOT_RUNNING" });
   });
