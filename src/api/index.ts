@@ -7,6 +7,7 @@
  */
 export type { AccessOptions } from "./access.ts";
 export * from "./http-app.ts";
+export { MAX_BODY_BYTES } from "./routes/changing.ts";
 export * from "./schemas/index.ts";
 export * from "./server.ts";
 export * from "./service.ts";

@@ -1,7 +1,7 @@
 import { Readable } from "node:stream";
 import httpProxy from "@fastify/http-proxy";
 import type { FastifyInstance, FastifyPluginAsync } from "fastify";
-import { ApiServerError, createHttpApp, listen, ServiceError } from "../api/index.ts";
+import { ApiServerError, createHttpApp, listen, MAX_BODY_BYTES, ServiceError } from "../api/index.ts";
 import type { Logger } from "../ports/index.ts";
 import { ClusterError, hint } from "./errors.ts";
 import type { NodeAddress, NodeProcess } from "./node-process.ts";
@@ -39,9 +39,8 @@ export interface SupervisorServer {
 /** Counted mining answers only when it is done, at most 10 minutes later; a little more, so that the node speaks first. */
 const LONGEST_ANSWER_MS = 620_000;
 
-/** What a node takes there; on every other route the limit of `createHttpApp` is the node's too. */
+/** Its bodies may have `MAX_BODY_BYTES`; on every other route the limit of `createHttpApp` is the node's too. */
 const TRANSACTIONS_ROUTE = "/v1/transactions";
-const TRANSACTIONS_BYTES = 2 * 1024 * 1024;
 
 function infoOf(nodes: readonly SupervisedNode[], directory: string): ClusterInfo {
   return {
@@ -108,7 +107,7 @@ async function addNode(app: FastifyInstance, node: SupervisedNode, directory: st
     done(null, Readable.from([body], { objectMode: false })),
   );
   app.addHook("onRoute", (route) => {
-    if (route.url === `${prefix}${TRANSACTIONS_ROUTE}`) route.bodyLimit = TRANSACTIONS_BYTES;
+    if (route.url === `${prefix}${TRANSACTIONS_ROUTE}`) route.bodyLimit = MAX_BODY_BYTES;
   });
   await app.register(httpProxy, {
     upstream: node.api,

@@ -3,7 +3,7 @@ import { request } from "node:http";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
-import { MAX_BODY_BYTES } from "../../../src/api/routes/changing.ts";
+import { MAX_BODY_BYTES } from "../../../src/api/index.ts";
 import { createClusterClient, runLoad, startCluster, stopCluster } from "../../../src/cluster/index.ts";
 import { createTempDir } from "../../support/temp-dir.ts";
 
