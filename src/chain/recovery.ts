@@ -8,7 +8,6 @@ import {
   equalBytes,
   HeaderSsz,
   hexToBytes,
-  ZERO_32,
 } from "../primitives/index.ts";
 import { createBlockStore } from "./block-store.ts";
 import { ChainError } from "./errors.ts";
@@ -232,7 +231,7 @@ async function readTree(
   const { core } = genesis.block.header.header;
   const tree = createForkTree({
     id: genesis.block.header.id,
-    parent: bytesToHex(ZERO_32),
+    parent: genesis.block.header.parent,
     height: 0,
     timestampMs: core.timestampMs,
     difficulty: core.difficulty,

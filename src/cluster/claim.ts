@@ -128,9 +128,15 @@ export async function lockBriefly(directory: string): Promise<Unlock> {
 
 const isSame = (a: ProcessId, b: ProcessId): boolean => a.pid === b.pid && a.started === b.started;
 
-/** Removes cluster.json, unless it names another supervisor than this one. Only under the lock. */
+/**
+ * Removes cluster.json, unless it names another supervisor than this one. Only under the lock: whoever has it knows that a
+ * damaged note is of no use to anybody else either.
+ */
 export async function removeClusterFile(directory: string, supervisor: ProcessId | undefined): Promise<void> {
-  const file = await readClusterFile(directory);
+  const file = await readClusterFile(directory).catch((error: unknown) => {
+    if (error instanceof ClusterError) return undefined;
+    throw error;
+  });
   if (file !== undefined && (supervisor === undefined || !isSame(file.supervisor, supervisor))) return;
   await rm(clusterFilePath(directory), { force: true });
 }

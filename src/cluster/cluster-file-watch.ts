@@ -25,7 +25,10 @@ export function createFileWatch(
     }
     unreadable = "";
     if (file?.supervisor.pid === pid) return;
-    deps.logger.warn({ directory }, "cluster.json is gone, so the cluster ends");
+    deps.logger.warn(
+      { directory },
+      "cluster.json is gone or names no longer this supervisor, so the cluster ends",
+    );
     await deps.end();
   };
 }

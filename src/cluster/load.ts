@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { type SubmitResult, transactionToJson } from "../api/index.ts";
-import type { Client } from "../client/index.ts";
+import { ApiError, type Client } from "../client/index.ts";
 import { createKeyStore, type Key, type KeyStore, signTransaction } from "../keys/index.ts";
-import { decodeAddress, hexToBytes, type SealedTransaction } from "../primitives/index.ts";
+import { hexToBytes, type SealedTransaction } from "../primitives/index.ts";
 import { type ClusterClient, groupsOf } from "./client.ts";
 import { ClusterError, hint, quoted } from "./errors.ts";
 import { sleep, waitUntil } from "./processes.ts";
@@ -15,10 +15,23 @@ export interface LoadOptions {
   readonly onProgress?: (result: LoadResult) => void;
 }
 
+/** A node that was asked no further, since it did not take what it was sent. */
+export interface LostNode {
+  readonly node: number;
+  readonly code: string;
+  readonly message: string;
+}
+
 export interface LoadResult {
+  /** Accepted, refused and unanswered ones. */
   readonly sent: number;
   readonly accepted: number;
   readonly refused: number;
+  /** Handed to a node that did not say what became of them: it may have taken them or not. */
+  readonly unanswered: number;
+  readonly lost: readonly LostNode[];
+  /** Blocks that were mined, because mining was off, to fund the load's keys: 0 or 1. */
+  readonly blocksMined: number;
   /** Refused ones by rule code. */
   readonly refusals: Readonly<Record<string, number>>;
   readonly durationMs: number;
@@ -45,6 +58,7 @@ interface Network {
 
 interface Sender {
   readonly key: Key;
+  readonly node: number;
   readonly client: Client;
   nonce: number;
   expiry: number;
@@ -79,13 +93,18 @@ async function refresh(sender: Sender): Promise<void> {
 }
 
 /** The load keys of this cluster; made once, so that what they own is not lost between runs. */
-async function loadSenders(store: KeyStore, clients: readonly Client[]): Promise<Sender[]> {
+async function loadSenders(
+  store: KeyStore,
+  cluster: ClusterClient,
+  nodes: readonly number[],
+): Promise<Sender[]> {
   const known = new Set((await store.list()).map(({ name }) => name));
   const senders: Sender[] = [];
-  for (let i = 0; i < clients.length * SENDERS_PER_NODE; i++) {
+  for (let i = 0; i < nodes.length * SENDERS_PER_NODE; i++) {
     const name = `load-${i + 1}`;
+    const node = nodes[i % nodes.length] as number;
     const key = known.has(name) ? await store.load(name) : await store.create(name);
-    const sender = { key, client: clients[i % clients.length] as Client, nonce: 0, expiry: 0 };
+    const sender = { key, node, client: cluster.node(node), nonce: 0, expiry: 0 };
     await refresh(sender);
     senders.push(sender);
   }
@@ -104,7 +123,7 @@ async function findFunder(cluster: ClusterClient, needed: number): Promise<Sende
     most = Math.max(most, balance);
     if (balance < needed) continue;
     const key = await createKeyStore(join(dataDir, "keys")).loadByAddress(mining.rewardTo);
-    const sender = { key, client, nonce: 0, expiry: 0 };
+    const sender = { key, node: n, client, nonce: 0, expiry: 0 };
     await refresh(sender);
     return sender;
   }
@@ -112,16 +131,19 @@ async function findFunder(cluster: ClusterClient, needed: number): Promise<Sende
   throw new ClusterError("CLUSTER_LOAD_FAILED", message);
 }
 
-/** Gives each sender `amount`, and waits until every sender sees it at its own node. */
+/**
+ * Gives each sender `amount`, and waits until every sender sees it at its own node. Settles with how many blocks were
+ * mined for it.
+ */
 async function fund(
   cluster: ClusterClient,
   network: Network,
   senders: readonly Sender[],
   amount: number,
-): Promise<void> {
+): Promise<number> {
   const balances = await Promise.all(senders.map(({ client, key }) => client.account(key.address)));
   const poor = senders.filter((_, i) => (balances[i]?.balance ?? 0) < amount);
-  if (poor.length === 0) return;
+  if (poor.length === 0) return 0;
   if (groupsOf(await cluster.snapshot()).length > 1) {
     const message = `the load's keys need coins first, which do not reach every node of a split cluster; heal it with ${hint("heal", cluster.directory)}, or make load before the split`;
     throw new ClusterError("CLUSTER_LOAD_FAILED", message);
@@ -137,37 +159,30 @@ async function fund(
   }
   // With mining off nothing would confirm the funding, so one block is mined for it.
   const statuses = await cluster.snapshot();
-  if (!statuses.some(({ status }) => status?.mining.on))
-    await funder.client.mining({ mode: "blocks", count: 1 });
+  const blocksMined = statuses.some(({ status }) => status?.mining.on) ? 0 : 1;
+  if (blocksMined > 0) await funder.client.mining({ mode: "blocks", count: blocksMined });
   const funded = async (): Promise<boolean> => {
     const now = await Promise.all(poor.map(({ client, key }) => client.account(key.address)));
     return now.every(({ balance }) => balance >= amount);
   };
-  if (await waitUntil(funded, FUND_MS)) return;
+  if (await waitUntil(funded, FUND_MS)) return blocksMined;
   const message = `the load's keys were not funded within ${FUND_MS / 1_000} s; is the cluster split, or is nothing mined?`;
   throw new ClusterError("CLUSTER_LOAD_FAILED", message);
 }
 
 /** Signs the next `count` transfers of one sender and hands them to its node in one batch. */
-async function sendBatch(
-  network: Network,
-  sender: Sender,
-  to: Uint8Array,
-  count: number,
-): Promise<SubmitResult> {
+function sendBatch(network: Network, sender: Sender, to: Uint8Array, count: number): Promise<SubmitResult> {
   const batch: SealedTransaction[] = [];
   for (let i = 0; i < count; i++) {
     batch.push(transfer(network, sender, to, 1, false));
     sender.nonce++;
   }
-  const result = await sender.client.submitBatch(batch.map(transactionToJson));
-  // A refused one leaves a gap behind it, so the node is asked where to go on.
-  if (result.refused > 0) await refresh(sender);
-  return result;
+  return sender.client.submitBatch(batch.map(transactionToJson));
 }
 
 type Counts = { -readonly [Name in keyof LoadResult]: LoadResult[Name] } & {
   ids: string[];
+  lost: LostNode[];
   refusals: Record<string, number>;
 };
 
@@ -181,9 +196,42 @@ function addUp(total: Counts, result: SubmitResult): void {
   total.refused += result.refused;
 }
 
+/** One turn of one sender, counted. A node that fails is noted as lost: the others carry the load on. */
+async function takeTurn(
+  network: Network,
+  sender: Sender,
+  batch: { readonly to: Uint8Array; readonly count: number },
+  total: Counts,
+): Promise<void> {
+  const before = total.sent;
+  try {
+    const result = await sendBatch(network, sender, batch.to, batch.count);
+    addUp(total, result);
+    // A refused one leaves a gap behind it, so the node is asked where to go on.
+    if (result.refused > 0) await refresh(sender);
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    if (total.sent === before) {
+      total.sent += batch.count;
+      total.unanswered += batch.count;
+    }
+    const { code, message } = error;
+    total.lost.push({ node: sender.node, code, message });
+  }
+}
+
+async function openNetwork(client: Client): Promise<Network> {
+  const [status, genesis] = await Promise.all([client.status(), client.genesis()]);
+  return {
+    chain: hexToBytes(status.chain),
+    minFeePerByte: Number(genesis["minFeePerByte"]),
+    accountCreationFee: Number(genesis["accountCreationFee"]),
+  };
+}
+
 /**
- * Sends signed transfers of one base unit through all running nodes, at a steady rate, and counts what they say.
- * Fails with a `ClusterError` when the keys cannot be funded.
+ * Sends signed transfers of one base unit through all running nodes, at a steady rate, and counts what they say. What a
+ * node that dies meanwhile leaves unanswered is counted too. Fails with a `ClusterError` when the keys cannot be funded.
  */
 export async function runLoad(cluster: ClusterClient, options: LoadOptions): Promise<LoadResult> {
   const total = Math.ceil((options.tps * options.durationMs) / 1_000);
@@ -193,26 +241,21 @@ export async function runLoad(cluster: ClusterClient, options: LoadOptions): Pro
       `a load is at most ${MAX_TPS} transfers a second and ${MAX_TRANSFERS} in all`,
     );
   }
-  const running = (await cluster.info()).nodes.filter(({ state }) => state === "running");
-  const clients = running.map(({ n }) => cluster.node(n));
-  const [first] = clients;
+  const running = (await cluster.info()).nodes.filter(({ state }) => state === "running").map(({ n }) => n);
+  const [first] = running;
   if (first === undefined) throw new ClusterError("CLUSTER_NOT_RUNNING", "no node of the cluster runs");
-  const [status, genesis] = await Promise.all([first.status(), first.genesis()]);
-  const network: Network = {
-    chain: hexToBytes(status.chain),
-    minFeePerByte: Number(genesis["minFeePerByte"]),
-    accountCreationFee: Number(genesis["accountCreationFee"]),
-  };
-  const senders = await loadSenders(createKeyStore(join(cluster.directory, "keys")), clients);
+  const network = await openNetwork(cluster.node(first));
+  const senders = await loadSenders(createKeyStore(join(cluster.directory, "keys")), cluster, running);
   // An equal share each, however unevenly the clock calls them: none sends more than it was funded for.
   const share = Math.ceil(total / senders.length);
   const left = new Map(senders.map((sender) => [sender, share]));
   // Each transfer costs one unit and a fee for some 210 bytes.
-  await fund(cluster, network, senders, share * (1 + 250 * network.minFeePerByte));
+  const blocksMined = await fund(cluster, network, senders, share * (1 + 250 * network.minFeePerByte));
   await Promise.all(senders.map(refresh));
 
   const startMs = performance.now();
-  const result: Counts = { sent: 0, accepted: 0, refused: 0, refusals: {}, durationMs: 0, ids: [] };
+  const counts = { sent: 0, accepted: 0, refused: 0, unanswered: 0, durationMs: 0, blocksMined };
+  const result: Counts = { ...counts, lost: [], refusals: {}, ids: [] };
   for (let turn = 0; result.sent < total && !options.signal?.aborted; turn++) {
     const elapsedMs = performance.now() - startMs;
     // What the clock says is due; a slow node makes us late, never faster than asked.
@@ -222,11 +265,12 @@ export async function runLoad(cluster: ClusterClient, options: LoadOptions): Pro
     const count = Math.min(due, MAX_SENT_AT_ONCE, left.get(sender) ?? 0);
     if (count > 0) {
       left.set(sender, (left.get(sender) ?? 0) - count);
-      const to = decodeAddress(recipient.key.address) as Uint8Array;
-      addUp(result, await sendBatch(network, sender, to, count));
+      await takeTurn(network, sender, { to: recipient.key.publicKey, count }, result);
       result.durationMs = performance.now() - startMs;
       options.onProgress?.(result);
     }
+    for (const { node } of result.lost) for (const one of senders) if (one.node === node) left.delete(one);
+    if ([...left.values()].every((some) => some === 0)) break;
     if (elapsedMs > 2 * options.durationMs + 10_000) break; // The nodes take less than asked: stop and say so.
     await sleep(TICK_MS);
   }

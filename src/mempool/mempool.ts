@@ -93,7 +93,12 @@ export function createMempool(spec: ChainSpec, overrides: Partial<MempoolOptions
     return { transaction: entry.transaction, fate: "dropped", rule, detail };
   }
 
-  const refused = (rule: RefusalRule, detail: string): Refused => ({ status: "refused", rule, detail });
+  const refused = (rule: RefusalRule, detail: string, numbers?: Refused["numbers"]): Refused => ({
+    status: "refused",
+    rule,
+    detail,
+    ...(numbers && { numbers }),
+  });
 
   const isFullFor = (transaction: SealedTransaction): boolean =>
     byId.size >= options.maxTransactions || bytes + transaction.bytes.length > options.maxBytes;
@@ -106,11 +111,19 @@ export function createMempool(spec: ChainSpec, overrides: Partial<MempoolOptions
   function check(transaction: SealedTransaction, state: SenderState, height: number): Refused | undefined {
     const { nonce, expiry, fee } = transaction.transaction.body;
     if (expiry <= height)
-      return refused("TX-07", `expired at height ${expiry}; the next block has ${height + 1}`);
+      return refused("TX-07", `expired at height ${expiry}; the next block has ${height + 1}`, {
+        expiry,
+        nextHeight: height + 1,
+      });
     if (nonce < state.nonce)
-      return refused("TX-08", `nonce ${nonce} was used; the sender's next is ${state.nonce}`);
+      return refused("TX-08", `nonce ${nonce} was used; the sender's next is ${state.nonce}`, {
+        nonce,
+        nextNonce: state.nonce,
+      });
     if (nonce >= state.nonce + options.maxPerSender) {
-      return refused("MEM-03", `nonce ${nonce} is more than ${options.maxPerSender} ahead of ${state.nonce}`);
+      const highest = state.nonce + options.maxPerSender - 1;
+      const text = `nonce ${nonce} is too far ahead; the sender's next is ${state.nonce}, and up to ${highest} can wait for it`;
+      return refused("MEM-03", text, { nonce, nextNonce: state.nonce, highest });
     }
     const minimum = minimumFee(spec, transaction.bytes.length);
     if (fee < minimum) return refused("TX-06", `fee ${fee}; the least is ${minimum}`);
@@ -119,11 +132,11 @@ export function createMempool(spec: ChainSpec, overrides: Partial<MempoolOptions
     if (rival !== undefined)
       return refused("MEM-02", `${rival.transaction.txid} with nonce ${nonce} is pending`);
     const left = senders.funds(transaction.sender, state.balance) - (sender?.cost ?? 0);
-    if (costOf(transaction) > left) {
-      return refused(
-        "TX-09",
-        `costs ${costOf(transaction)} base units; ${Math.max(0, left)} are left of the sender's`,
-      );
+    const cost = costOf(transaction);
+    if (cost > left) {
+      const available = Math.max(0, left);
+      const text = `costs ${cost} base units; ${available} are left of the sender's`;
+      return refused("TX-09", text, { cost, available });
     }
     if (isFullFor(transaction)) {
       const lowest = eviction.lowest();

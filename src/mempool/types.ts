@@ -6,7 +6,7 @@ export interface MempoolOptions {
   readonly maxTransactions: number;
   /** Serialized bytes in all. */
   readonly maxBytes: number;
-  /** Transactions of one sender; also how far a nonce may lie ahead of the account's. */
+  /** Transactions of one sender; so a nonce lies less than this ahead of the account's. */
   readonly maxPerSender: number;
   /** Transactions of one sender that wait behind a missing nonce: they may never run, so they get little room. */
   readonly maxGappedPerSender: number;
@@ -36,7 +36,14 @@ export interface SenderState {
   readonly balance: number;
 }
 
-export type Refused = { readonly status: "refused"; readonly rule: RefusalRule; readonly detail: string };
+export interface Refused {
+  readonly status: "refused";
+  readonly rule: RefusalRule;
+  /** In words; amounts are base units. */
+  readonly detail: string;
+  /** The numbers in it, for programs. */
+  readonly numbers?: Readonly<Record<string, number>>;
+}
 export type Admission = { readonly status: "pending" } | { readonly status: "known" } | Refused;
 
 export interface PendingEntry {

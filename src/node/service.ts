@@ -155,7 +155,8 @@ export function createNodeService(deps: NodeServiceDeps): NodeService {
         // Submitting again what is mined already is harmless, and its nonce is of course used.
         if (admission.rule === "TX-08" && (await chain.blocks.place(txid)) !== undefined)
           return { id: txid, accepted: true };
-        return { id: txid, accepted: false, code: admission.rule, message: admission.detail };
+        const { rule: code, detail: message, numbers } = admission;
+        return { id: txid, accepted: false, code, message, ...(numbers && { details: { ...numbers } }) };
       }),
     );
   }

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { stat } from "node:fs/promises";
+import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import type { Reorg } from "../../src/api/index.ts";
-import { type ClusterClient, createClusterClient, stopCluster } from "../../src/cluster/index.ts";
+import { type ClusterClient, createClusterClient, runLoad, stopCluster } from "../../src/cluster/index.ts";
+import { isAlive, type ProcessId } from "../../src/cluster/processes.ts";
 import { runCli } from "../support/cli.ts";
 import { createTempDir } from "../support/temp-dir.ts";
 import { until } from "../support/until.ts";
@@ -101,12 +102,46 @@ describe("a local cluster", () => {
     );
   });
 
-  it("down keeps the chain for the next up, and --purge removes it", async () => {
+  it("down keeps the chain for the next up", async () => {
     const before = (await cluster.node(1).status()).head;
     await run("cluster down");
     await run("cluster up --nodes 3 --log-level warn");
     const again = await createClusterClient(directory);
     assert.deepEqual((await again.node(3).status()).head, before);
+    cluster = again;
+  });
+
+  it("load goes on without a node that dies, and every transfer that was sent is counted", async () => {
+    const { nodes } = await cluster.info();
+    const victim = nodes.find(({ n }) => n === 2)?.pid ?? assert.fail("no node 2");
+    let killed = false;
+    const result = await runLoad(cluster, {
+      tps: 200,
+      durationMs: 2_000,
+      onProgress: ({ sent }) => {
+        if (killed || sent === 0) return;
+        killed = true;
+        process.kill(victim, "SIGKILL");
+      },
+    });
+    assert.deepEqual(
+      result.lost.map(({ node, code }) => [node, code]),
+      [[2, "NODE_UNREACHABLE"]],
+    );
+    assert.equal(result.sent, result.accepted + result.refused + result.unanswered);
+    assert.equal(result.accepted, result.ids.length);
+    assert.ok(result.accepted > 200, `${result.accepted} of 400 were accepted`);
+  });
+
+  it("a supervisor that is told to end does so although its note is damaged, and the next down tidies up", async () => {
+    const { supervisor, nodes } = JSON.parse(await readFile(join(directory, "cluster.json"), "utf8"));
+    await writeFile(join(directory, "cluster.json"), "{");
+    process.kill(supervisor.pid, "SIGTERM");
+    const all = [supervisor, ...nodes.map((node: { process: ProcessId }) => node.process)];
+    await until("all are gone", async () => !(await Promise.all(all.map(isAlive))).includes(true), 15_000);
+    assert.ok(!(await readdir(directory)).includes("cluster.json"));
+    const log = await readFile(join(directory, "supervisor.log"), "utf8");
+    assert.doesNotMatch(log, /at .*\.ts:\d+/, "no stack");
     await run("cluster down --purge");
     await assert.rejects(stat(directory), { code: "ENOENT" });
   });

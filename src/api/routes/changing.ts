@@ -64,7 +64,7 @@ async function submitOne(node: NodeService, transaction: SealedTransaction): Pro
   if (verdict.accepted) return verdict;
   const message = verdict.message ?? "the transaction was refused";
   throw new ServiceError(verdict.code ?? "TRANSACTION_REFUSED", 422, message, {
-    details: { id: verdict.id },
+    details: { id: verdict.id, ...verdict.details },
   });
 }
 

@@ -52,6 +52,12 @@ export const Submission = Strict({
   /** Rule code, only where it was refused. */
   code: Type.Optional(Type.String()),
   message: Type.Optional(Type.String()),
+  details: Type.Optional(
+    Type.Record(Type.String(), Type.Number(), {
+      description:
+        "numbers of a refusal: cost and available of TX-09 (base units), nextNonce of TX-08 and MEM-03, ...",
+    }),
+  ),
 });
 export type Submission = Type.Static<typeof Submission>;
 export const SubmitResult = Strict({ items: Type.Array(Submission), accepted: Count, refused: Count });

@@ -151,6 +151,7 @@ async function load(options: Options & { tps: number; for: number }): Promise<vo
       onProgress: ({ sent, refused }) => update(`${sent} sent, ${refused} refused`),
     }),
   );
+  if (result.lost.length > 0) process.exitCode = 1;
   if (options.json) return printJson(result);
   const why = Object.entries(result.refusals).map(([code, count]) => `${count} ${code}`);
   const rate = Math.round((result.sent * 1_000) / Math.max(1, result.durationMs));
@@ -158,6 +159,10 @@ async function load(options: Options & { tps: number; for: number }): Promise<vo
     `${result.sent} sent in ${formatDuration(result.durationMs)} (${rate} a second): ${result.accepted} accepted, ${result.refused} refused`,
   );
   if (why.length > 0) printLine(`refused by: ${why.join(", ")}`);
+  if (result.blocksMined > 0) printLine("one block was mined to fund the load's keys, as mining is off");
+  for (const { node, message } of result.lost) printLine(`node ${node} was lost: ${message}`);
+  if (result.unanswered > 0)
+    printLine(`${result.unanswered} sent without an answer: they may be in a mempool or not`);
 }
 
 async function down(options: Options & { purge?: boolean }): Promise<void> {

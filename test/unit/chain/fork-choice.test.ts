@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createMemoryStore } from "../../../src/ports/index.ts";
+import { bytesToHex, specRoot } from "../../../src/primitives/index.ts";
 import { createBlockBuilder, testGenesis, transfer } from "../../support/block-builder.ts";
 import { fromPeer, importAll, openTestChain } from "../../support/chain-lab.ts";
 
@@ -42,6 +43,17 @@ test("case 3: after a restart with tied tips the same head stands, and the next 
   assert.ok(b2);
   assert.deepEqual(await importAll(after, [b2]), [{ status: "connected" }]);
   await after.close();
+});
+
+test("the genesis block's parent is the root of its spec, as in its header", async () => {
+  const genesis = testGenesis();
+  const data = new Map();
+  for (const _ of ["new", "restarted"]) {
+    const chain = await openTestChain(genesis, { store: createMemoryStore(data) });
+    assert.equal(chain.head.parent, bytesToHex(specRoot(genesis.spec)));
+    assert.equal(chain.tree.path(chain.tree.genesis.id, chain.head.id).length, 0);
+    await chain.close();
+  }
 });
 
 test("case 4: a longer chain with less total work does not win", async () => {

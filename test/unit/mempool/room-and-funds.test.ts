@@ -112,3 +112,17 @@ test("what is checked before the signature is refused for the same reason as aft
   });
   assert.deepEqual(rules, ["TX-07", "TX-08", "MEM-03", "TX-09", "MEM-01", "MEM-02"]);
 });
+
+test("a refusal has its numbers apart from its words", () => {
+  const pool = createMempool(genesis.spec);
+  const numbersOf = (options: Partial<TransferOptions>, state = rich, height = 0) => {
+    const answer = pool.check(make(options), state, height);
+    return answer?.numbers;
+  };
+  assert.deepEqual(numbersOf({ expiry: 5 }, rich, 5), { expiry: 5, nextHeight: 6 });
+  assert.deepEqual(numbersOf({}, { nonce: 1, balance: COIN }), { nonce: 0, nextNonce: 1 });
+  assert.deepEqual(numbersOf({ nonce: 5_000 }), { nonce: 5_000, nextNonce: 0, highest: 4_999 });
+  assert.equal(pool.check(make({ nonce: 4_999 }), rich, 0), undefined);
+  const poor = { nonce: 0, balance: 7 };
+  assert.deepEqual(numbersOf({ amount: 10, fee: 300 }, poor), { cost: 310, available: 7 });
+});
