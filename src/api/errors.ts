@@ -1,4 +1,4 @@
-import { STATUS_CODES } from "node:http";
+import { type IncomingMessage, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Logger } from "../ports/index.ts";
@@ -54,6 +54,26 @@ function describe(
   };
 }
 
+/** Read of a body that is refused, beyond what the route takes; after that the connection is closed in its face. */
+const MAX_DRAINED_BYTES = 16 * 1024 * 1024;
+
+/**
+ * Settles when the rest of a refused body has come, up to a bound; the time for it is that of the whole request. A
+ * connection that closes while its client still sends is reset, and the answer is lost with it.
+ */
+function drain(request: IncomingMessage): Promise<void> {
+  return new Promise((resolve) => {
+    let left = MAX_DRAINED_BYTES;
+    if (request.complete || request.destroyed) return resolve();
+    request.once("end", resolve).once("close", resolve);
+    request.on("data", (chunk: Uint8Array) => {
+      left -= chunk.length;
+      if (left < 0) resolve();
+    });
+    request.resume();
+  });
+}
+
 /** Answers every failure of a route; what nobody foresaw is logged whole and told as INTERNAL without details. */
 export function createErrorHandler(logger: Logger) {
   return (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void => {
@@ -63,7 +83,9 @@ export function createErrorHandler(logger: Logger) {
       void reply.code(500).send(errorBody("INTERNAL", "the node failed to answer; its log has the reason"));
       return;
     }
-    void reply.code(known.status).send(known.body);
+    const answer = (): void => void reply.code(known.status).send(known.body);
+    if (known.status === 413) void drain(request.raw).then(answer);
+    else answer();
   };
 }
 

@@ -18,6 +18,8 @@ export class ApiServerError extends Error {
 
 /** A request that takes longer to arrive than this is cut off: slow trickles hold no sockets. */
 const REQUEST_ARRIVAL_MS = 10_000;
+/** How often that is looked at. */
+const ARRIVAL_CHECK_MS = 1_000;
 /** JSON bodies other than transactions are small. */
 const BODY_BYTES = 64 * 1024;
 
@@ -31,6 +33,7 @@ export function createHttpApp(deps: { readonly logger: Logger }, access: AccessO
     logger: false,
     bodyLimit: BODY_BYTES,
     requestTimeout: REQUEST_ARRIVAL_MS,
+    http: { connectionsCheckingInterval: ARRIVAL_CHECK_MS },
     keepAliveTimeout: 5_000,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 400 },

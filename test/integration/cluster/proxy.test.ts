@@ -1,10 +1,14 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { request } from "node:http";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { MAX_BODY_BYTES } from "../../../src/api/index.ts";
 import { createClusterClient, runLoad, startCluster, stopCluster } from "../../../src/cluster/index.ts";
+import { startSupervisorServer } from "../../../src/cluster/supervisor-server.ts";
+import { silentLogger } from "../../../src/ports/index.ts";
 import { createTempDir } from "../../support/temp-dir.ts";
 
 const fakeNode = fileURLToPath(new URL("../../support/fake-node.ts", import.meta.url));
@@ -46,12 +50,26 @@ function send(
         resolve({ ...JSON.parse(text), status: response.statusCode });
       },
     );
-    // The answer may come, and the connection close, before all is sent; without an answer the test ends by its time.
-    outgoing.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code !== "EPIPE") reject(error);
-    });
+    outgoing.on("error", reject);
     outgoing.end(body?.bytes);
   });
+}
+
+/** The supervisor's server in front of one node that answers nothing: what listens at its address drops connections. */
+async function silentNode(t: TestContext, listens: boolean) {
+  const dropping = createServer((socket) => socket.once("data", () => socket.destroy()));
+  await once(dropping.listen(0, "127.0.0.1"), "listening");
+  const { port } = dropping.address() as AddressInfo;
+  const close = async () => void (dropping.listening && (await once(dropping.close(), "close")));
+  if (!listens) await close();
+  t.after(close);
+  const id = { pid: process.pid, started: "now" };
+  const node = { n: 1, api: `http://127.0.0.1:${port}`, peer: "", multiaddrs: [], dataDir: "", token: "" };
+  const running = { ...node, process: { ...node, id, child: undefined as never, exit: () => undefined } };
+  const deps = { logger: silentLogger, nodes: [running] };
+  const server = await startSupervisorServer(deps, { directory: "/c", token: "secret", port: 0 });
+  t.after(() => server.close());
+  return { url: server.url, token: "secret" };
 }
 
 describe("a node behind its cluster's address", { timeout: 60_000 }, () => {
@@ -94,6 +112,24 @@ describe("a node behind its cluster's address", { timeout: 60_000 }, () => {
       );
     }
   });
+
+  const hint = "cumulo cluster status --dir /c tells whether it still runs";
+  for (const [what, listens, words] of [
+    ["is gone", false, "node 1 does not answer"],
+    [
+      "goes away in the middle",
+      true,
+      "the connection to node 1 broke before it answered, so it may have done what was asked or not",
+    ],
+  ] as const)
+    it(`that ${what}: the answer says whether anything can have happened`, async (t) => {
+      const supervisor = await silentNode(t, listens);
+      const { status, code, message, details } = await send(supervisor, "/nodes/1/v1/mining", {
+        bytes: Buffer.from('{"mode":"off"}'),
+      });
+      assert.deepEqual([status, code, details], [502, "NODE_UNREACHABLE", { node: 1 }]);
+      assert.equal(message.replaceAll('"', ""), `${words}; ${hint}`);
+    });
 
   it("that owns nothing: a load names the command that helps, as a shell takes it", async (t) => {
     const cluster = await oneNode(t, "it's c 4");
