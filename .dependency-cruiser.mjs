@@ -6,6 +6,7 @@
 /** From the ground up: a folder imports only from folders before it, through their index.ts. */
 export const layers = [
   { name: "ports" },
+  { name: "files" },
   { name: "primitives", pure: true },
   { name: "consensus", pure: true },
   { name: "ledger", pure: true },

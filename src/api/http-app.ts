@@ -84,7 +84,9 @@ function listenError(error: unknown, host: string, port: number): ApiServerError
       ? "not permitted"
       : code === "EADDRNOTAVAIL"
         ? "not an address of this machine"
-        : message;
+        : code === "ENOTFOUND" || code === "EAI_AGAIN"
+          ? "no such host name is known; give an address, such as 127.0.0.1"
+          : message;
   return new ApiServerError("API_LISTEN_FAILED", `cannot serve the API on ${address}: ${why}`, {
     cause: error,
   });

@@ -1,7 +1,7 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
 import type { Client } from "../client/index.ts";
+import { fileProblem, readBounded } from "../files/index.ts";
 import { type CliError, failure, usageError } from "./failure.ts";
 import { shellWord } from "./output.ts";
 import { apiUrl, path, quoted } from "./values.ts";
@@ -35,12 +35,13 @@ export function connected(command: Command): Command {
 }
 
 const MISSING = "FILE_NOT_FOUND";
+/** A token, or a node's note of its addresses. */
+const MAX_NOTE_BYTES = 64 * 1024;
 
 async function readText(file: string, what: string): Promise<string> {
   try {
-    return (await readFile(file, "utf8")).trim();
+    return (await readBounded(file, MAX_NOTE_BYTES)).trim();
   } catch (error) {
-    const { fileProblem } = await import("../keys/index.ts");
     const message = `cannot read ${what} ${file}: ${fileProblem(error)}`;
     throw failure((error as NodeJS.ErrnoException).code === "ENOENT" ? MISSING : "FILE_UNREADABLE", message);
   }

@@ -4,9 +4,9 @@ import { join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { type DemoEvents, type DemoResult, runDemo, stopCluster } from "../cluster/index.ts";
-import { fileProblem } from "../keys/index.ts";
+import { fileProblem, makePrivateDirectory } from "../files/index.ts";
 import { describeReorg } from "./commands/reorgs.ts";
-import { EXIT, report, usageError } from "./failure.ts";
+import { EXIT, endOnLostOutput, failure, report, usageError } from "./failure.ts";
 import { drawFork } from "./fork-picture.ts";
 import { formatDuration, formatWork, printJson, printLine, shellWord, shortId, style } from "./output.ts";
 import { path } from "./values.ts";
@@ -146,6 +146,10 @@ async function makeDirectory({ dir, once }: Options): Promise<string> {
     );
   }
   if (names.length > 0) throw usageError(`${directory} is not empty; choose another --dir`);
+  await makePrivateDirectory(directory).catch((error: unknown) => {
+    const why = fileProblem(error, "no directory can be made there");
+    throw failure("FILE_UNWRITABLE", `the demo cannot use ${directory}: ${why}; choose another --dir`);
+  });
   return directory;
 }
 
@@ -193,8 +197,10 @@ const program = new Command("demo")
   .exitOverride()
   .configureOutput({ outputError: () => {} });
 
+const json = process.argv.includes("--json");
+endOnLostOutput(json);
 try {
   await program.action(run).parseAsync();
 } catch (error) {
-  process.exitCode = await report(error, process.argv.includes("--json"));
+  process.exitCode = report(error, json);
 }

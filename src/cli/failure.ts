@@ -1,4 +1,5 @@
 import { CommanderError } from "commander";
+import { fileProblem } from "../files/index.ts";
 
 /** Exit codes of every command. */
 export const EXIT = { ok: 0, failed: 1, usage: 2, timedOut: 3, interrupted: 130 } as const;
@@ -55,11 +56,10 @@ function tellUsage(error: CommanderError): Told {
 }
 
 /** Any thrown thing as one line with a code; never a stack. */
-async function tell(error: unknown): Promise<Told> {
+function tell(error: unknown): Told {
   if (error instanceof CommanderError) return tellUsage(error);
   const { syscall, path } = error as NodeJS.ErrnoException;
   if (syscall !== undefined && path !== undefined) {
-    const { fileProblem } = await import("../keys/index.ts");
     return tell(failure("FILE_UNUSABLE", `cannot use ${path}: ${fileProblem(error)}`));
   }
   const { code, message, details, exitCode } = error as Partial<CliError>;
@@ -79,12 +79,23 @@ async function tell(error: unknown): Promise<Told> {
 }
 
 /** Prints what a command ended with, where that is no success, and gives the exit code. The one form of all errors. */
-export async function report(error: unknown, json: boolean): Promise<number> {
+export function report(error: unknown, json: boolean): number {
   // Help and version were asked for; commander has printed them, and throws to end the command.
   if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok;
   if (error instanceof CommanderError && error.code === "commander.help") return EXIT.usage;
-  const { code, message, details, exitCode } = await tell(error);
+  const { code, message, details, exitCode } = tell(error);
   const text = json ? JSON.stringify({ code, message, details }) : `cumulo: ${message}`;
   process.stderr.write(`${text}\n`);
   return exitCode;
+}
+
+/**
+ * Ends the process when its output cannot be written. `cumulo watch | head` ends it early, which is no failure; a full
+ * disk is one, and the exit code alone would not say which.
+ */
+export function endOnLostOutput(json: boolean): void {
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(EXIT.ok);
+    process.exit(report(failure("OUTPUT_LOST", `cannot write the output: ${fileProblem(error)}`), json));
+  });
 }

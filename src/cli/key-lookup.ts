@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { createKeyStore, fileProblem, type KeyStore } from "../keys/index.ts";
+import { fileProblem } from "../files/index.ts";
+import { createKeyStore, type KeyStore } from "../keys/index.ts";
 import { ADDRESS_FORM, decodeAddress } from "../primitives/index.ts";
 import { type ConnectionOptions, dataDirectory } from "./connection.ts";
 import { failure, usageError } from "./failure.ts";

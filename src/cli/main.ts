@@ -1,9 +1,7 @@
+import { endOnLostOutput } from "./failure.ts";
 import { run } from "./program.ts";
 
-// `cumulo watch | head` ends our output early; that is no failure.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  process.exit(error.code === "EPIPE" ? 0 : 1);
-});
+endOnLostOutput(process.argv.includes("--json"));
 
 process.exitCode = await run(process.argv.slice(2));
 // The command is done; a socket or thread that a library still holds must not keep the prompt away.

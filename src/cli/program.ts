@@ -65,6 +65,6 @@ export async function run(argv: readonly string[]): Promise<number> {
     // A command may have set a code of its own: a node that failed while it ran.
     return Number(process.exitCode ?? EXIT.ok);
   } catch (error) {
-    return await report(error, argv.includes("--json"));
+    return report(error, argv.includes("--json"));
   }
 }

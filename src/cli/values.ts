@@ -31,11 +31,14 @@ export function timeOption(flags: string, description: string, preset: string): 
   return new Option(flags, description).argParser(duration).default(duration(preset), preset);
 }
 
-/** A number above 0. */
-export function positive(text: string): number {
+/** As the API bounds it; not imported from there, which would load its schemas for every command. */
+const MAX_HASH_RATE = 1e12;
+
+/** Tries a second. */
+export function hashRate(text: string): number {
   const value = /^\d{1,15}(\.\d{1,6})?$/.test(text) ? Number(text) : Number.NaN;
-  if (value > 0) return value;
-  throw new InvalidArgumentError("It must be a number above 0.");
+  if (value > 0 && value <= MAX_HASH_RATE) return value;
+  throw new InvalidArgumentError(`It must be a number above 0, at most ${MAX_HASH_RATE}.`);
 }
 
 /** HOST:PORT, with brackets around IPv6; port 0 lets the system choose. */

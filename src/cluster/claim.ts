@@ -2,7 +2,7 @@ import { statSync } from "node:fs";
 import { open, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { createWhole, fileProblem } from "../keys/index.ts";
+import { createWhole, fileProblem } from "../files/index.ts";
 import {
   type ClusterFile,
   clusterFilePath,

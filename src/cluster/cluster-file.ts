@@ -1,6 +1,5 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileProblem, replaceWhole } from "../keys/index.ts";
+import { fileProblem, readBounded, replaceWhole } from "../files/index.ts";
 import { ClusterError } from "./errors.ts";
 import type { ProcessId } from "./processes.ts";
 
@@ -25,6 +24,9 @@ export interface ClusterFile {
   readonly tokenFile: string;
   readonly nodes: readonly ClusterNode[];
 }
+
+/** Hundreds of nodes. */
+const MAX_CLUSTER_FILE_BYTES = 1024 * 1024;
 
 export const clusterFilePath = (directory: string): string => join(directory, "cluster.json");
 
@@ -58,7 +60,7 @@ export async function readClusterFile(directory: string): Promise<ClusterFile | 
   const file = clusterFilePath(directory);
   let text: string;
   try {
-    text = await readFile(file, "utf8");
+    text = await readBounded(file, MAX_CLUSTER_FILE_BYTES);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw new ClusterError("CLUSTER_FILE_INVALID", `cannot read ${file}: ${fileProblem(error)}`, {

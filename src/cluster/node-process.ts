@@ -3,7 +3,7 @@ import { closeSync, openSync } from "node:fs";
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { createClient } from "../client/index.ts";
-import { makePrivateDirectory } from "../keys/index.ts";
+import { makePrivateDirectory } from "../files/index.ts";
 import { ClusterError } from "./errors.ts";
 import { type ProcessId, processStart, waitUntil } from "./processes.ts";
 

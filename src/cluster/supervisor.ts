@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createClient } from "../client/index.ts";
-import { replaceWhole } from "../keys/index.ts";
+import { replaceWhole } from "../files/index.ts";
 import type { Logger } from "../ports/index.ts";
 import { claimDirectory, NODE_GRACE_MS } from "./claim.ts";
 import type { ClusterFile } from "./cluster-file.ts";

@@ -1,14 +1,21 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { closeSync, openSync } from "node:fs";
-import { access, readdir, readFile, rm } from "node:fs/promises";
+import { access, readdir, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { createWhole, fileProblem, makePrivateDirectory, removeDirectories } from "../keys/index.ts";
+import {
+  createWhole,
+  fileProblem,
+  makePrivateDirectory,
+  readBounded,
+  removeDirectories,
+} from "../files/index.ts";
 import {
   type ChainSpec,
   equalBytes,
+  MAX_GENESIS_BYTES,
   parseGenesis,
   specFromJson,
   specRoot,
@@ -51,7 +58,7 @@ async function readGenesis(
   file: string,
   invalid: ClusterErrorCode = "CLUSTER_START_FAILED",
 ): Promise<ChainSpec> {
-  const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
+  const text = await readBounded(file, MAX_GENESIS_BYTES).catch((error: NodeJS.ErrnoException) => {
     throw new ClusterError(
       "CLUSTER_START_FAILED",
       `cannot read the genesis file ${file}: ${fileProblem(error)}`,

@@ -1,9 +1,8 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { createWhole, fileProblem, makePrivateDirectory, readBounded } from "../files/index.ts";
 import { decodeAddress, hexToBytes } from "../primitives/index.ts";
-import { makePrivateDirectory } from "./private-directory.ts";
 import { generateKey, type Key, keyFromSeed } from "./signature.ts";
-import { createWhole, fileProblem } from "./whole-file.ts";
 
 export type KeyErrorCode =
   | "KEY_NAME_INVALID"
@@ -46,6 +45,7 @@ export interface KeyStore {
 
 const NAME = /^[a-z0-9_-]{1,64}$/;
 const EXTENSION = ".json";
+const MAX_KEY_FILE_BYTES = 64 * 1024;
 /** Keys in one directory, at most: `list` reads them all, and nobody keeps more in plain files. */
 const MAX_KEYS = 10_000;
 
@@ -89,7 +89,7 @@ export function createKeyStore(directory: string): KeyStore {
     assertName(name);
     const file = fileOf(name);
     try {
-      return parseKeyFile(await readFile(file, "utf8"), file, name);
+      return parseKeyFile(await readBounded(file, MAX_KEY_FILE_BYTES), file, name);
     } catch (error) {
       if (error instanceof KeyError) throw error;
       if (codeOf(error) === "ENOENT") {

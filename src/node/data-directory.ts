@@ -1,13 +1,15 @@
-import { access, readFile, rm } from "node:fs/promises";
+import { access, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import {
-  createKeyStore,
   createWhole,
   fileProblem,
   makePrivateDirectory,
+  readBounded,
   removeDirectories,
+  removeUnfinished,
   replaceWhole,
-} from "../keys/index.ts";
+} from "../files/index.ts";
+import { createKeyStore } from "../keys/index.ts";
 import { type KeyValueStore, type Random, StoreError } from "../ports/index.ts";
 import {
   bytesToHex,
@@ -15,6 +17,7 @@ import {
   devnetSpec,
   equalBytes,
   hexToBytes,
+  MAX_GENESIS_BYTES,
   parseGenesis,
   specRoot,
   specToJson,
@@ -55,6 +58,8 @@ export interface DataDirectory {
 }
 
 const SECRET_BYTES = 32;
+/** Far more than its 64 hex digits and a line's end. */
+const MAX_SECRET_FILE_BYTES = 1024;
 const genesisFileOf = (dataDir: string): string => join(dataDir, "genesis.json");
 const exists = (path: string): Promise<boolean> =>
   access(path).then(
@@ -82,7 +87,7 @@ const unusable = (message: string, cause: unknown): NodeError =>
 async function readSecret({ path, what, advice, mayBeEmpty }: SecretFile): Promise<string | undefined> {
   let text: string;
   try {
-    text = (await readFile(path, "utf8")).trim();
+    text = (await readBounded(path, MAX_SECRET_FILE_BYTES)).trim();
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw unusable(`cannot read ${what} ${path}: ${fileProblem(error)}; ${advice}`, error);
@@ -123,7 +128,7 @@ function networkKeyFile({ dataDir }: NodeOptions): SecretFile {
 async function readSpec(path: string): Promise<ChainSpec | undefined> {
   let text: string;
   try {
-    text = await readFile(path, "utf8");
+    text = await readBounded(path, MAX_GENESIS_BYTES);
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw new NodeError("NODE_GENESIS_UNREADABLE", `cannot read ${path}: ${fileProblem(error)}`, {
@@ -205,6 +210,10 @@ async function lockDirectory(
       throw new NodeError("NODE_DATA_LOCKED", message, { cause: error });
     }
     if (isNew) made.tree(chainPath);
+    if (code === "STORE_CORRUPT") {
+      const mend = `restore it from a backup, or remove ${chainPath}: blocks come from peers again, and keys are not in it`;
+      throw unusable(`the chain in ${chainPath} is damaged (${(error as Error).message}); ${mend}`, error);
+    }
     if (code === "STORE_IO") {
       throw unusable(`cannot use ${path} as data directory: ${(error as Error).message}; ${advice}`, error);
     }
@@ -244,6 +253,7 @@ export async function openDataDirectory(
     const locked = await lockDirectory(path, made);
     store = locked.store;
     const opened = locked.store;
+    for (const owned of [path, keysPath]) await removeUnfinished(owned);
     return {
       path,
       store: { ...opened, close: async () => {} },

@@ -50,6 +50,8 @@ export interface ChainSpec {
 const AllocationSsz = new ContainerType({ key: Bytes32, amount: Uint64 });
 const ValidatorSsz = new ContainerType({ key: Bytes32, power: Uint64 });
 const ActivationSsz = new ContainerType({ rulesVersion: Uint32, height: Uint64 });
+/** More than a genesis.json with every list full takes, indented. */
+export const MAX_GENESIS_BYTES: number = 16 * 1024 * 1024;
 const MAX_ALLOCATIONS = 65_536;
 const MAX_VALIDATORS = 1_024;
 const MAX_ACTIVATIONS = 64;
@@ -288,7 +290,8 @@ function schemaProblem(json: unknown): string | undefined {
   if (unknownKeys !== undefined) {
     const { additionalProperties } = unknownKeys.params as { additionalProperties: string[] };
     const where = unknownKeys.instancePath === "" ? "" : ` in ${unknownKeys.instancePath.slice(1)}`;
-    return `unknown key ${additionalProperties.join(", ")}${where}`;
+    const { properties } = schemaAt(unknownKeys.schemaPath) as { properties: object };
+    return `unknown key ${additionalProperties.join(", ")}${where}; allowed: ${Object.keys(properties).join(", ")}`;
   }
   const [error] = errors.filter(({ keyword }) => keyword !== "boolean");
   if (error === undefined) return errors.length === 0 ? undefined : "not a genesis document";
@@ -302,12 +305,15 @@ function schemaProblem(json: unknown): string | undefined {
 const stepInto = (value: unknown, key: string): unknown =>
   typeof value === "object" && value !== null ? Reflect.get(value, key) : undefined;
 
+/** The part of the schema that an error's path names. */
+const schemaAt = (schemaPath: string): unknown =>
+  schemaPath.split("/").slice(1).reduce<unknown>(stepInto, GenesisJson);
+
 /** What a schema asks for, in words: those it has where the validator would show a regular expression or half a range. */
 function ruleOf({ keyword, schemaPath, params, message }: ReturnType<typeof Errors>[number]): string {
   const { allowedValues, type } = params as { allowedValues?: string[]; type?: string };
   if (allowedValues !== undefined) return `must be one of ${allowedValues.join(", ")}`;
-  const schema = schemaPath.split("/").slice(1).reduce<unknown>(stepInto, GenesisJson);
-  const { description, minimum, maximum } = schema as Record<string, unknown>;
+  const { description, minimum, maximum } = schemaAt(schemaPath) as Record<string, unknown>;
   if (keyword === "pattern") return `must be ${String(description)}`;
   if (maximum !== undefined) return `must be an integer from ${minimum} to ${maximum}`;
   if (type !== undefined) return `must be ${/^[aeiou]/.test(type) ? "an" : "a"} ${type}`;

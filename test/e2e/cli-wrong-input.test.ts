@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { closeSync, existsSync, openSync } from "node:fs";
 import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -136,13 +137,25 @@ const cases: readonly Case[] = [
   ["node init --data DATA/n --genesis DATA", 1, /cannot read the genesis file DATA: it is a directory/],
   ["node init --data DATA/broken.json", 1, /broken\.json: it, or a part of its path, is a file/],
   ["node init --data DATA/n --genesis DATA/broken.json", 2, /broken\.json: not JSON/],
-  ["node init --data DATA/n --genesis DATA/unknown-key.json", 2, /unknown-key\.json: unknown key colour/],
+  [
+    "node init --data DATA/n --genesis DATA/unknown-key.json",
+    2,
+    /unknown-key\.json: unknown key colour; allowed: name, engine, difficultyBits, /,
+  ],
+  ["node init --data DATA/n --genesis /dev/zero", 1, /\/dev\/zero: it has more than 16777216 bytes/],
   ["node start", 2, /required option '--data/],
   ["node start --data DATA/n --api 7070", 2, /It must be HOST:PORT/],
   ["node start --data DATA/n --api 127.0.0.1:99999", 2, /It must be HOST:PORT/],
   ["node start --data DATA/n --listen 0.0.0.0", 2, /It must be a multiaddr/],
   ["node start --data DATA/n --hash-rate 100", 2, /--hash-rate needs --mine/],
-  ["node start --data DATA/n --mine --hash-rate 0", 2, /It must be a number above 0/],
+  ["node start --data DATA/n --mine --hash-rate 0", 2, /It must be a number above 0, at most 1000000000000/],
+  ["node start --data DATA/n --mine --hash-rate 1000000000001", 2, /at most 1000000000000/],
+  ["node start --data DATA/n --token-file /dev/zero --api 127.0.0.1:0", 1, /it has more than 1024 bytes/],
+  [
+    "node start --data DATA/n --api a..b:80 --log-level warn",
+    1,
+    /cannot serve the API on a\.\.b:80: no such host name is known; give an address/,
+  ],
   [`node start --data DATA/n --reward-to ${wrongChecksum}`, 2, /--reward-to must be a valid address/],
   ["node start --data DATA/n --genesis DATA/unknown-key.json", 2, /unknown key colour/],
   ["node start --data DATA/n --log-level loud", 2, /one of debug, info, warn, error, silent/],
@@ -189,6 +202,18 @@ describe("command line: wrong input", { concurrency: 2 }, () => {
       assert.doesNotMatch(result.stderr, /\.ts:\d+/, "no stack");
     });
   }
+
+  it("output that cannot be written is told, in one line or as JSON", {
+    skip: !existsSync("/dev/full"),
+  }, async () => {
+    for (const extra of [[], ["--json"]]) {
+      const full = openSync("/dev/full", "w");
+      const { code, stderr } = await runCli(["status", "--api", api, ...extra], { stdout: full });
+      closeSync(full);
+      assert.equal(code, 1);
+      assert.match(stderr, /^[^\n]*cannot write the output: the disk is full[^\n]*\n$/);
+    }
+  });
 
   it("nothing was made on the way", async () => {
     assert.deepEqual((await readdir(data)).sort(), ["array.json", "broken.json", "keys", "unknown-key.json"]);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { access, readdir, stat, writeFile } from "node:fs/promises";
+import { access, readdir, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { transfer } from "../support/block-builder.ts";
@@ -61,6 +61,23 @@ test("a start that finds the chain's folder emptied, as by a lost disk cache, sa
   const again = await lab.start({ dataDir: first.dataDir });
   await poll("it is told", async () => isTold(again));
   assert.equal((await again.client.status()).head.height, 0);
+});
+
+test("a chain damaged beyond what its store can read is refused with one line that says what to do", async (t) => {
+  const lab = createLab(t);
+  const { dataDir, end } = await lab.start();
+  await end("SIGTERM");
+  const chain = join(dataDir, "chain");
+  for (const name of (await readdir(chain)).filter((one) => one.startsWith("MANIFEST")))
+    await truncate(join(chain, name), 10);
+  const { code, stderr } = await runCli(["node", "start", "--data", dataDir, "--api", "127.0.0.1:0"]);
+  assert.equal(code, 1);
+  assert.match(
+    stderr,
+    /^cumulo: the chain in \S+ is damaged \([^\n]+\); restore it from a backup, or remove \S+: [^\n]+\n$/,
+  );
+  await rm(chain, { recursive: true });
+  assert.equal((await lab.start({ dataDir })).peer.length > 0, true);
 });
 
 test("a second daemon on one directory is refused with one line, and the first does not notice", async (t) => {

@@ -11,28 +11,35 @@ export interface CliResult {
 
 /**
  * Starts the command line as its own process, with an environment that names no node. `withChannel`: as a supervisor
- * starts its nodes.
+ * starts its nodes. `stdout`: an open file for its output.
  */
 export function spawnCli(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
-  { withChannel = false }: { readonly withChannel?: boolean } = {},
+  {
+    withChannel = false,
+    stdout = "pipe",
+  }: { readonly withChannel?: boolean; readonly stdout?: "pipe" | number } = {},
 ): ChildProcess {
   const inherited = Object.entries(process.env).filter(
     ([name]) => !/^(CUMULO_|NODE_OPTIONS|FORCE_COLOR)/.test(name),
   );
   return spawn(process.execPath, ["--disable-warning=ExperimentalWarning", MAIN, ...args], {
     env: { ...Object.fromEntries(inherited), ...env },
-    stdio: withChannel ? ["ignore", "pipe", "pipe", "ipc"] : ["ignore", "pipe", "pipe"],
+    stdio: ["ignore", stdout, "pipe", ...(withChannel ? (["ipc"] as const) : [])],
   });
 }
 
 /** Runs one command to its end; killed after `timeoutMs`. */
 export async function runCli(
   args: readonly string[],
-  { env = {}, timeoutMs = 60_000 }: { env?: Readonly<Record<string, string>>; timeoutMs?: number } = {},
+  {
+    env = {},
+    timeoutMs = 60_000,
+    stdout: target = "pipe",
+  }: { env?: Readonly<Record<string, string>>; timeoutMs?: number; stdout?: "pipe" | number } = {},
 ): Promise<CliResult> {
-  const child = spawnCli(args, env);
+  const child = spawnCli(args, env, { stdout: target });
   const timer = setTimeout(() => child.kill("SIGKILL"), timeoutMs);
   let stdout = "";
   let stderr = "";

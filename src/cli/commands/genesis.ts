@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import type { Command } from "commander";
+import { fileProblem } from "../../files/index.ts";
 import type { JsonOption } from "../connection.ts";
 import { failure, usageError } from "../failure.ts";
 import { printJson, printLine, shellWord } from "../output.ts";
@@ -64,7 +65,6 @@ async function write(file: string, text: string, force: boolean): Promise<void> 
         "FILE_EXISTS",
         `${file} exists already; choose another -o FILE, or replace it with --force`,
       );
-    const { fileProblem } = await import("../../keys/index.ts");
     const why = fileProblem(error, "its directory does not exist");
     throw failure("FILE_UNWRITABLE", `cannot write ${file}: ${why}`);
   }

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { type ConnectionOptions, connected, type JsonOption, nodeFlags, openClient } from "../connection.ts";
 import { usageError } from "../failure.ts";
 import { formatDuration, printJson, printLine, shortId, withProgress } from "../output.ts";
-import { duration, positive, quoted, timeOption } from "../values.ts";
+import { duration, hashRate, quoted, timeOption } from "../values.ts";
 
 interface Options extends ConnectionOptions, JsonOption {
   readonly every?: number;
@@ -49,7 +49,7 @@ export function addMine(program: Command): void {
     .description("mine a number of blocks now, or continuously, or stop")
     .argument("[blocks]", `how many (1 to ${MAX_BLOCKS}), on, or off`)
     .option("--every <time>", "continuously, one block in this time on average", duration)
-    .option("--hash-rate <n>", "continuously, at so many tries a second", positive)
+    .option("--hash-rate <n>", "continuously, at so many tries a second", hashRate)
     .addOption(timeOption("--timeout <time>", "how long a number of blocks may take, at most 10m", "60s"))
     .addHelpText(
       "after",

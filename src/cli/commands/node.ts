@@ -1,10 +1,17 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
+import {
+  createWhole,
+  fileProblem,
+  makePrivateDirectory,
+  readBounded,
+  removeDirectories,
+} from "../../files/index.ts";
 import type { JsonOption } from "../connection.ts";
 import { EXIT, failure, usageError } from "../failure.ts";
 import { printJson, printLine, shellWord } from "../output.ts";
-import { collect, hostPort, integer, multiaddr, oneOf, path, positive } from "../values.ts";
+import { collect, hashRate, hostPort, integer, multiaddr, oneOf, path } from "../values.ts";
 
 interface InitOptions extends JsonOption {
   readonly data: string;
@@ -34,12 +41,11 @@ const STOP_MS = 5_000;
 const SAME_SIGNAL_MS = 500;
 
 async function readGenesis(file: string): Promise<string> {
-  const { parseGenesis, specToJson } = await import("../../primitives/index.ts");
+  const { MAX_GENESIS_BYTES, parseGenesis, specToJson } = await import("../../primitives/index.ts");
   let text: string;
   try {
-    text = await readFile(file, "utf8");
+    text = await readBounded(file, MAX_GENESIS_BYTES);
   } catch (error) {
-    const { fileProblem } = await import("../../keys/index.ts");
     throw failure("FILE_UNREADABLE", `cannot read the genesis file ${file}: ${fileProblem(error)}`);
   }
   const parsed = parseGenesis(text);
@@ -54,9 +60,6 @@ async function init({ data, genesis, json }: InitOptions): Promise<void> {
       ? `${JSON.stringify(specToJson(devnetSpec()), undefined, 2)}\n`
       : await readGenesis(genesis);
   const file = join(data, "genesis.json");
-  const { createWhole, fileProblem, makePrivateDirectory, removeDirectories } = await import(
-    "../../keys/index.ts"
-  );
   const made = await makePrivateDirectory(data).catch((error: unknown) => {
     throw failure(
       "FILE_UNWRITABLE",
@@ -194,7 +197,7 @@ export function addNode(program: Command): void {
     .option(
       "--hash-rate <n>",
       "tries a second (default: this node's share of one block an interval)",
-      positive,
+      hashRate,
     )
     .option("--miners <n>", "miners that share the interval, for the default hash rate", integer(1, 10_000))
     .option("--reward-to <address>", "where rewards go (default: a key made in the directory)")

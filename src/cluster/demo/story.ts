@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Reorg, Status, Tree } from "../../api/index.ts";
-import { makePrivateDirectory } from "../../keys/index.ts";
+import { makePrivateDirectory } from "../../files/index.ts";
 import { UNITS_PER_COIN } from "../../primitives/index.ts";
 import { markDirectory } from "../claim.ts";
 import { type ClusterClient, createClusterClient, type NodeSnapshot } from "../client.ts";

@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { link, open, rename, rm } from "node:fs/promises";
-import { dirname } from "node:path";
+import { link, open, readdir, rename, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
 
 /** Its owner's only. */
 const PRIVATE = 0o600;
+const READ_BYTES = 64 * 1024;
 
 async function syncDirectory(directory: string): Promise<void> {
   const handle = await open(directory, "r");
@@ -48,6 +49,40 @@ export function createWhole(file: string, text: string, mode = PRIVATE): Promise
 /** Replaces a file whole, or makes it: readers see the old or the new one, also after a power cut. */
 export function replaceWhole(file: string, text: string, mode = PRIVATE): Promise<void> {
   return writeThen(file, text, mode, (temporary) => rename(temporary, file));
+}
+
+/** What `writeThen` calls a file while it has no name yet. */
+const TEMPORARY = /\.[0-9a-f]{12}\.tmp$/;
+
+/** Removes what writers that were killed left behind. Only for the directory's owner, while nobody else writes there. */
+export async function removeUnfinished(directory: string): Promise<void> {
+  const names = await readdir(directory).catch((error: NodeJS.ErrnoException): string[] => {
+    if (error.code === "ENOENT") return [];
+    throw error;
+  });
+  for (const name of names) if (TEMPORARY.test(name)) await rm(join(directory, name), { force: true });
+}
+
+/**
+ * Reads a text file of at most `maxBytes`; fails with EFBIG where it is larger. Bounded while it is read, not by its
+ * size: devices and pipes have none, and a pipe is a good way to hand over a secret.
+ */
+export async function readBounded(file: string, maxBytes: number): Promise<string> {
+  const handle = await open(file, "r");
+  try {
+    const chunks: Uint8Array[] = [];
+    let total = 0;
+    for (;;) {
+      const { bytesRead, buffer } = await handle.read(Buffer.alloc(READ_BYTES), 0, READ_BYTES);
+      if (bytesRead === 0) return Buffer.concat(chunks).toString("utf8");
+      total += bytesRead;
+      if (total > maxBytes)
+        throw Object.assign(new Error(`it has more than ${maxBytes} bytes`), { code: "EFBIG" });
+      chunks.push(buffer.subarray(0, bytesRead));
+    }
+  } finally {
+    await handle.close();
+  }
 }
 
 const PROBLEMS: Readonly<Record<string, string>> = {

@@ -4,7 +4,13 @@ import { once } from "node:events";
 import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { createWhole, fileProblem, replaceWhole } from "../../../src/keys/index.ts";
+import {
+  createWhole,
+  fileProblem,
+  readBounded,
+  removeUnfinished,
+  replaceWhole,
+} from "../../../src/files/index.ts";
 import { temporaryDirectory } from "../../support/temp-dir.ts";
 
 test("of many that create one file at once one wins, its text stays whole, and nothing temporary is left", async (t) => {
@@ -33,7 +39,7 @@ test("a replaced file is the old or the new one, and a failure leaves the old on
 
 test("a process killed while it writes leaves no file that is cut off", async (t) => {
   const directory = await temporaryDirectory(t);
-  const module = new URL("../../../src/keys/whole-file.ts", import.meta.url).href;
+  const module = new URL("../../../src/files/whole-file.ts", import.meta.url).href;
   // Each file is large enough that the kill falls into the writing of one of them.
   const program = `
     const { createWhole } = await import(${JSON.stringify(module)});
@@ -61,4 +67,21 @@ test("what the system says of a file is told in words", async (t) => {
   assert.equal(await problem(directory), "it is a directory");
   assert.equal(await problem(join(directory, "none")), "it does not exist");
   assert.match(await problem(join(directory, "file", "x")), /is a file and not a directory/);
+});
+
+test("a file is read whole up to its bound; a byte more is refused, and so is a device without end", async (t) => {
+  const file = join(await temporaryDirectory(t), "file");
+  await writeFile(file, "é".repeat(50_000));
+  assert.equal(await readBounded(file, 100_000), "é".repeat(50_000));
+  await assert.rejects(readBounded(file, 99_999), { code: "EFBIG", message: "it has more than 99999 bytes" });
+  await assert.rejects(readBounded("/dev/zero", 1_000_000), { code: "EFBIG" });
+});
+
+test("what a killed writer left is removed, and nothing else", async (t) => {
+  const directory = await temporaryDirectory(t);
+  for (const name of ["key.json", "key.json.0123456789ab.tmp", "mine.tmp"])
+    await writeFile(join(directory, name), "");
+  await removeUnfinished(directory);
+  assert.deepEqual((await readdir(directory)).sort(), ["key.json", "mine.tmp"]);
+  await removeUnfinished(join(directory, "none"));
 });

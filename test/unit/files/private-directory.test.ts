@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdir, readdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { makePrivateDirectory } from "../../../src/keys/index.ts";
+import { makePrivateDirectory } from "../../../src/files/index.ts";
 import { temporaryDirectory } from "../../support/temp-dir.ts";
 
 test("a directory and its missing parents are made for their owner only; one that exists stays as it is", async (t) => {
