@@ -28,8 +28,8 @@ export interface BlockChecksDeps {
 export interface BlockChecks {
   /** Stage *sanity* of header, body and transactions, without signatures. Synchronous. */
   sanity(block: Block): Verdict;
-  /** Signatures; settles with the verdict, never rejects for what a peer sent. */
-  signatures(block: Block): Promise<Verdict>;
+  /** Signatures; settles with the verdict, never rejects for what a peer sent. `remember` as in `SignatureVerifier`. */
+  signatures(block: Block, options: { readonly remember: boolean }): Promise<Verdict>;
   /** Stage *context* of a header against the tree. */
   context(header: SealedHeader): Verdict;
   /** Remembers a block that was refused for good while its body belonged to it. */
@@ -53,8 +53,8 @@ export function createBlockChecks({ genesis, tree, clock, signatures }: BlockChe
       }
       return PASSED;
     },
-    async signatures(block) {
-      const [bad] = await signatures.findInvalid(block.transactions);
+    async signatures(block, options) {
+      const [bad] = await signatures.findInvalid(block.transactions, options);
       return bad === undefined ? PASSED : refuse("TX-03", `transaction ${bad.txid} has a bad signature`);
     },
     context(header) {

@@ -294,7 +294,8 @@ function createWriter(deps: WriterDeps): Chain & { resume(): Promise<void> } {
 
   function enqueue(block: Block, source: BlockSource): Promise<ImportResult> {
     const promise = new Promise<ImportResult>((resolve, reject) => {
-      const signatures = checks.signatures(block).catch((cause: unknown) => {
+      const remember = source.message !== "sync";
+      const signatures = checks.signatures(block, { remember }).catch((cause: unknown) => {
         const message = `the signatures of block ${block.header.id} could not be verified; try again`;
         return new ChainError("CHAIN_BUSY", message, { cause });
       });

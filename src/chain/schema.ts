@@ -160,9 +160,14 @@ export interface TransactionPlace {
   readonly index: number;
 }
 const PlaceSsz = new ContainerType({ block: Bytes32, index: Uint32 });
+const PLACE_BYTES = 36;
 
 export function encodePlace(block: Uint8Array, index: number): Uint8Array {
-  return PlaceSsz.serialize({ block, index });
+  // By hand: a sync writes one for each transaction.
+  const bytes = new Uint8Array(PLACE_BYTES);
+  bytes.set(block);
+  new DataView(bytes.buffer).setUint32(32, index, true);
+  return bytes;
 }
 
 export function decodePlace(bytes: Uint8Array): TransactionPlace {

@@ -11,20 +11,27 @@ const MAX_RECORDS_PER_TASK = 512;
 
 /** Checks signatures off the event loop, and each of them once. */
 export interface SignatureVerifier {
-  /** Those of the transactions whose signature is not valid; empty where all are good. */
-  findInvalid(transactions: readonly SealedTransaction[]): Promise<readonly SealedTransaction[]>;
+  /**
+   * Those of the transactions whose signature is not valid; empty where all are good. `remember` (default true): whether
+   * they may be asked about again soon; those of a sync will not be.
+   */
+  findInvalid(
+    transactions: readonly SealedTransaction[],
+    options?: { readonly remember?: boolean },
+  ): Promise<readonly SealedTransaction[]>;
 }
 
 /**
  * The leaves remembered last. Two halves: when the young one is full the old one is forgotten whole. (Taking the oldest
  * out of one set one by one walks over all that were taken out before it.)
  */
-function createMemory(): { has(leaf: Leaf): boolean; add(leaf: Leaf): void } {
+function createMemory() {
   let young = new Set<Leaf>();
   let old = new Set<Leaf>();
   return {
-    has: (leaf) => young.has(leaf) || old.has(leaf),
-    add(leaf) {
+    isEmpty: () => young.size === 0 && old.size === 0,
+    has: (leaf: Leaf) => young.has(leaf) || old.has(leaf),
+    add(leaf: Leaf): void {
       if (young.size >= MAX_REMEMBERED / 2) {
         old = young;
         young = new Set();
@@ -37,6 +44,7 @@ function createMemory(): { has(leaf: Leaf): boolean; add(leaf: Leaf): void } {
 /** What one call of `findInvalid` waits for. */
 interface Waiting {
   readonly transactions: readonly SealedTransaction[];
+  readonly remember: boolean;
   readonly resolve: (invalid: SealedTransaction[]) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -53,11 +61,7 @@ export function createSignatureVerifier(pool: WorkerPool<VerifyTasks>): Signatur
   async function verify(transactions: readonly SealedTransaction[]): Promise<SealedTransaction[]> {
     const input = packSignatures(transactions);
     const results = await pool.run("verifySignatures", input, { transfer: [input.buffer] });
-    return transactions.filter((transaction, i) => {
-      if (results[i] !== 1) return true;
-      good.add(transaction.leaf);
-      return false;
-    });
+    return transactions.filter((_, i) => results[i] !== 1);
   }
 
   /** Cuts what waits into tasks, and answers each call as soon as the tasks that hold its own are done. */
@@ -75,23 +79,24 @@ export function createSignatureVerifier(pool: WorkerPool<VerifyTasks>): Signatur
       tasks.push(task);
     }
     let from = 0;
-    for (const { transactions, resolve, reject } of calls) {
+    for (const { transactions, remember, resolve, reject } of calls) {
       const until = from + transactions.length;
       const own = tasks.slice(Math.floor(from / size), Math.ceil(until / size));
       from = until;
       Promise.all(own).then((invalid) => {
         const bad = new Set(invalid.flat());
+        if (remember) for (const one of transactions) if (!bad.has(one)) good.add(one.leaf);
         resolve(bad.size === 0 ? [] : transactions.filter((transaction) => bad.has(transaction)));
       }, reject);
     }
   }
 
   return {
-    findInvalid(transactions) {
-      const unknown = transactions.filter(({ leaf }) => !good.has(leaf));
+    findInvalid(transactions, { remember = true } = {}) {
+      const unknown = good.isEmpty() ? transactions : transactions.filter(({ leaf }) => !good.has(leaf));
       if (unknown.length === 0) return Promise.resolve([]);
       return new Promise((resolve, reject) => {
-        waiting.push({ transactions: unknown, resolve, reject });
+        waiting.push({ transactions: unknown, remember, resolve, reject });
         if (waiting.length === 1) void Promise.resolve().then(verifyWaiting);
       });
     },

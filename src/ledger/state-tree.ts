@@ -1,4 +1,4 @@
-import { hashNodes, hashPair, hexToBytes, ZERO_32 } from "../primitives/index.ts";
+import { hashNodes, hashPair, hexToBytes, setUint64, ZERO_32 } from "../primitives/index.ts";
 import type { AccountRecord, LedgerTotals } from "./accounts.ts";
 
 /** Depth of `List[Account, 2^32]`. */
@@ -35,23 +35,18 @@ export interface StateTree {
 
 function uint64Chunk(value: number): Uint8Array {
   const chunk = new Uint8Array(32);
-  writeUint64(chunk, 0, value);
+  setUint64(new DataView(chunk.buffer), 0, value);
   return chunk;
-}
-
-function writeUint64(bytes: Uint8Array, offset: number, value: number): void {
-  const view = new DataView(bytes.buffer, bytes.byteOffset);
-  view.setUint32(offset, value >>> 0, true);
-  view.setUint32(offset + 4, Math.floor(value / 2 ** 32), true);
 }
 
 /** Roots of many accounts: hash(hash(key, balance), hash(nonce, 0)) each, in two batches. */
 function accountRoots(accounts: readonly AccountRecord[]): Uint8Array {
   const chunks = new Uint8Array(accounts.length * 128);
+  const view = new DataView(chunks.buffer);
   accounts.forEach(({ key, balance, nonce }, i) => {
     chunks.set(hexToBytes(key), i * 128);
-    writeUint64(chunks, i * 128 + 32, balance);
-    writeUint64(chunks, i * 128 + 64, nonce);
+    setUint64(view, i * 128 + 32, balance);
+    setUint64(view, i * 128 + 64, nonce);
   });
   const halves = new Uint8Array(accounts.length * 64);
   hashNodes(chunks, halves);

@@ -1,4 +1,4 @@
-import { bytesToHex } from "./bytes.ts";
+import { bytesToHex, setUint64 } from "./bytes.ts";
 import { hashPair } from "./hash.ts";
 import {
   BlockBodySsz,
@@ -50,9 +50,7 @@ export function headerCoreRoot(core: HeaderCore): Uint8Array {
 /** The SSZ chunk of a nonce: 8 bytes little-endian, zero-padded to 32. */
 export function nonceChunk(nonce: number): Uint8Array {
   const chunk = new Uint8Array(32);
-  const view = new DataView(chunk.buffer);
-  view.setUint32(0, nonce >>> 0, true);
-  view.setUint32(4, Math.floor(nonce / 2 ** 32), true);
+  setUint64(new DataView(chunk.buffer), 0, nonce);
   return chunk;
 }
 
@@ -90,7 +88,9 @@ export function encodeBody(transactions: readonly SealedTransaction[], engineDat
 
 /** Decodes a serialized body, which it keeps; `undefined` unless it is the canonical encoding of valid transactions. */
 export function decodeBody(bytes: Uint8Array): BlockBody | undefined {
-  const body = decodeOr(() => BlockBodySsz.deserialize(bytes));
+  // Transactions are views of the body, which is kept beside them: copies would be a hundred thousand buffers for the
+  // garbage collector in a sync.
+  const body = decodeOr(() => BlockBodySsz.deserialize(bytes, { reuseBytes: true }));
   if (body === undefined) return undefined;
   const transactions: SealedTransaction[] = [];
   for (const transactionBytes of body.transactions) {

@@ -25,6 +25,18 @@ export function bytesToHex(bytes: Uint8Array): string {
   return decoder.decode(digits);
 }
 
+/** Writes an integer below 2^53 as a little-endian uint64. */
+export function setUint64(view: DataView, offset: number, value: number): void {
+  view.setUint32(offset, value >>> 0, true);
+  view.setUint32(offset + 4, Math.floor(value / 2 ** 32), true);
+}
+
+/** A little-endian uint64; `undefined` above 2^53 - 1. */
+export function getUint64(view: DataView, offset: number): number | undefined {
+  const high = view.getUint32(offset + 4, true);
+  return high > 0x1f_ffff ? undefined : high * 2 ** 32 + view.getUint32(offset, true);
+}
+
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;

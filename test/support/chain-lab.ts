@@ -56,9 +56,9 @@ export function createCountingVerifier(): SignatureVerifier & { asked: number } 
   const real = createSignatureVerifier(createInlineWorkerPool(tasks));
   const counting = {
     asked: 0,
-    async findInvalid(transactions: Parameters<SignatureVerifier["findInvalid"]>[0]) {
+    async findInvalid(...[transactions, options]: Parameters<SignatureVerifier["findInvalid"]>) {
       counting.asked += 1;
-      return await real.findInvalid(transactions);
+      return await real.findInvalid(transactions, options);
     },
   };
   return counting;

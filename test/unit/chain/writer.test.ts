@@ -360,6 +360,9 @@ test("signatures that were found good once are not verified again, by leaf", asy
   assert.deepEqual(await verifier.findInvalid(list), []);
   assert.deepEqual(await verifier.findInvalid([...list, pay({ nonce: 2 })]), []);
   assert.equal(verified, 3);
+  const synced = [pay({ nonce: 3 })];
+  for (let i = 0; i < 2; i++) assert.deepEqual(await verifier.findInvalid(synced, { remember: false }), []);
+  assert.equal(verified, 5, "what is not to be remembered is not");
 });
 
 test("workers that fail cost the block another try, and neither its name nor the chain", async () => {
