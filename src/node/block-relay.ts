@@ -136,6 +136,8 @@ export function createBlockRelay(deps: BlockRelayDeps): BlockRelay {
       const work = (chain.tree.get(header.parent)?.work ?? 0n) + core.difficulty;
       if (work + STALE_BRANCH_BLOCKS * core.difficulty < chain.head.work) return "ignore";
       if (!equalBytes(leavesRoot(compact.leaves), core.transactionsRoot)) return reject("BLK-02");
+      // A leaf that stands twice is a txid that does; and whoever is asked for one twice takes the asker for a liar.
+      if (new Set(compact.leaves.map(bytesToHex)).size < compact.leaves.length) return reject("BLK-04");
       void fetchAndImport(from, compact, clock.nowMs());
       return "accept";
     },

@@ -83,10 +83,14 @@ export interface SyncPlanner {
 
 interface Sync {
   peer: string;
+  /** Who showed the headers; another may fetch their bodies. */
+  readonly shownBy: string;
   /** What the peer claimed when it was chosen. */
   claim: PeerStatus;
   phase: "headers" | "blocks";
   chain: HeaderChain | undefined;
+  /** Height up to which the peer has shown headers that we have; before the first new one. */
+  knownHeight: number;
   /** Index of the next header whose body is to be asked for. */
   next: number;
   requestOpen: boolean;
@@ -120,21 +124,21 @@ export function createSyncPlanner(rules: HeaderRules, chain: SyncChain): SyncPla
     const [peer, claim] = best;
     sync = {
       peer,
+      shownBy: peer,
       claim,
       phase: "headers",
       chain: undefined,
+      knownHeight: 0,
       next: 0,
-      requestOpen: true,
+      requestOpen: false,
       importing: new Set(),
     };
-    return [
-      {
-        kind: "request-headers",
-        peer,
-        locator: locatorOf(chain.head().height, chain.idAt),
-        max: HEADERS_PER_REQUEST,
-      },
-    ];
+    return requestHeaders(sync, locatorOf(chain.head().height, chain.idAt));
+  }
+
+  function requestHeaders(current: Sync, locator: readonly BlockId[]): SyncEffect[] {
+    current.requestOpen = true;
+    return [{ kind: "request-headers", peer: current.peer, locator, max: HEADERS_PER_REQUEST }];
   }
 
   /** Ends the sync; what the peer claimed is forgotten, so that it is not tried again before it says something new. */
@@ -155,7 +159,10 @@ export function createSyncPlanner(rules: HeaderRules, chain: SyncChain): SyncPla
     return sync?.peer === peer ? [...effects, ...replace()] : effects;
   }
 
-  /** The peer is lost: another that claims as much work goes on with the bodies, or the sync starts anew. */
+  /**
+   * The peer is lost: another that stands on the same headers goes on with the bodies, or the sync starts anew. One with
+   * another branch may claim as much work and have none of the blocks.
+   */
   function replace(): SyncEffect[] {
     if (sync === undefined) return start();
     const lost = sync;
@@ -165,7 +172,8 @@ export function createSyncPlanner(rules: HeaderRules, chain: SyncChain): SyncPla
       lost.phase === "blocks" &&
       lost.chain !== undefined &&
       best !== undefined &&
-      best[1].work >= lost.chain.work
+      best[1].work >= lost.chain.work &&
+      best[1].head === lost.chain.last.id
     ) {
       [lost.peer, lost.claim] = best;
       lost.requestOpen = false;
@@ -173,6 +181,15 @@ export function createSyncPlanner(rules: HeaderRules, chain: SyncChain): SyncPla
     }
     sync = undefined;
     return start();
+  }
+
+  /** The sync's peer gave no usable answer, which may happen to an honest one, but not again and again. */
+  function fail(peer: string): SyncEffect[] {
+    const count = (failures.get(peer) ?? 0) + 1;
+    failures.set(peer, count);
+    return count < MAX_FAILURES
+      ? replace()
+      : drop(peer, `${count} requests in a row without a usable answer`);
   }
 
   function requestBodies(): SyncEffect[] {
@@ -197,7 +214,14 @@ export function createSyncPlanner(rules: HeaderRules, chain: SyncChain): SyncPla
     current: Sync,
     headers: readonly SealedHeader[],
     nowMs: number,
-  ): Refusal | "done" | "more" | "cut-short" {
+  ): Refusal | "done" | "more" | "cut-short" | "moved" {
+    // The peer may have left its branch between two answers, which is no lie.
+    if (
+      current.chain !== undefined &&
+      headers[0] !== undefined &&
+      headers[0].parent !== current.chain.last.id
+    )
+      return "moved";
     for (const header of headers) {
       if (chain.isKnownInvalid(header.id) || chain.get(header.id)?.status === "invalid") {
         return {
@@ -249,22 +273,27 @@ export function createSyncPlanner(rules: HeaderRules, chain: SyncChain): SyncPla
       if (sync?.peer !== peer || sync.phase !== "headers") return [];
       sync.requestOpen = false;
       const result = takeHeaders(sync, headers, nowMs);
+      if (result === "moved") return fail(peer);
       if (typeof result === "object") return drop(peer, `headers refused: ${result.code}, ${result.detail}`);
       failures.delete(peer);
       const found = sync.chain;
+      const last = headers.at(-1);
+      const known = found === undefined && last !== undefined ? chain.get(last.id) : undefined;
+      // A full answer that we have already: the branch goes on. Whoever shows the same again gets nowhere.
+      if (result === "more" && known !== undefined && known.height > sync.knownHeight) {
+        sync.knownHeight = known.height;
+        return requestHeaders(sync, [known.id]);
+      }
       if (result === "cut-short" && found?.ids.length === 0) return end("forget");
       if (found === undefined) {
         // Known blocks may be a moment ahead of our published head, so what was shown is judged by its own work. A peer
         // that got away with showing less than it claims would keep us syncing, and not mining.
-        const shown = chain.get(headers.at(-1)?.id ?? "")?.work ?? 0n;
+        const shown = known?.work ?? 0n;
         if (isBetter(sync.claim) && shown < sync.claim.work)
           return drop(peer, "claims more work than it shows");
         return end("ask-again");
       }
-      if (result === "more") {
-        sync.requestOpen = true;
-        return [{ kind: "request-headers", peer, locator: [found.last.id], max: HEADERS_PER_REQUEST }];
-      }
+      if (result === "more") return requestHeaders(sync, [found.last.id]);
       if (result === "done" && found.work < sync.claim.work)
         return drop(peer, "claims more work than it shows");
       if (found.work < chain.head().work || found.work < rules.spec.minimumWork) return end("forget");
@@ -274,7 +303,8 @@ export function createSyncPlanner(rules: HeaderRules, chain: SyncChain): SyncPla
     bodies(peer, ids) {
       if (sync?.peer !== peer || sync.phase !== "blocks") return [];
       sync.requestOpen = false;
-      if (ids.length === 0) return drop(peer, "has not the blocks of its own headers");
+      if (ids.length === 0)
+        return sync.shownBy === peer ? drop(peer, "has not the blocks of its own headers") : fail(peer);
       failures.delete(peer);
       // By the last id, not by counting: a late outcome may have set `next` back meanwhile.
       const last = sync.chain?.ids.indexOf(ids.at(-1) ?? "", sync.next) ?? -1;
@@ -298,20 +328,14 @@ export function createSyncPlanner(rules: HeaderRules, chain: SyncChain): SyncPla
         // A body that does not belong to its header says nothing about the chain: fetch it again from somebody else.
         if (refusal.mutated) {
           sync.next = index;
-          return drop(peer, reason);
+          // Its sender may be replaced already, by one that was told there is nothing left to ask for.
+          return [...drop(peer, reason), ...requestBodies()];
         }
         sync = undefined;
       }
       const effects: SyncEffect[] = peers.delete(peer) ? [{ kind: "disconnect", peer, reason }] : [];
       return [...effects, ...start()];
     },
-    failed(peer) {
-      if (sync?.peer !== peer) return [];
-      const count = (failures.get(peer) ?? 0) + 1;
-      failures.set(peer, count);
-      return count < MAX_FAILURES
-        ? replace()
-        : drop(peer, `${count} requests in a row without a usable answer`);
-    },
+    failed: (peer) => (sync?.peer === peer ? fail(peer) : []),
   };
 }

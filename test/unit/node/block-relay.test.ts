@@ -76,6 +76,15 @@ test("case 15: leaves that are not the header's cost the connection; the honest 
   await chain.close();
 });
 
+test("a leaf that stands twice costs the connection, and nobody is asked for it twice", async () => {
+  const { chain, relay, builder, punished } = await createLab();
+  const leaves = [new Uint8Array(32).fill(9), new Uint8Array(32).fill(9)];
+  const { header } = builder.build({ tweak: (core) => ({ ...core, transactionsRoot: leavesRoot(leaves) }) });
+  assert.equal(await relay.announced("liar", withoutBody(header, leaves)), "reject");
+  assert.deepEqual(punished, ["liar"]);
+  await chain.close();
+});
+
 test("case 28: a block whose parent is unknown is not forwarded, nobody is blamed, and its sender is asked where it stands", async () => {
   const { chain, relay, builder, asked, punished } = await createLab();
   builder.build();

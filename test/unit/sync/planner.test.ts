@@ -1,14 +1,8 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { describe, it, test } from "node:test";
 import { createForkTree, refuse, refuseForNow, refuseMutated } from "../../../src/consensus/index.ts";
 import type { Block, BlockId } from "../../../src/primitives/index.ts";
-import {
-  createSyncPlanner,
-  locatorOf,
-  MAX_LOCATOR_IDS,
-  type SyncEffect,
-  type SyncPlanner,
-} from "../../../src/sync/index.ts";
+import { createSyncPlanner, type SyncEffect, type SyncPlanner } from "../../../src/sync/index.ts";
 import { createBlockBuilder, testGenesis } from "../../support/block-builder.ts";
 
 const genesis = testGenesis();
@@ -282,6 +276,75 @@ test("case 30: a mutated body is fetched again from another peer, whatever its s
   assert.deepEqual(asked(planner.bodies("b", ids.slice(20, 84))), ids.slice(84, 148));
 });
 
+test("a mutated last body whose sender has left is fetched from the peer that took over", () => {
+  const { planner, connect } = createLab();
+  planner.peerStatus("a", statusAt(20));
+  planner.peerStatus("b", statusAt(20));
+  const window = asked(planner.headers("a", headersOf(blocks.slice(0, 20)), nowMs));
+  planner.bodies("a", window);
+  connect(...blocks.slice(0, 19));
+  for (const id of window.slice(0, 19)) planner.imported("a", id, { ok: true });
+  assert.deepEqual(planner.peerGone("a"), [], "nothing is left to ask b for");
+  const refusal = refuseMutated("BLK-02", "not the header's");
+  const effects = planner.imported("a", ids[19] as string, { ok: false, refusal });
+  assert.deepEqual(kinds(effects), ["disconnect a", "request-blocks b"]);
+  assert.deepEqual(asked(effects), [ids[19]]);
+});
+
+test("a peer on another branch does not go on with the lost one's bodies, and is not blamed for lacking them", () => {
+  const { planner } = createLab();
+  planner.peerStatus("a", statusAt(300));
+  planner.peerStatus("b", { head: "ab".repeat(32), height: 300, work: 300n * 16n });
+  planner.headers("a", headersOf(blocks), nowMs);
+  assert.deepEqual(kinds(planner.failed("a")), ["request-headers b"]);
+});
+
+test("a peer that took over and changed its branch since is replaced, not blamed", () => {
+  const { planner } = createLab();
+  planner.peerStatus("a", statusAt(300));
+  planner.peerStatus("b", statusAt(300));
+  planner.headers("a", headersOf(blocks), nowMs);
+  assert.deepEqual(kinds(planner.failed("a")), ["request-blocks b"]);
+  assert.deepEqual(planner.bodies("b", []), []);
+  assert.equal(planner.progress, undefined);
+});
+
+describe("answers of 2,000 headers", () => {
+  const long = createBlockBuilder(genesis).extend(2_001, { proposer: "long" });
+  const page = headersOf(long.slice(0, 2_000));
+  const claim = { head: long.at(-1)?.header.id ?? "", height: 2_001, work: 2_001n * 16n };
+  /** Our own branch is better than the part of theirs that we have. */
+  function createLongLab() {
+    const lab = createLab();
+    lab.connect(...long.slice(0, 2_000));
+    return lab;
+  }
+
+  it("that are all known are gone past: the branch goes on behind them", () => {
+    const { planner } = createLongLab();
+    planner.peerStatus("a", claim);
+    const [next] = planner.headers("a", page, nowMs);
+    assert.deepEqual(next?.kind === "request-headers" && next.locator, [long[1_999]?.header.id]);
+    const effects = planner.headers("a", headersOf(long.slice(2_000)), nowMs);
+    assert.deepEqual(asked(effects), [claim.head]);
+  });
+
+  it("shown again and again cost the connection", () => {
+    const { planner } = createLongLab();
+    planner.peerStatus("liar", claim);
+    assert.deepEqual(kinds(planner.headers("liar", page, nowMs)), ["request-headers liar"]);
+    assert.deepEqual(kinds(planner.headers("liar", page, nowMs)), ["disconnect liar"]);
+  });
+
+  it("that the next answer does not follow, as after a reorg of the peer, cost it nothing but its turn", () => {
+    const { planner } = createLab();
+    planner.peerStatus("a", claim);
+    planner.peerStatus("b", statusAt(300));
+    assert.deepEqual(kinds(planner.headers("a", page, nowMs)), ["request-headers a"]);
+    assert.deepEqual(kinds(planner.headers("a", headersOf(blocks), nowMs)), ["request-headers b"]);
+  });
+});
+
 test("a block that is invalid for good costs its sender the connection and ends that chain", () => {
   const { planner } = createLab();
   planner.peerStatus("a", statusAt(300));
@@ -316,17 +379,4 @@ test("peers are remembered up to a bound, and answers that nobody asked for chan
   assert.deepEqual(other.failed("stranger"), []);
   assert.deepEqual(other.peerGone("stranger"), []);
   assert.equal(other.progress, undefined);
-});
-
-test("a locator has the newest ids one by one, then ever fewer, genesis last, and never too many", () => {
-  const idAt = (height: number) => `id ${height}`;
-  assert.deepEqual(locatorOf(0, idAt), ["id 0"]);
-  const locator = locatorOf(100, idAt);
-  assert.deepEqual(
-    locator.slice(0, 10),
-    Array.from({ length: 10 }, (_, i) => `id ${100 - i}`),
-  );
-  assert.equal(locator.at(-1), "id 0");
-  assert.ok(locator.length < 20);
-  assert.ok(locatorOf(2 ** 50, idAt).length <= MAX_LOCATOR_IDS);
 });
