@@ -82,7 +82,8 @@ run_npm_ci() {
     >"$install_log" 2>&1 </dev/null &
   npm_pid=$!
   echo "$npm_pid" >"$lock_dir/npm"
-  trap 'kill "$npm_pid" 2>/dev/null; rm -rf "$lock_dir"; exit 130' INT TERM HUP
+  # The lock goes when npm has ended, or the next run would install beside it.
+  trap 'kill "$npm_pid" 2>/dev/null; wait "$npm_pid"; rm -rf "$lock_dir"; exit 130' INT TERM HUP
   if ! wait "$npm_pid"; then
     tail -n 15 "$install_log" >&2
     die "installing dependencies failed; check that the npm registry is reachable and run this again (npm's whole output is in $install_log)."

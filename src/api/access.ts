@@ -16,7 +16,11 @@ export interface AccessOptions {
 
 /** True for addresses that only this machine reaches. */
 export function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
+  if (isIP(host) === 4) return host.startsWith("127.");
+  // URLs have one form for each address, whatever zeros were typed.
+  return isIP(host) === 6
+    ? new URL(`http://[${host}]`).hostname === "[::1]"
+    : host.toLowerCase() === "localhost";
 }
 
 /** The name in a Host header, without port and brackets; undefined where it is none. */

@@ -63,7 +63,7 @@ export async function listen(
   app: FastifyInstance,
   address: { readonly host: string; readonly port: number },
 ): Promise<string> {
-  const host = address.host === "localhost" ? "127.0.0.1" : address.host;
+  const host = address.host.toLowerCase() === "localhost" ? "127.0.0.1" : address.host;
   try {
     const { port } = new URL(await app.listen({ host, port: address.port }));
     return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;

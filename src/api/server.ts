@@ -6,7 +6,7 @@ import { createHttpApp, listen } from "./http-app.ts";
 import { createApiMetrics } from "./metrics.ts";
 import { addChangingRoutes } from "./routes/changing.ts";
 import { addReadingRoutes } from "./routes/reading.ts";
-import { ERROR_DETAILS } from "./schemas/index.ts";
+import { ERROR_DETAILS, NoQuery } from "./schemas/index.ts";
 import type { NodeService } from "./service.ts";
 
 export interface ApiServerDeps {
@@ -39,6 +39,10 @@ export function createApiServer(deps: ApiServerDeps, options: ApiServerOptions):
   const closing = new AbortController();
   const unsubscribe = deps.node.subscribe((event) => streams.publish(event));
 
+  // A query that nobody reads is a mistake to be told, on every route alike.
+  app.addHook("onRoute", (route) => {
+    route.schema = { querystring: NoQuery, ...route.schema };
+  });
   app.addHook("onResponse", async (request, reply) => {
     const route = request.routeOptions.url ?? "unknown";
     metrics.observeRequest(request.method, route, reply.statusCode, reply.elapsedTime / 1_000);

@@ -3,10 +3,10 @@ import { tmpdir } from "node:os";
 import { join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
-import { type DemoEvents, type DemoResult, runDemo, stopCluster } from "../cluster/index.ts";
-import { fileProblem, makePrivateDirectory } from "../files/index.ts";
+import { type DemoEvents, type DemoResult, markDirectory, runDemo, stopCluster } from "../cluster/index.ts";
+import { fileProblem, makePrivateDirectory, removeDirectories } from "../files/index.ts";
 import { describeReorg } from "./commands/reorgs.ts";
-import { EXIT, endOnLostOutput, failure, report, usageError } from "./failure.ts";
+import { type CliError, EXIT, failure, onLostOutput, report, usageError } from "./failure.ts";
 import { drawFork } from "./fork-picture.ts";
 import { formatDuration, formatWork, printJson, printLine, shellWord, shortId, style } from "./output.ts";
 import { path } from "./values.ts";
@@ -17,6 +17,8 @@ interface Options {
   readonly dir?: string;
 }
 
+/** What ends the demo and cleans up; SIGHUP: its terminal was closed. */
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const DEFAULT_DIR = join(ROOT, ".cumulo-demo");
 /** Transactions of a reorg shown by name; the counts below them cover all. */
@@ -132,8 +134,18 @@ function tryNext(directory: string): void {
   printLine(`\nCtrl-C ends the nodes and removes ${dir}.`);
 }
 
-async function makeDirectory({ dir, once }: Options): Promise<string> {
-  if (dir === undefined && once) return await mkdtemp(join(tmpdir(), "cumulo-demo-"));
+/** Where the demo keeps its nodes, and how that goes away again. */
+interface DemoDirectory {
+  readonly path: string;
+  remove(): Promise<void>;
+}
+
+/** Takes a new or empty directory for this demo alone. */
+async function takeDirectory({ dir, once }: Options): Promise<DemoDirectory> {
+  if (dir === undefined && once) {
+    const path = await mkdtemp(join(tmpdir(), "cumulo-demo-"));
+    return { path, remove: () => rm(path, { recursive: true, force: true }) };
+  }
   const directory = resolve(dir ?? DEFAULT_DIR);
   const names = await readdir(directory).catch((error: NodeJS.ErrnoException): string[] => {
     if (error.code === "ENOENT") return [];
@@ -146,11 +158,27 @@ async function makeDirectory({ dir, once }: Options): Promise<string> {
     );
   }
   if (names.length > 0) throw usageError(`${directory} is not empty; choose another --dir`);
-  await makePrivateDirectory(directory).catch((error: unknown) => {
+  const unusable = (error: unknown) => {
     const why = fileProblem(error, "no directory can be made there");
-    throw failure("FILE_UNWRITABLE", `the demo cannot use ${directory}: ${why}; choose another --dir`);
+    return failure("FILE_UNWRITABLE", `the demo cannot use ${directory}: ${why}; choose another --dir`);
+  };
+  const made = await makePrivateDirectory(directory).catch((error: unknown) => {
+    throw unusable(error);
   });
-  return directory;
+  // Of two that start at once, one makes the mark.
+  const marks = await markDirectory(directory).catch(async (error: unknown) => {
+    await removeDirectories(made);
+    throw unusable(error);
+  });
+  if (marks.length === 0) throw usageError(`another demo starts in ${directory}; choose another --dir`);
+  return {
+    path: directory,
+    async remove() {
+      for (const name of await readdir(directory).catch(() => []))
+        await rm(join(directory, name), { recursive: true, force: true });
+      await removeDirectories(made);
+    },
+  };
 }
 
 async function run(options: Options): Promise<void> {
@@ -160,13 +188,18 @@ async function run(options: Options): Promise<void> {
     interrupted.abort(new Error("interrupted"));
     asked.resolve();
   };
-  process.on("SIGINT", onSignal);
-  process.on("SIGTERM", onSignal);
-  const directory = await makeDirectory(options);
+  for (const signal of SIGNALS) process.on(signal, onSignal);
+  let lost: CliError | undefined;
+  onLostOutput((error) => {
+    lost = error;
+    onSignal();
+  });
+  const { path: directory, remove } = await takeDirectory(options);
   try {
     const tell = options.json ? silent : createNarrator();
     const result = await runDemo({ directory, signal: interrupted.signal }, tell);
     if (options.json) printJson(toJson(result));
+    if (!result.converged) process.exitCode = EXIT.failed;
     if (!options.once && !interrupted.signal.aborted) {
       if (!options.json) tryNext(directory);
       // Signal handlers alone do not keep a process alive.
@@ -179,10 +212,10 @@ async function run(options: Options): Promise<void> {
     process.exitCode = EXIT.interrupted;
   } finally {
     await stopCluster(directory).catch(() => {});
-    await rm(directory, { recursive: true, force: true });
-    process.off("SIGINT", onSignal);
-    process.off("SIGTERM", onSignal);
+    await remove();
+    for (const signal of SIGNALS) process.off(signal, onSignal);
   }
+  if (lost !== undefined) throw lost;
 }
 
 const program = new Command("demo")
@@ -198,7 +231,6 @@ const program = new Command("demo")
   .configureOutput({ outputError: () => {} });
 
 const json = process.argv.includes("--json");
-endOnLostOutput(json);
 try {
   await program.action(run).parseAsync();
 } catch (error) {

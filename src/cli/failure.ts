@@ -41,7 +41,14 @@ interface Told {
 }
 
 // Codes of other rooms that mean "the user typed something that cannot be", not "it failed".
-const USAGE_CODES = new Set(["KEY_NAME_INVALID", "REQUEST_INVALID", "NETWORK_ADDRESS_INVALID"]);
+const USAGE_CODES = new Set([
+  "KEY_NAME_INVALID",
+  "REQUEST_INVALID",
+  "ADDRESS_INVALID",
+  "PEER_INVALID",
+  "NETWORK_ADDRESS_INVALID",
+  "NODE_ADDRESS_INVALID",
+]);
 const TIMEOUT_CODES = new Set(["API_TIMEOUT", "MINING_TIMEOUT"]);
 
 /** On one line, and without the control characters of files and answers that are not ours. */
@@ -90,12 +97,16 @@ export function report(error: unknown, json: boolean): number {
 }
 
 /**
- * Ends the process when its output cannot be written. `cumulo watch | head` ends it early, which is no failure; a full
- * disk is one, and the exit code alone would not say which.
+ * Says what becomes of the process when its output cannot be written; the last call counts. `cumulo watch | head` ends
+ * the output early, which is no failure and comes without an error; a full disk is one.
  */
-export function endOnLostOutput(json: boolean): void {
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code === "EPIPE") process.exit(EXIT.ok);
-    process.exit(report(failure("OUTPUT_LOST", `cannot write the output: ${fileProblem(error)}`), json));
-  });
+export function onLostOutput(then: (error: CliError | undefined) => void): void {
+  process.stdout.removeAllListeners("error");
+  process.stdout.on("error", (error: NodeJS.ErrnoException) =>
+    then(
+      error.code === "EPIPE"
+        ? undefined
+        : failure("OUTPUT_LOST", `cannot write the output: ${fileProblem(error)}`),
+    ),
+  );
 }

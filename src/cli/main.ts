@@ -1,7 +1,9 @@
-import { endOnLostOutput } from "./failure.ts";
+import { EXIT, onLostOutput, report } from "./failure.ts";
 import { run } from "./program.ts";
 
-endOnLostOutput(process.argv.includes("--json"));
+onLostOutput((error) =>
+  process.exit(error === undefined ? EXIT.ok : report(error, process.argv.includes("--json"))),
+);
 
 process.exitCode = await run(process.argv.slice(2));
 // The command is done; a socket or thread that a library still holds must not keep the prompt away.

@@ -18,6 +18,8 @@ export interface RequestOptions {
 }
 
 const DEFAULT_TIMEOUT_MS = 10_000;
+/** A page of a thousand full reorg records has some 40 MB. */
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 
 /** One request over fetch, its answer as JSON. Every failure but the caller's own abort is an `ApiError`. */
 export type Http = <Answer>(path: string, options?: RequestOptions) => Promise<Answer>;
@@ -32,9 +34,22 @@ function bodyOf({
   return undefined;
 }
 
+/** An answer's text, bounded: whoever answers may be no node. Fails with a `SyntaxError` where it is longer. */
+async function readBody(response: Response): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  let total = 0;
+  for await (const chunk of response.body ?? []) {
+    total += chunk.length;
+    if (total > MAX_ANSWER_BYTES) throw new SyntaxError(`more than ${MAX_ANSWER_BYTES} bytes`);
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}
+
 /** The node's own words for a failure, or ours where a proxy or another program answered. */
 export async function errorOf(response: Response, url: string): Promise<ApiError> {
-  const text = await response.text().catch(() => "");
+  const text = await readBody(response).catch(() => "");
   try {
     const { code, message, details } = JSON.parse(text) as {
       code?: unknown;
@@ -76,7 +91,10 @@ export function createHttp(options: HttpOptions): Http {
         ...(content === undefined ? {} : { body: content.body }),
       });
       if (!response.ok) throw await errorOf(response, url);
-      return (await response.json()) as Answer;
+      const answer: unknown = JSON.parse(await readBody(response));
+      // Every answer of a node is an object; what is not comes from another program.
+      if (typeof answer !== "object" || answer === null) throw new SyntaxError("not an object");
+      return answer as Answer;
     } catch (error) {
       if (error instanceof ApiError) throw error;
       request.signal?.throwIfAborted();

@@ -5,6 +5,7 @@
  * Invariants: only processes that are verified to be ours are ever signalled; no process outlives its supervisor; a
  * failed or interrupted start leaves nothing running.
  */
+export { markDirectory } from "./claim.ts";
 export * from "./client.ts";
 export * from "./converge.ts";
 export * from "./demo/index.ts";

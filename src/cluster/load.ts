@@ -1,7 +1,14 @@
 import { join } from "node:path";
 import { type SubmitResult, transactionToJson } from "../api/index.ts";
 import { ApiError, type Client } from "../client/index.ts";
-import { createKeyStore, type Key, type KeyStore, signTransaction } from "../keys/index.ts";
+import {
+  createKeyStore,
+  type Key,
+  KeyError,
+  type KeyStore,
+  type NamedKey,
+  signTransaction,
+} from "../keys/index.ts";
 import { hexToBytes, type SealedTransaction } from "../primitives/index.ts";
 import { type ClusterClient, groupsOf } from "./client.ts";
 import { ClusterError, hint, quoted } from "./errors.ts";
@@ -92,6 +99,16 @@ async function refresh(sender: Sender): Promise<void> {
   sender.expiry = head.height + EXPIRY_BLOCKS;
 }
 
+/** Another load may start in the same moment. */
+async function createOrLoad(store: KeyStore, name: string): Promise<NamedKey> {
+  try {
+    return await store.create(name);
+  } catch (error) {
+    if (error instanceof KeyError && error.code === "KEY_EXISTS") return await store.load(name);
+    throw error;
+  }
+}
+
 /** The load keys of this cluster; made once, so that what they own is not lost between runs. */
 async function loadSenders(
   store: KeyStore,
@@ -103,7 +120,7 @@ async function loadSenders(
   for (let i = 0; i < nodes.length * SENDERS_PER_NODE; i++) {
     const name = `load-${i + 1}`;
     const node = nodes[i % nodes.length] as number;
-    const key = known.has(name) ? await store.load(name) : await store.create(name);
+    const key = known.has(name) ? await store.load(name) : await createOrLoad(store, name);
     const sender = { key, node, client: cluster.node(node), nonce: 0, expiry: 0 };
     await refresh(sender);
     senders.push(sender);

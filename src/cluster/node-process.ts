@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
-import { readFile, rm } from "node:fs/promises";
+import { open, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { createClient } from "../client/index.ts";
 import { makePrivateDirectory } from "../files/index.ts";
@@ -75,9 +75,24 @@ export async function startNodeProcess(options: NodeProcessOptions): Promise<Nod
   return { n, dataDir, child, id: { pid, started }, exit: () => ended };
 }
 
+/** Enough for a line of any error. */
+const LAST_WORDS_BYTES = 64 * 1024;
+
+/** The last bytes of a file, however long it has grown. */
+async function readEnd(file: string, bytes: number): Promise<string> {
+  const handle = await open(file, "r");
+  try {
+    const { size } = await handle.stat();
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(bytes), 0, bytes, Math.max(0, size - bytes));
+    return buffer.subarray(0, bytesRead).toString("utf8");
+  } finally {
+    await handle.close();
+  }
+}
+
 /** The last line a node wrote, which says why it ended. */
 async function lastWords(dataDir: string): Promise<string> {
-  const text = await readFile(join(dataDir, "node.log"), "utf8").catch(() => "");
+  const text = await readEnd(join(dataDir, "node.log"), LAST_WORDS_BYTES).catch(() => "");
   const last = text.trimEnd().split("\n").at(-1) ?? "";
   return last.replace(/^cumulo: /, "").slice(0, 300) || "it wrote nothing";
 }

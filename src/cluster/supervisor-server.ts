@@ -1,7 +1,14 @@
 import { Readable } from "node:stream";
 import httpProxy from "@fastify/http-proxy";
 import type { FastifyInstance, FastifyPluginAsync } from "fastify";
-import { ApiServerError, createHttpApp, listen, MAX_BODY_BYTES, ServiceError } from "../api/index.ts";
+import {
+  ApiServerError,
+  createHttpApp,
+  listen,
+  MAX_BODY_BYTES,
+  NoQuery,
+  ServiceError,
+} from "../api/index.ts";
 import type { Logger } from "../ports/index.ts";
 import { ClusterError, hint } from "./errors.ts";
 import type { NodeAddress, NodeProcess } from "./node-process.ts";
@@ -142,8 +149,10 @@ export async function startSupervisorServer(
     apiRead: "token",
     hostNames: [],
   });
-  app.get("/v1/cluster", { schema: { summary: "The nodes of this cluster" } }, async () =>
-    infoOf(deps.nodes, options.directory),
+  app.get(
+    "/v1/cluster",
+    { schema: { summary: "The nodes of this cluster", querystring: NoQuery } },
+    async () => infoOf(deps.nodes, options.directory),
   );
   for (const node of deps.nodes) {
     const plugin: FastifyPluginAsync = async (scope) => addNode(scope, node, options.directory);

@@ -1,10 +1,14 @@
 import { randomBytes } from "node:crypto";
-import { link, open, readdir, rename, rm } from "node:fs/promises";
+import { constants, link, open, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 
 /** Its owner's only. */
 const PRIVATE = 0o600;
 const READ_BYTES = 64 * 1024;
+/** How long the writer of a pipe may leave us waiting, and how often we look. */
+const SILENT_MS = 10_000;
+const PIPE_PAUSE_MS = 20;
 
 async function syncDirectory(directory: string): Promise<void> {
   const handle = await open(directory, "r");
@@ -65,15 +69,29 @@ export async function removeUnfinished(directory: string): Promise<void> {
 
 /**
  * Reads a text file of at most `maxBytes`; fails with EFBIG where it is larger. Bounded while it is read, not by its
- * size: devices and pipes have none, and a pipe is a good way to hand over a secret.
+ * size: devices and pipes have none, and a pipe is a good way to hand over a secret. One that nobody writes to counts as
+ * empty, and one whose writer is silent fails with ETIMEDOUT after 10 s.
  */
 export async function readBounded(file: string, maxBytes: number): Promise<string> {
-  const handle = await open(file, "r");
+  // Without waiting: opening a pipe would otherwise hold a thread until a writer comes.
+  const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const chunks: Uint8Array[] = [];
     let total = 0;
+    const endMs = performance.now() + SILENT_MS;
     for (;;) {
-      const { bytesRead, buffer } = await handle.read(Buffer.alloc(READ_BYTES), 0, READ_BYTES);
+      const read = await handle.read(Buffer.alloc(READ_BYTES), 0, READ_BYTES).catch((error: unknown) => {
+        if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
+      });
+      if (read === undefined) {
+        if (performance.now() > endMs)
+          throw Object.assign(new Error(`nothing came from it in ${SILENT_MS / 1_000} s`), {
+            code: "ETIMEDOUT",
+          });
+        await setTimeout(PIPE_PAUSE_MS);
+        continue;
+      }
+      const { bytesRead, buffer } = read;
       if (bytesRead === 0) return Buffer.concat(chunks).toString("utf8");
       total += bytesRead;
       if (total > maxBytes)

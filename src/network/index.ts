@@ -8,7 +8,7 @@
  * gossip message gets exactly one verdict; every wait has a deadline and every queue a bound; a peer that breaks the
  * protocol loses its connection with the reason in the log; gossip tracks connected peers only; libp2p stays in here.
  */
-export { isTcpAddress } from "./address.ts";
+export { isDialable, isPeerName, isTcpAddress } from "./address.ts";
 export {
   createLibp2pNetwork,
   type Libp2pNetwork,

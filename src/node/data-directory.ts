@@ -9,7 +9,7 @@ import {
   removeUnfinished,
   replaceWhole,
 } from "../files/index.ts";
-import { createKeyStore } from "../keys/index.ts";
+import { createKeyStore, KeyError } from "../keys/index.ts";
 import { type KeyValueStore, type Random, StoreError } from "../ports/index.ts";
 import {
   bytesToHex,
@@ -263,8 +263,11 @@ export async function openDataDirectory(
       async rewardKey() {
         const keys = createKeyStore(keysPath);
         const name = "reward";
-        if ((await keys.list()).some((entry) => entry.name === name))
-          return (await keys.load(name)).publicKey;
+        const present = await keys.load(name).catch((error: unknown) => {
+          if (error instanceof KeyError && error.code === "KEY_NOT_FOUND") return undefined;
+          throw error;
+        });
+        if (present !== undefined) return present.publicKey;
         made.directories(await makePrivateDirectory(keysPath));
         const { publicKey } = await keys.create(name);
         made.file(join(keysPath, `${name}.json`));

@@ -32,7 +32,8 @@ export type NodeErrorCode =
   | "NODE_RULES_UNSUPPORTED"
   | "NODE_DATA_LOCKED"
   | "NODE_DATA_UNUSABLE"
-  | "NODE_REWARD_INVALID";
+  | "NODE_REWARD_INVALID"
+  | "NODE_ADDRESS_INVALID";
 
 /** The node could not start; the message says why and what to do. */
 export class NodeError extends Error {

@@ -21,7 +21,7 @@ import type { Chain } from "../chain/index.ts";
 import { formatWork, nextDifficulty } from "../consensus/index.ts";
 import { accountKeyOf } from "../ledger/index.ts";
 import { type Miner, MinerError } from "../miner/index.ts";
-import { isTcpAddress, type Protocols, type Supervisor } from "../network/index.ts";
+import { isDialable, isPeerName, type Protocols, type Supervisor } from "../network/index.ts";
 import type { Clock, Network } from "../ports/index.ts";
 import {
   type BlockId,
@@ -45,6 +45,16 @@ import {
   reorgView,
   tipView,
 } from "./views.ts";
+
+/** Peers refused at a time: by hand or by a cluster's split, so a bound that nobody meets but a mistake. */
+const MAX_REFUSED = 1_024;
+
+/** A list's `next` as the number it is. */
+function positionOf(cursor: string): number {
+  if (/^(0|[1-9]\d{0,14})$/.test(cursor)) return Number(cursor);
+  const message = `after must be a next value of this list, not ${cursor}`;
+  throw new ServiceError("BAD_CURSOR", 400, message, { details: { at: "after", value: cursor } });
+}
 
 export interface NodeServiceDeps {
   readonly version: string;
@@ -208,10 +218,7 @@ export function createNodeService(deps: NodeServiceDeps): NodeService {
   }
 
   async function reorgs({ limit, after }: { limit: number; after?: string }): Promise<Page<Reorg>> {
-    const before = after === undefined ? undefined : Number(after);
-    if (before !== undefined && !Number.isSafeInteger(before)) {
-      throw new ServiceError("BAD_CURSOR", 400, `after must be a next value of this list, not ${after}`);
-    }
+    const before = after === undefined ? undefined : positionOf(after);
     const records = await chain.reorgs({ limit: limit + 1, ...(before === undefined ? {} : { before }) });
     const items = records.slice(0, limit).map((record) => reorgView(chain, record));
     return { items, next: records.length > limit ? (items.at(-1)?.id ?? null) : null };
@@ -224,10 +231,7 @@ export function createNodeService(deps: NodeServiceDeps): NodeService {
     limit: number;
     after?: string;
   }): Promise<Page<PendingTransaction>> {
-    const from = after === undefined ? -1 : Number(after);
-    if (!Number.isSafeInteger(from)) {
-      throw new ServiceError("BAD_CURSOR", 400, `after must be a next value of this list, not ${after}`);
-    }
+    const from = after === undefined ? -1 : positionOf(after);
     const entries = [...mempool.entries()].filter(({ order }) => order > from);
     const page = entries.slice(0, limit);
     const accounts = await chain.accounts(page.map(({ transaction: { sender } }) => sender));
@@ -281,9 +285,13 @@ export function createNodeService(deps: NodeServiceDeps): NodeService {
     genesis: () => specToJson(spec),
     peers: async (): Promise<Peer[]> => peerViews(deps),
     async addPeer(address) {
-      if (!isTcpAddress(address)) {
-        const message = `${address} is no address of a peer; give one such as /ip4/127.0.0.1/tcp/4001`;
-        throw new ServiceError("ADDRESS_INVALID", 400, message);
+      const details = { at: "address", value: address };
+      if (!isDialable(address)) {
+        const message = `${address} is no address of a peer; give one such as /ip4/127.0.0.1/tcp/4001, with a port above 0 and after /p2p/ a whole peer's name`;
+        throw new ServiceError("ADDRESS_INVALID", 400, message, { details });
+      }
+      if (address.endsWith(`/p2p/${network.self}`)) {
+        throw new ServiceError("ADDRESS_INVALID", 400, `${address} is this node itself`, { details });
       }
       try {
         return { address, peer: supervisor.add(address).peer ?? null };
@@ -299,7 +307,21 @@ export function createNodeService(deps: NodeServiceDeps): NodeService {
       return removed.length > 0 || connected.length > 0;
     },
     links: async (): Promise<Link[]> => network.refused().map((peer) => ({ peer, mode: "refuse" })),
-    refuseLink: (peer) => network.refuse(peer),
+    async refuseLink(peer) {
+      const details = { at: "peer", value: peer };
+      if (!isPeerName(peer) || peer === network.self) {
+        const what = peer === network.self ? "this node itself" : "no peer's name, which begins with 12D3Koo";
+        throw new ServiceError("PEER_INVALID", 400, `${peer} is ${what}; GET /v1/peers lists peers`, {
+          details,
+        });
+      }
+      const refused = network.refused();
+      if (refused.length >= MAX_REFUSED && !refused.includes(peer)) {
+        const message = `${MAX_REFUSED} peers are refused already; allow some again first`;
+        throw new ServiceError("TOO_MANY_PEERS", 409, message);
+      }
+      await network.refuse(peer);
+    },
     async allowLink(peer) {
       const wasRefused = network.refused().includes(peer);
       network.allow(peer);

@@ -8,6 +8,8 @@ import {
   createLibp2pNetwork,
   createProtocols,
   createSupervisor,
+  isDialable,
+  isTcpAddress,
   PROTOCOL_VERSION,
   type Status,
 } from "../network/index.ts";
@@ -83,6 +85,26 @@ function givenReward({ rewardTo }: NodeOptions): Uint8Array | undefined {
   throw new NodeError("NODE_REWARD_INVALID", `${rewardTo} is not an address (cum1...)`);
 }
 
+/** What was typed as an address and can never be one: dialling it for ever would help nobody. */
+function checkAddresses({ peers, listen, announce }: NodeOptions): void {
+  const refuse = (option: string, address: string, what: string): never => {
+    throw new NodeError("NODE_ADDRESS_INVALID", `${option} ${address}: ${what}`);
+  };
+  for (const address of peers)
+    if (!isDialable(address))
+      refuse(
+        "--peer",
+        address,
+        "a peer's address has a port above 0, and after /p2p/ a whole peer's name or nothing",
+      );
+  for (const address of listen)
+    if (!isTcpAddress(address) || address.includes("/p2p/"))
+      refuse("--listen", address, "it must be like /ip4/0.0.0.0/tcp/4001; the node adds its own name");
+  for (const address of announce)
+    if (!isDialable(address))
+      refuse("--announce", address, "it must be like /ip4/203.0.113.5/tcp/4001, as others reach this node");
+}
+
 /** A network whose rules this program does not know, now or at a later height, must not be judged by those it knows. */
 function refuseUnsupported({ engine, activations }: ChainSpec): void {
   if (engine !== "pow") {
@@ -122,6 +144,7 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
   refuseUnsupported(spec);
   const genesis = createGenesis(spec);
   const given = givenReward(options);
+  checkAddresses(options);
   const directory = await openDataDirectory(options, chosen, random);
   let stands = false;
   shutdown.add("data directory", () => (stands ? directory.close() : directory.abandon()));

@@ -147,6 +147,16 @@ const cases: readonly Case[] = [
   ["node start --data DATA/n --api 7070", 2, /It must be HOST:PORT/],
   ["node start --data DATA/n --api 127.0.0.1:99999", 2, /It must be HOST:PORT/],
   ["node start --data DATA/n --listen 0.0.0.0", 2, /It must be a multiaddr/],
+  [
+    "node start --data DATA/n --peer /ip4/127.0.0.1/tcp/1/p2p/12D3KooWEtdvXKjPoYkJEP2PyxZGuwzG74Kt8nCzDTuStZBQ1Nk",
+    2,
+    /--peer \/ip4\S+Nk: a peer's address has a port above 0, and after \/p2p\/ a whole peer's name/,
+  ],
+  [
+    "node start --data DATA/n --peer /ip4/127.0.0.1/tcp/0",
+    2,
+    /--peer \S+: a peer's address has a port above 0/,
+  ],
   ["node start --data DATA/n --hash-rate 100", 2, /--hash-rate needs --mine/],
   ["node start --data DATA/n --mine --hash-rate 0", 2, /It must be a number above 0, at most 1000000000000/],
   ["node start --data DATA/n --mine --hash-rate 1000000000001", 2, /at most 1000000000000/],

@@ -68,6 +68,7 @@ async function submitOne(node: NodeService, transaction: SealedTransaction): Pro
   });
 }
 
+/** In a scope of its own, so that no other route takes bytes. */
 function addTransactions(app: FastifyInstance, node: NodeService): void {
   app.addContentTypeParser("application/octet-stream", { parseAs: "buffer" }, (_request, body, done) =>
     done(null, body),
@@ -208,7 +209,10 @@ function addLinks(app: FastifyInstance, node: NodeService): void {
 
 /** Everything that changes the node. The access check has asked for the token before any of these runs. */
 export function addChangingRoutes(app: FastifyInstance, deps: ChangingDeps): void {
-  addTransactions(app, deps.node);
+  app.register((scope, _options, done) => {
+    addTransactions(scope, deps.node);
+    done();
+  });
   addMining(app, deps);
   addPeers(app, deps.node);
   addLinks(app, deps.node);

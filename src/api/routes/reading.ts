@@ -31,7 +31,6 @@ const Paging = Strict({
   after: Type.Optional(Cursor),
 });
 type Paging = Type.Static<typeof Paging>;
-const NoQuery = Strict({});
 
 /** What a route may answer: its own schema, or an error in the one form. */
 export const answers = (schema: Type.TSchema): Record<string, Type.TSchema> => ({
@@ -50,7 +49,7 @@ function notFound(code: string, message: string, details: Readonly<Record<string
 /** Reads what has no parameters. */
 function addOverviews(app: FastifyInstance, node: NodeService): void {
   const schema = (summary: string, answer: Type.TSchema) => ({
-    schema: { summary, querystring: NoQuery, response: answers(answer) },
+    schema: { summary, response: answers(answer) },
   });
   app.get("/v1/status", schema("Head, state, peers, mempool and mining at a glance", Status), () =>
     node.status(),
@@ -161,7 +160,6 @@ function addLookups(app: FastifyInstance, node: NodeService): void {
       schema: {
         summary: "One block, by id (its first digits do near the head) or by height on the best chain",
         params: Strict({ block: BlockName }),
-        querystring: NoQuery,
         response: answers(BlockDetail),
       },
     },
@@ -173,7 +171,6 @@ function addLookups(app: FastifyInstance, node: NodeService): void {
       schema: {
         summary: "One transaction and its fate; the first digits do for one seen lately",
         params: Strict({ id: TransactionName }),
-        querystring: NoQuery,
         response: answers(TransactionStatus),
       },
     },
@@ -185,7 +182,6 @@ function addLookups(app: FastifyInstance, node: NodeService): void {
       schema: {
         summary: "Balance and nonce of one account",
         params: Strict({ address: Address }),
-        querystring: NoQuery,
         response: answers(AccountStatus),
       },
     },

@@ -47,6 +47,9 @@ export const Strict = <Properties extends Type.TProperties>(properties: Properti
     ...(description === undefined ? {} : { description }),
   });
 
+/** For routes that take none. */
+export const NoQuery = Strict({});
+
 /** One page of a list. `next` is null on the last one. */
 export const ListOf = <Item extends Type.TSchema>(item: Item) =>
   Strict({ items: Type.Array(item), next: Type.Union([Cursor, Type.Null()]) });
@@ -70,6 +73,7 @@ export const ERROR_DETAILS = [
   "REQUEST_INVALID: at (where in the request, empty for all of it), value (if it is short), minimum, maximum, minItems, maxItems, pattern, allowed, unknown",
   "METHOD_NOT_ALLOWED: method, allowed",
   "CONTENT_TYPE_UNSUPPORTED: allowed",
+  "ADDRESS_INVALID, PEER_INVALID, BAD_CURSOR: at, value",
   "BODY_TOO_LARGE: maxBytes",
   "ROUTE_NOT_FOUND: path",
   "BLOCK_NOT_FOUND: block; TRANSACTION_NOT_FOUND: id; PEER_NOT_FOUND: peer",

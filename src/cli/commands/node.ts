@@ -9,7 +9,7 @@ import {
   removeDirectories,
 } from "../../files/index.ts";
 import type { JsonOption } from "../connection.ts";
-import { EXIT, failure, usageError } from "../failure.ts";
+import { EXIT, failure, onLostOutput, usageError } from "../failure.ts";
 import { printJson, printLine, shellWord } from "../output.ts";
 import { collect, hashRate, hostPort, integer, multiaddr, oneOf, path } from "../values.ts";
 
@@ -87,7 +87,7 @@ async function init({ data, genesis, json }: InitOptions): Promise<void> {
     printLine(`made ${data} for network ${name}; start it with: cumulo node start --data ${shellWord(data)}`);
 }
 
-/** Stops on the first SIGTERM, SIGINT or loss of the parent's channel, and at once on a later one. */
+/** Stops on the first SIGTERM, SIGINT, SIGHUP (its terminal was closed) or loss of the parent's channel, and at once on a later one. */
 function stopOnSignals(stop: () => Promise<void>): void {
   let askedMs: number | undefined;
   const stopOnce = (): void => {
@@ -100,8 +100,7 @@ function stopOnSignals(stop: () => Promise<void>): void {
     if (askedMs !== undefined && performance.now() - askedMs > SAME_SIGNAL_MS) process.exit(EXIT.interrupted);
     stopOnce();
   };
-  process.on("SIGTERM", onSignal);
-  process.on("SIGINT", onSignal);
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, onSignal);
   // A supervisor that dies takes its channel with it, even by kill -9: then we are orphans and stop. Our own leaving of
   // the channel at the end comes here too, and is no second request.
   if (process.channel !== undefined) process.once("disconnect", stopOnce);
@@ -138,6 +137,8 @@ async function start(options: StartOptions): Promise<void> {
   });
   process.off("disconnect", orphaned);
   stopOnSignals(() => node.stop());
+  // A node that runs does not end because nobody reads these lines.
+  onLostOutput(() => {});
   const { api, multiaddrs, dataDir } = node;
   if (options.json) printJson({ pid: process.pid, api, multiaddrs, data: dataDir });
   else {

@@ -129,6 +129,10 @@ describe("client", () => {
     });
     const html = await impostor(t, (end) => end(200, "<html>hello"));
     await assert.rejects(createClient({ url: html }).status(), { code: "API_ANSWER_INVALID" });
+    for (const text of ["null", "[1", '"status"', "7"]) {
+      const url = await impostor(t, (end) => end(200, text));
+      await assert.rejects(createClient({ url }).status(), { code: "API_ANSWER_INVALID" }, text);
+    }
     const failing = await impostor(t, (end) => end(502, "bad gateway"));
     await assert.rejects(createClient({ url: failing }).status(), {
       code: "API_ANSWER_INVALID",

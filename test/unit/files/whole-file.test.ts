@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { setImmediate } from "node:timers/promises";
 import {
   createWhole,
   fileProblem,
@@ -84,4 +85,18 @@ test("what a killed writer left is removed, and nothing else", async (t) => {
   await removeUnfinished(directory);
   assert.deepEqual((await readdir(directory)).sort(), ["key.json", "mine.tmp"]);
   await removeUnfinished(join(directory, "none"));
+});
+
+test("a pipe is read to its end, in pieces too, and one that nobody writes to keeps nobody waiting", async (t) => {
+  const pipe = join(await temporaryDirectory(t), "pipe");
+  assert.equal(spawnSync("mkfifo", [pipe]).status, 0);
+  assert.equal(await readBounded(pipe, 100), "");
+  // Open for both ends, so that it opens at once; from here on the pipe has a writer.
+  const writer = await open(pipe, "r+");
+  await writer.write("one");
+  const text = readBounded(pipe, 100);
+  await setImmediate();
+  await writer.write("two");
+  await writer.close();
+  assert.equal(await text, "onetwo");
 });
