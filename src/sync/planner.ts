@@ -54,6 +54,7 @@ export const MAX_HEADERS_PER_SYNC = 524_288;
 /** Requests in a row that a peer may leave without a usable answer before it loses its connection. */
 const MAX_FAILURES = 3;
 const HEADERS_PER_REQUEST = 2_000;
+/** Asked for at once, at most. After a request that failed only half as many, down to one: a slow link must get there. */
 const BLOCKS_PER_REQUEST = 64;
 /**
  * Fetched blocks that wait for import, at most; more are asked for only below it. Several of the chain's batches: while
@@ -64,8 +65,10 @@ const MAX_BLOCKS_IMPORTING = 256;
 const MAX_PEERS = 1_024;
 
 /**
- * Decides what to ask of whom, headers first: the best peer's headers until they end, then, if their work is worth it,
- * the bodies in windows; when a peer fails, another that claims as much goes on where it stopped. One sync at a time.
+ * Decides what to ask of whom, headers first: a peer's headers until they end, then, if their work is worth it, the
+ * bodies in windows; when a peer fails, another that stands on the same headers goes on where it stopped. One sync at a
+ * time, and of the peers that claim more work than ours the one that has waited longest: a claim costs nothing, so who
+ * claims most must not come first.
  */
 export interface SyncPlanner {
   readonly progress: SyncProgress | undefined;
@@ -89,18 +92,25 @@ interface Sync {
   claim: PeerStatus;
   phase: "headers" | "blocks";
   chain: HeaderChain | undefined;
-  /** Height up to which the peer has shown headers that we have; before the first new one. */
-  knownHeight: number;
-  /** Index of the next header whose body is to be asked for. */
+  /** The last block that the peer has shown and we have; before the first new header. */
+  known: TreeBlock | undefined;
+  /** Index of the first header whose body may have to be asked for. */
   next: number;
   requestOpen: boolean;
-  /** Blocks handed to the chain for this sync. An outcome of any other block is a late one, of a sync before. */
-  readonly importing: Set<BlockId>;
+  /**
+   * Blocks handed to the chain for this sync, with the peer they came from. Any other outcome is a late one: of a sync
+   * before, or of a peer that was dropped.
+   */
+  readonly importing: Map<BlockId, string>;
 }
 
 export function createSyncPlanner(rules: HeaderRules, chain: SyncChain): SyncPlanner {
   const peers = new Map<string, PeerStatus>();
   const failures = new Map<string, number>();
+  /** When each peer was tried last, or first claimed something; kept when it goes, or it would come back to the front. */
+  const turns = new Map<string, number>();
+  let turn = 0;
+  let blocksPerRequest = BLOCKS_PER_REQUEST;
   let sync: Sync | undefined;
 
   const isBetter = ({ work, head }: PeerStatus): boolean => {
@@ -109,29 +119,41 @@ export function createSyncPlanner(rules: HeaderRules, chain: SyncChain): SyncPla
     return work > ours.work || (work === ours.work && chain.get(head) === undefined);
   };
 
-  function bestPeer(): [string, PeerStatus] | undefined {
-    let best: [string, PeerStatus] | undefined;
+  function takeTurn(peer: string): void {
+    turns.delete(peer);
+    turns.set(peer, ++turn);
+    if (turns.size <= MAX_PEERS) return;
+    const [oldest] = turns.keys();
+    if (oldest !== undefined) turns.delete(oldest);
+  }
+
+  /** The peer with a better claim that has waited longest. */
+  function nextPeer(isMeant: (claim: PeerStatus) => boolean): [string, PeerStatus] | undefined {
+    let next: [string, PeerStatus] | undefined;
+    const turnOf = ([peer]: [string, PeerStatus]): number => turns.get(peer) ?? 0;
     for (const entry of peers) {
-      if (isBetter(entry[1]) && (best === undefined || entry[1].work > best[1].work)) best = entry;
+      if (isBetter(entry[1]) && isMeant(entry[1]) && (next === undefined || turnOf(entry) < turnOf(next)))
+        next = entry;
     }
-    return best;
+    if (next !== undefined) takeTurn(next[0]);
+    return next;
   }
 
   function start(): SyncEffect[] {
     if (sync !== undefined) return [];
-    const best = bestPeer();
-    if (best === undefined) return [];
-    const [peer, claim] = best;
+    const next = nextPeer(() => true);
+    if (next === undefined) return [];
+    const [peer, claim] = next;
     sync = {
       peer,
       shownBy: peer,
       claim,
       phase: "headers",
       chain: undefined,
-      knownHeight: 0,
+      known: undefined,
       next: 0,
       requestOpen: false,
-      importing: new Set(),
+      importing: new Map(),
     };
     return requestHeaders(sync, locatorOf(chain.head().height, chain.idAt));
   }
@@ -167,15 +189,10 @@ export function createSyncPlanner(rules: HeaderRules, chain: SyncChain): SyncPla
     if (sync === undefined) return start();
     const lost = sync;
     peers.delete(lost.peer);
-    const best = bestPeer();
-    if (
-      lost.phase === "blocks" &&
-      lost.chain !== undefined &&
-      best !== undefined &&
-      best[1].work >= lost.chain.work &&
-      best[1].head === lost.chain.last.id
-    ) {
-      [lost.peer, lost.claim] = best;
+    const target = lost.phase === "blocks" ? lost.chain?.last.id : undefined;
+    const next = target === undefined ? undefined : nextPeer(({ head }) => head === target);
+    if (next !== undefined) {
+      [lost.peer, lost.claim] = next;
       lost.requestOpen = false;
       return requestBodies();
     }
@@ -195,9 +212,15 @@ export function createSyncPlanner(rules: HeaderRules, chain: SyncChain): SyncPla
   function requestBodies(): SyncEffect[] {
     if (sync?.chain === undefined || sync.requestOpen || sync.importing.size >= MAX_BLOCKS_IMPORTING)
       return [];
+    const { importing } = sync;
     const all = sync.chain.ids;
-    while (sync.next < all.length && chain.get(all[sync.next] ?? "") !== undefined) sync.next++;
-    const ids = all.slice(sync.next, sync.next + BLOCKS_PER_REQUEST);
+    const isHere = (id: BlockId): boolean => importing.has(id) || chain.get(id) !== undefined;
+    while (sync.next < all.length && isHere(all[sync.next] as BlockId)) sync.next++;
+    const ids: BlockId[] = [];
+    for (let i = sync.next; i < all.length && ids.length < blocksPerRequest; i++) {
+      const id = all[i] as BlockId;
+      if (!isHere(id)) ids.push(id);
+    }
     if (ids.length === 0) return sync.importing.size === 0 ? end("ask-again") : [];
     sync.requestOpen = true;
     return [{ kind: "request-blocks", peer: sync.peer, ids }];
@@ -262,6 +285,7 @@ export function createSyncPlanner(rules: HeaderRules, chain: SyncChain): SyncPla
     peerStatus(peer, status) {
       if (peers.size >= MAX_PEERS && !peers.has(peer)) return [];
       peers.set(peer, status);
+      if (!turns.has(peer)) takeTurn(peer);
       return start();
     },
     peerGone(peer) {
@@ -280,15 +304,17 @@ export function createSyncPlanner(rules: HeaderRules, chain: SyncChain): SyncPla
       const last = headers.at(-1);
       const known = found === undefined && last !== undefined ? chain.get(last.id) : undefined;
       // A full answer that we have already: the branch goes on. Whoever shows the same again gets nowhere.
-      if (result === "more" && known !== undefined && known.height > sync.knownHeight) {
-        sync.knownHeight = known.height;
+      if (result === "more" && known !== undefined && known.height > (sync.known?.height ?? 0)) {
+        sync.known = known;
         return requestHeaders(sync, [known.id]);
       }
+      // It left that branch between two answers, or shows the same again.
+      if (known !== undefined && sync.known !== undefined) return fail(peer);
       if (result === "cut-short" && found?.ids.length === 0) return end("forget");
       if (found === undefined) {
         // Known blocks may be a moment ahead of our published head, so what was shown is judged by its own work. A peer
         // that got away with showing less than it claims would keep us syncing, and not mining.
-        const shown = known?.work ?? 0n;
+        const shown = (known ?? sync.known)?.work ?? 0n;
         if (isBetter(sync.claim) && shown < sync.claim.work)
           return drop(peer, "claims more work than it shows");
         return end("ask-again");
@@ -306,28 +332,30 @@ export function createSyncPlanner(rules: HeaderRules, chain: SyncChain): SyncPla
       if (ids.length === 0)
         return sync.shownBy === peer ? drop(peer, "has not the blocks of its own headers") : fail(peer);
       failures.delete(peer);
-      // By the last id, not by counting: a late outcome may have set `next` back meanwhile.
-      const last = sync.chain?.ids.indexOf(ids.at(-1) ?? "", sync.next) ?? -1;
-      if (last >= 0) sync.next = last + 1;
-      for (const id of ids) sync.importing.add(id);
+      blocksPerRequest = Math.min(2 * blocksPerRequest, BLOCKS_PER_REQUEST);
+      for (const id of ids) sync.importing.set(id, peer);
       return requestBodies();
     },
     imported(peer, id, outcome) {
-      const isOurs = sync?.importing.delete(id) === true;
+      const isOurs = sync?.importing.get(id) === peer;
+      if (isOurs) sync?.importing.delete(id);
       if (outcome.ok) return isOurs ? requestBodies() : [];
       const { refusal } = outcome;
+      const index = isOurs ? (sync?.chain?.ids.indexOf(id) ?? -1) : -1;
+      if (sync !== undefined && index >= 0) sync.next = Math.min(sync.next, index);
       if (refusal === undefined || refusal.permanence === "transient") {
-        // What a lost peer's blocks still come to (parents that were not taken, say) is not the next one's failure.
         if (!isOurs || sync === undefined) return [];
-        if (sync.peer !== peer) return requestBodies();
+        // What a lost peer's blocks still come to (parents that were not taken, say) is not the next one's failure, and
+        // what is being asked for may be the missing parent.
+        if (sync.peer !== peer || sync.requestOpen) return requestBodies();
         return sync.importing.size === 0 ? end("forget") : [];
       }
       const reason = `block ${id} refused: ${refusal.code}, ${refusal.detail}`;
-      const index = isOurs ? (sync?.chain?.ids.indexOf(id) ?? -1) : -1;
       if (sync !== undefined && index >= 0) {
-        // A body that does not belong to its header says nothing about the chain: fetch it again from somebody else.
+        // A body that does not belong to its header says nothing about the chain: fetch it again from somebody else,
+        // with what else came from its sender and now lacks a parent.
         if (refusal.mutated) {
-          sync.next = index;
+          for (const [one, from] of sync.importing) if (from === peer) sync.importing.delete(one);
           // Its sender may be replaced already, by one that was told there is nothing left to ask for.
           return [...drop(peer, reason), ...requestBodies()];
         }
@@ -336,6 +364,10 @@ export function createSyncPlanner(rules: HeaderRules, chain: SyncChain): SyncPla
       const effects: SyncEffect[] = peers.delete(peer) ? [{ kind: "disconnect", peer, reason }] : [];
       return [...effects, ...start()];
     },
-    failed: (peer) => (sync?.peer === peer ? fail(peer) : []),
+    failed(peer) {
+      if (sync?.peer !== peer) return [];
+      if (sync.phase === "blocks") blocksPerRequest = Math.max(1, Math.floor(blocksPerRequest / 2));
+      return fail(peer);
+    },
   };
 }
