@@ -26,14 +26,24 @@ export interface BlockStore {
   place(txid: TxId): Promise<TransactionPlace | undefined>;
 }
 
-function corrupt(what: string, id: string): ChainError {
-  return new ChainError("CHAIN_CORRUPT", `${what} of block ${id} is missing or damaged in the database`);
+function corrupt(what: string, id: string, cause?: unknown): ChainError {
+  const message = `${what} of block ${id} is missing or damaged in the database`;
+  return new ChainError("CHAIN_CORRUPT", message, { cause });
+}
+
+/** Decodes what we wrote ourselves. */
+function ofOurs<T>(what: string, id: string, decode: () => T): T {
+  try {
+    return decode();
+  } catch (error) {
+    throw corrupt(what, id, error);
+  }
 }
 
 export function createBlockStore(store: KeyValueStore): BlockStore {
   async function stored(id: BlockId): Promise<StoredBlock | undefined> {
     const row = await store.get(keys.block(id));
-    return row === undefined ? undefined : decodeStoredBlock(row);
+    return row === undefined ? undefined : ofOurs("the row", id, () => decodeStoredBlock(row));
   }
 
   return {
@@ -44,9 +54,9 @@ export function createBlockStore(store: KeyValueStore): BlockStore {
     },
     async headerBytes(ids) {
       const headers: Uint8Array[] = [];
-      for (const row of await store.getMany(ids.map(keys.block))) {
+      for (const [i, row] of (await store.getMany(ids.map(keys.block))).entries()) {
         if (row === undefined) break;
-        headers.push(decodeStoredBlock(row).header);
+        headers.push(ofOurs("the row", ids[i] ?? "", () => decodeStoredBlock(row)).header);
       }
       return headers;
     },
@@ -54,7 +64,7 @@ export function createBlockStore(store: KeyValueStore): BlockStore {
     async block(id) {
       const [row, bytes] = await store.getMany([keys.block(id), keys.body(id)]);
       if (row === undefined) return undefined;
-      const header = decodeHeader(decodeStoredBlock(row).header);
+      const header = decodeHeader(ofOurs("the row", id, () => decodeStoredBlock(row)).header);
       const body = bytes === undefined ? undefined : decodeBody(bytes);
       if (header === undefined || body === undefined) throw corrupt("the data", id);
       return assembleBlock(header, body);
@@ -62,7 +72,7 @@ export function createBlockStore(store: KeyValueStore): BlockStore {
     async undo(id) {
       const bytes = await store.get(keys.undo(id));
       if (bytes === undefined) throw corrupt("the undo data", id);
-      return decodeUndo(bytes);
+      return ofOurs("the undo data", id, () => decodeUndo(bytes));
     },
     async place(txid) {
       const bytes = await store.get(keys.transactionHex(txid));

@@ -157,6 +157,12 @@ export function createConnector(deps: ConnectorDeps, start: TreeBlock): Connecto
       write({ key: keys.transaction(txidBytes), value: undefined });
     const parent = tree.get(position.parent);
     if (parent === undefined) throw new Error("the state cannot go below genesis");
+    // Damaged undo data would show later, as a wrong state root of a block that is good.
+    const header = recent.get(parent.id)?.header ?? (await blocks.header(parent.id));
+    if (header === undefined || !equalBytes(state.tree.root, header.header.core.stateRoot)) {
+      const message = `the undo data of block ${position.id} does not lead back to the state of ${parent.id}`;
+      throw new ChainError("CHAIN_CORRUPT", message);
+    }
     position = parent;
     if (pendingBytes > MAX_PENDING_BYTES) await flush();
   }

@@ -1,10 +1,11 @@
 import { createForkTree, type ForkTree, type TreeBlock } from "../consensus/index.ts";
 import { type AccountRecord, createStateTree, type Genesis, type LedgerTotals } from "../ledger/index.ts";
-import type { KeyValueStore, Logger, Write } from "../ports/index.ts";
+import { type KeyValueStore, type Logger, StoreError, type Write } from "../ports/index.ts";
 import {
   type BlockId,
   bytesToHex,
   decodeBody,
+  decodeOr,
   equalBytes,
   HeaderSsz,
   hexToBytes,
@@ -61,7 +62,11 @@ export async function recover(
   const isMarked = (await store.get(keys.meta("rebuild"))) !== undefined;
   const isNew = !isMarked && check.last === undefined && check.stranded.length === 0;
   if (!isMarked && check.last !== undefined && check.stranded.length === 0) {
-    const recovered = await load(store, genesis, logger);
+    const recovered = await load(store, genesis, logger).catch((error: unknown) => {
+      if (error instanceof StoreError) throw error;
+      // A row that does not decode: damage like any other.
+      logger.warn({ error: String(error) }, "the database holds rows that cannot be read");
+    });
     if (recovered !== undefined) return { ...recovered, journal: check, reset: false, isNew };
   }
   if (!isNew) {
@@ -173,8 +178,8 @@ async function wipe(store: KeyValueStore, journal: Journal, target: BlockId): Pr
 async function acquit(store: KeyValueStore, journal: Journal, target: BlockId): Promise<void> {
   const writes: Write[] = [];
   for await (const [key, value] of store.scan(tableRange("blocks"))) {
-    const row = decodeStoredBlock(value);
-    if (row.status === "invalid")
+    const row = decodeOr(() => decodeStoredBlock(value));
+    if (row?.status === "invalid")
       writes.push({ key, value: encodeStoredBlock({ ...row, status: "stored", refusal: "" }) });
   }
   if (writes.length > 0) await journal.commit(writes, target);
@@ -208,20 +213,35 @@ interface StoredRow {
   readonly status: TreeBlock["status"];
 }
 
-/** Every stored block but genesis, parents before children. */
-async function readRows(store: KeyValueStore): Promise<StoredRow[]> {
+interface StoredRows {
+  /** Every stored block but genesis, parents before children. */
+  readonly rows: readonly StoredRow[];
+  /** Ids of rows that cannot be read. */
+  readonly damaged: readonly BlockId[];
+}
+
+async function readRows(store: KeyValueStore): Promise<StoredRows> {
   const rows: StoredRow[] = [];
+  const damaged: BlockId[] = [];
   for await (const [key, value] of store.scan(tableRange("blocks"))) {
-    const { header, arrival, status } = decodeStoredBlock(value);
-    const { height, parent, timestampMs, difficulty } = HeaderSsz.deserialize(header).core;
-    if (height === 0) continue;
     const id = bytesToHex(key.subarray(1));
+    const row = decodeOr(() => decodeStoredBlock(value));
+    // Without its id, which costs ten times as much: this is done for every block at every start.
+    const core = row && decodeOr(() => HeaderSsz.deserialize(row.header).core);
+    if (row === undefined || core === undefined) {
+      damaged.push(id);
+      continue;
+    }
+    const { height, timestampMs, difficulty } = core;
+    if (height === 0) continue;
+    const { arrival, status } = row;
     rows.push({
-      block: { id, parent: bytesToHex(parent), height, timestampMs, difficulty, arrival },
+      block: { id, parent: bytesToHex(core.parent), height, timestampMs, difficulty, arrival },
       status,
     });
   }
-  return rows.sort((a, b) => a.block.height - b.block.height || a.block.arrival - b.block.arrival);
+  rows.sort((a, b) => a.block.height - b.block.height || a.block.arrival - b.block.arrival);
+  return { rows, damaged };
 }
 
 async function readTree(
@@ -237,9 +257,10 @@ async function readTree(
     difficulty: core.difficulty,
     arrival: 0,
   });
-  const lost: BlockId[] = [];
+  const { rows, damaged } = await readRows(store);
+  const lost = [...damaged];
   let nextArrival = 1;
-  for (const { block, status } of await readRows(store)) {
+  for (const { block, status } of rows) {
     nextArrival = Math.max(nextArrival, block.arrival + 1);
     if (tree.get(block.parent) === undefined) {
       lost.push(block.id);
@@ -259,16 +280,18 @@ async function removeLost(
   logger: Logger,
 ): Promise<void> {
   const whole = new Set([genesis.block.header.id]);
-  const writes: Write[] = [];
-  for (const { block } of await readRows(store)) {
+  const { rows, damaged } = await readRows(store);
+  const lost = [...damaged];
+  for (const { block } of rows) {
     const { id, parent } = block;
     const body = whole.has(parent) ? await store.get(keys.body(id)) : undefined;
-    if (body !== undefined && decodeBody(body) !== undefined) {
-      whole.add(id);
-      continue;
-    }
-    writes.push({ key: keys.block(id), value: undefined }, { key: keys.body(id), value: undefined });
+    if (body !== undefined && decodeBody(body) !== undefined) whole.add(id);
+    else lost.push(id);
   }
+  const writes: Write[] = lost.flatMap((id) => [
+    { key: keys.block(id), value: undefined },
+    { key: keys.body(id), value: undefined },
+  ]);
   if (writes.length === 0) return;
   logger.warn({ blocks: writes.length / 2 }, "removed stored blocks whose data or ancestors were lost");
   await journal.commit(writes, genesis.block.header.id);

@@ -8,7 +8,7 @@ export interface BlockSource {
   readonly peer: string;
   /** What brought it: a gossip message, an answer to our request, our own miner, or recovery after a crash. */
   readonly message: "gossip" | "sync" | "mined" | "recovery";
-  /** Unix ms when its first byte was here. */
+  /** Unix ms when what brought it was here: the announcement, or the whole answer. */
   readonly receivedMs: number;
 }
 

@@ -39,8 +39,12 @@ const MAX_MISFITS = 16;
 export interface TemplateRequest {
   /** Public key that receives reward and fees. */
   readonly proposer: Uint8Array;
-  /** In the order to be tried; those that do not fit or cannot be executed are left out. */
-  readonly candidates: readonly SealedTransaction[];
+  /**
+   * Called when the head cannot move any more, as what is pending belongs to it: chosen before, it might lack what a reorg
+   * has just given back, and all that builds on that would seem impossible. In the order to be tried; those that do not
+   * fit or cannot be executed are left out.
+   */
+  readonly candidates: () => readonly SealedTransaction[];
 }
 
 /** A block without its nonce. */
@@ -107,7 +111,7 @@ async function choose(deps: TemplateDeps, request: TemplateRequest, transition: 
 
   const everyWaiting = (): Waiting[] => [...bySender.values(), ...byRecipient.values()].flat();
   const isFull = (): boolean => misfits >= MAX_MISFITS || chosen.length >= MAX_BLOCK_TRANSACTIONS;
-  const { candidates } = request;
+  const candidates = request.candidates();
   for (let from = 0; from < candidates.length && !isFull(); from += CANDIDATES_PER_FETCH) {
     const part = candidates.slice(from, from + CANDIDATES_PER_FETCH);
     const later = everyWaiting().map(({ transaction }) => transaction);

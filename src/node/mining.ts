@@ -40,7 +40,7 @@ export function createMining(deps: MiningDeps, options: MiningOptions): { readon
       pool: deps.searchers,
       async buildTemplate() {
         if (deps.isSyncing()) return undefined;
-        const candidates = pool.mempool.select();
+        const candidates = () => pool.mempool.select();
         const template = await chain.buildTemplate({ proposer: options.rewardTo, candidates });
         if (template.refused.length > 0) {
           await pool.refusedOn(bytesToHex(template.core.parent), template.refused);

@@ -12,7 +12,18 @@ const TELL_AFTER_MS = 500;
 const ASK_EVERY_MS = 10_000;
 /** Leaves fetched of one peer's mempool, at most, per exchange. */
 const MAX_RECONCILED = 65_536;
+/**
+ * Comparisons in a row. What waits for too many earlier ones of its sender is refused, and those come with a later page:
+ * after each pass that brought some, the next one may bring more.
+ */
+const MAX_PASSES = 16;
 const NO_LEAF = "0".repeat(64);
+
+/** Of one comparison: transactions taken, and refused because too many of their sender's are missing before them. */
+interface Outcome {
+  admitted: number;
+  gapped: number;
+}
 
 export interface PeerExchangeDeps {
   readonly network: Network;
@@ -45,7 +56,8 @@ export interface PeerExchange {
 export function createPeerExchange(deps: PeerExchangeDeps): PeerExchange {
   const { network, sync, mempool, timers } = deps;
   const logger = deps.logger.child({ module: "exchange" });
-  const reconciling = new Set<string>();
+  /** Peers being compared with; true: once more, as something has changed since it began. */
+  const reconciling = new Map<string, boolean>();
   const stopping = new AbortController();
   const { signal } = stopping;
   let telling: Timer | undefined;
@@ -55,18 +67,15 @@ export function createPeerExchange(deps: PeerExchangeDeps): PeerExchange {
 
   /** Fetches what the peer has pending and we do not. */
   async function reconcile(peer: string): Promise<void> {
-    if (reconciling.has(peer) || sync.isSyncing) return;
-    reconciling.add(peer);
+    if (reconciling.has(peer)) return void reconciling.set(peer, true);
+    // When the sync ends, all are compared with.
+    if (sync.isSyncing) return;
     try {
-      let after = NO_LEAF;
-      for (let seen = 0; seen < MAX_RECONCILED; ) {
-        const leaves = await deps.protocols().listMempool(peer, after, MAX_LEAVES_PER_LIST, { signal });
-        const missing = leaves.filter((leaf) => mempool.getByLeaf(leaf) === undefined);
-        await fetch(peer, missing);
-        const last = leaves.at(-1);
-        if (last === undefined || leaves.length < MAX_LEAVES_PER_LIST) return;
-        after = last;
-        seen += leaves.length;
+      for (let pass = 1; pass <= MAX_PASSES; pass++) {
+        reconciling.set(peer, false);
+        const { admitted, gapped } = await compare(peer);
+        const isWorthAnother = reconciling.get(peer) === true || (admitted > 0 && gapped > 0);
+        if (!isWorthAnother || sync.isSyncing) return;
       }
     } catch (error) {
       if (!signal.aborted) logger.debug({ peer, error: String(error) }, "mempools were not compared");
@@ -75,14 +84,35 @@ export function createPeerExchange(deps: PeerExchangeDeps): PeerExchange {
     }
   }
 
-  async function fetch(peer: string, leaves: readonly string[]): Promise<void> {
+  async function compare(peer: string): Promise<Outcome> {
+    const outcome = { admitted: 0, gapped: 0 };
+    let after = NO_LEAF;
+    for (let seen = 0; seen < MAX_RECONCILED; ) {
+      const leaves = await deps.protocols().listMempool(peer, after, MAX_LEAVES_PER_LIST, { signal });
+      const missing = leaves.filter((leaf) => mempool.getByLeaf(leaf) === undefined);
+      await fetch(peer, missing, outcome);
+      const last = leaves.at(-1);
+      if (last === undefined || leaves.length < MAX_LEAVES_PER_LIST) break;
+      after = last;
+      seen += leaves.length;
+    }
+    return outcome;
+  }
+
+  async function fetch(peer: string, leaves: readonly string[], outcome: Outcome): Promise<void> {
     for (let from = 0; from < leaves.length; ) {
       const wanted = leaves.slice(from, from + MAX_TRANSACTIONS_PER_REQUEST);
       const transactions = await deps.protocols().requestTransactions(peer, wanted, { signal });
-      const judged = await deps.admit(transactions);
+      // They come in the order of their leaves, in which the later ones of a sender would seem to wait for a missing one.
+      const nonceOf = ({ transaction }: SealedTransaction): number => transaction.body.nonce;
+      const judged = await deps.admit([...transactions].sort((a, b) => nonceOf(a) - nonceOf(b)));
       const fresh = judged.flatMap(({ transaction, admission }) =>
         admission.status === "pending" ? [transaction] : [],
       );
+      outcome.admitted += fresh.length;
+      outcome.gapped += judged.filter(
+        ({ admission }) => admission.status === "refused" && admission.rule === "MEM-03",
+      ).length;
       // Others behind us may lack them too, and the peer's own gossip of them has long passed.
       if (fresh.length > 0) deps.protocols().publishTransactions(fresh);
       const fault = judged.find(({ senderAtFault }) => senderAtFault);

@@ -146,8 +146,9 @@ export function createNodeService(deps: NodeServiceDeps): NodeService {
     });
     const pending = mempool.get(id);
     if (pending !== undefined) return describe(pending.transaction, { state: "pending" });
+    // In the middle of a long reorg the database is ahead of what was told to anyone.
     const place = await chain.blocks.place(id);
-    if (place !== undefined) {
+    if (place !== undefined && chain.isConnected(place.block)) {
       const block = await chain.blocks.block(place.block);
       return describe(block?.transactions[place.index], minedFate(chain, place.block));
     }

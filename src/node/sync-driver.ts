@@ -21,7 +21,7 @@ export interface SyncDriverDeps {
   readonly protocols: () => Protocols;
   /** Our status, as peers are told it. */
   readonly ownStatus: () => Status;
-  /** A sync ended that brought blocks. */
+  /** A sync ended that brought blocks, or during which the node was syncing. */
   readonly onIdle: () => void;
   /** A peer that stood on another branch than ours has left it: it may have transactions back that we lack. */
   readonly onPeerReorg: (peer: string) => void;
@@ -59,7 +59,8 @@ export function createSyncDriver(deps: SyncDriverDeps): SyncDriver {
   );
   // For people: the planner forgets a claim once it has acted on it. One entry per connected peer.
   const statuses = new Map<string, Status>();
-  let hasImported = false;
+  /** Something was missed meanwhile: a syncing node compares no mempools and takes nothing from gossip. */
+  let hasMissed = false;
   let importingBytes = 0;
   const waitingForRoom: (() => void)[] = [];
 
@@ -84,10 +85,13 @@ export function createSyncDriver(deps: SyncDriverDeps): SyncDriver {
 
   function run(effects: readonly SyncEffect[]): void {
     for (const effect of effects) if (!signal.aborted) void carryOut(effect);
-    if (planner.progress !== undefined || !hasImported) return;
-    hasImported = false;
+    hasMissed ||= isSyncing();
+    if (planner.progress !== undefined || !hasMissed) return;
+    hasMissed = false;
     deps.onIdle();
   }
+
+  const isSyncing = (): boolean => planner.progress !== undefined && planner.shownWork > chain.head.work;
 
   async function carryOut(effect: SyncEffect): Promise<void> {
     const { peer } = effect;
@@ -118,7 +122,7 @@ export function createSyncDriver(deps: SyncDriverDeps): SyncDriver {
     importingBytes += block.bodyBytes.length;
     try {
       const outcome = outcomeOf(await chain.import(block, { peer, message: "sync", receivedMs }));
-      hasImported ||= outcome.ok;
+      hasMissed ||= outcome.ok;
       return outcome;
     } catch (error) {
       // Every block that the planner was told of must come back to it, or it would wait for this one for ever.
@@ -132,8 +136,8 @@ export function createSyncDriver(deps: SyncDriverDeps): SyncDriver {
 
   async function fetchBlocks(peer: string, ids: readonly string[]): Promise<void> {
     while (importingBytes > MAX_IMPORTING_BYTES) await new Promise<void>((go) => waitingForRoom.push(go));
-    const receivedMs = clock.nowMs();
     const raw = await deps.protocols().requestBlocks(peer, ids, { signal });
+    const receivedMs = clock.nowMs();
     const blocks: { id: string; imported: Promise<ImportOutcome> }[] = [];
     let bytesInTurn = 0;
     for (const { header, bodyBytes } of raw) {
@@ -170,7 +174,7 @@ export function createSyncDriver(deps: SyncDriverDeps): SyncDriver {
   return {
     planner,
     get isSyncing() {
-      return planner.progress !== undefined && planner.shownWork > chain.head.work;
+      return isSyncing();
     },
     lastStatus: (peer) => statuses.get(peer),
     peerStatus: takeStatus,

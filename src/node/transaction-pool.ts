@@ -10,7 +10,14 @@ import {
   type TransactionHistory,
 } from "../mempool/index.ts";
 import type { Clock } from "../ports/index.ts";
-import type { Block, BlockId, Leaf, SealedTransaction, TxId } from "../primitives/index.ts";
+import {
+  type Block,
+  type BlockId,
+  decodeTransaction,
+  type Leaf,
+  type SealedTransaction,
+  type TxId,
+} from "../primitives/index.ts";
 import { createLeafList } from "./leaf-list.ts";
 
 /** Blocks whose transactions peers may still ask for, to put an announced block together. */
@@ -248,13 +255,14 @@ export function createTransactionPool(deps: TransactionPoolDeps): TransactionPoo
       const block = await settlement.load(id);
       const { height } = block.header.header.core;
       const accounts = await settlement.accounts(block.transactions.map(({ sender }) => sender));
-      block.transactions.forEach((transaction, i) => {
-        const { txid } = transaction;
-        const successor = reorg.successorOf(transaction);
+      block.transactions.forEach((ofBlock, i) => {
+        const { txid } = ofBlock;
+        const successor = reorg.successorOf(ofBlock);
         if (successor?.txid === txid) {
           fates.push({ txid, fate: "mined", block: successor.block });
           return;
         }
+        const transaction = detached(ofBlock);
         history.add(transaction, { what: "disconnected", timeMs: clock.nowMs(), block: id, height });
         const { nonce = 0, balance = 0 } = accounts[i] ?? {};
         fates.push(giveBack(transaction, { nonce, balance }, settlement.height, successor?.txid));
@@ -322,6 +330,16 @@ export function createTransactionPool(deps: TransactionPoolDeps): TransactionPoo
       deps.onChange(txids, false);
     },
   };
+}
+
+/**
+ * The same transaction on bytes of its own. One of a block is a view of the block's whole body, which it would keep alive
+ * for as long as it waits, past every bound that counts its own bytes.
+ */
+function detached({ bytes, txid }: SealedTransaction): SealedTransaction {
+  const own = decodeTransaction(bytes.slice());
+  if (own === undefined) throw new Error(`transaction ${txid} of a valid block does not decode`);
+  return own;
 }
 
 /** One fate per transaction: the last word counts, in the order of the first. */

@@ -66,7 +66,7 @@ export async function buildChain(options: BuiltChainOptions): Promise<BuiltChain
   try {
     for (let height = 1; height <= blocks; height++) {
       const candidates = Array.from({ length: transfersAt(height) }, nextTransfer);
-      const { core, body, target } = await chain.buildTemplate({ proposer, candidates });
+      const { core, body, target } = await chain.buildTemplate({ proposer, candidates: () => candidates });
       const coreRoot = headerCoreRoot(core);
       const { nonce } = searchNonce({ coreRoot, target, startNonce: 0, count: 2 ** 32 });
       if (nonce === undefined) throw new Error("no nonce was found");

@@ -30,7 +30,7 @@ test("a question or a block after closing is refused, and the chain does not cry
   await chain.close();
   const closed = { code: "CHAIN_STOPPED" };
   await assert.rejects(chain.accounts([account?.key ?? ""]), closed);
-  await assert.rejects(chain.buildTemplate({ proposer: new Uint8Array(32), candidates: [] }), closed);
+  await assert.rejects(chain.buildTemplate({ proposer: new Uint8Array(32), candidates: () => [] }), closed);
   await assert.rejects(chain.import(createBlockBuilder(genesis).build(), fromPeer()), closed);
   assert.equal(fatal, 0);
 });

@@ -94,6 +94,43 @@ for (const table of ["undo", "body"] as const) {
   });
 }
 
+for (const [what, damage] of [
+  ["cut off", (bytes: Uint8Array) => bytes.slice(0, 40)],
+  ["changed by one bit", (bytes: Uint8Array) => bytes.with(70, (bytes[70] ?? 0) ^ 1)],
+] as const) {
+  test(`undo data that is ${what} stops the chain and condemns no block; the next start rebuilds the state`, async () => {
+    const { data, old, rival } = await interruptedReorg();
+    const [victim, last] = [old[1], rival[3]];
+    assert.ok(victim && last);
+    const store = createMemoryStore(data);
+    const undo = await store.get(keys.undo(victim.header.id));
+    assert.ok(undo);
+    await store.write([{ key: keys.undo(victim.header.id), value: damage(undo) }], { sync: true });
+    const chain = await openTestChain(genesis, { store });
+    await assert.rejects(importOne(chain, last), { code: "CHAIN_STOPPED" });
+    await chain.close();
+    const again = await openTestChain(genesis, { store: createMemoryStore(data) });
+    assert.ok(again.rebuilt);
+    assert.equal(await importOne(again, last), "connected");
+    assert.deepEqual(await headStateRoot(again), await replayedRoot(again));
+    await again.close();
+  });
+}
+
+test("a block's row that cannot be read costs that branch from there on, and nothing else", async () => {
+  const data: MemoryStoreData = new Map();
+  const blocks = createBlockBuilder(genesis).extend(4);
+  const chain = await openTestChain(genesis, { store: createMemoryStore(data) });
+  await importAll(chain, blocks);
+  await chain.close();
+  const key = keys.block(blocks[2]?.header.id ?? "");
+  await createMemoryStore(data).write([{ key, value: new Uint8Array(9) }], { sync: true });
+  const again = await openTestChain(genesis, { store: createMemoryStore(data) });
+  assert.deepEqual([again.rebuilt, again.head.id], [true, blocks[1]?.header.id]);
+  assert.equal((await importAll(again, blocks.slice(2))).at(-1)?.status, "connected");
+  await again.close();
+});
+
 test("a start that has a reorg to finish and finds no undo data rebuilds at once", async () => {
   const { data, old, rival } = await interruptedReorg();
   const [missing, top, last] = [old[1], old[2], rival[3]];

@@ -328,7 +328,7 @@ test("a block template leaves out what cannot be executed or does not fit, and i
     on_pay({ from: "carol", memo: "m".repeat(64) }),
     ...[1, 2].map((nonce) => on_pay({ from: "carol", nonce })),
   );
-  const { core, body } = await chain.buildTemplate({ proposer, candidates });
+  const { core, body } = await chain.buildTemplate({ proposer, candidates: () => candidates });
   assert.deepEqual(
     body.transactions.map(({ txid }) => txid),
     [1, 3, 4, 5].map((i) => candidates[i]?.txid),

@@ -15,7 +15,7 @@ test("transfers that wait for money behind a gap are refused, and keep nobody ou
   assert.deepEqual([...new Set(words(await pool.admit(spam)))], ["TX-09"]);
   const honest = transfer(genesis, { from: "bob", to: "carol", amount: 5, nonce: 0 });
   await pool.admit([honest]);
-  const template = await chain.buildTemplate({ proposer, candidates: pool.mempool.select() });
+  const template = await chain.buildTemplate({ proposer, candidates: () => pool.mempool.select() });
   assert.deepEqual(txidsOf(template.body), [honest.txid]);
 });
 
@@ -28,7 +28,7 @@ test("a transfer that pays better than the one that brings its money is mined in
   assert.deepEqual(words(await pool.admit([parent, child, after])), ["pending", "pending", "pending"]);
   const candidates = pool.mempool.select();
   assert.equal(candidates[0]?.txid, child.txid);
-  const template = await chain.buildTemplate({ proposer, candidates });
+  const template = await chain.buildTemplate({ proposer, candidates: () => candidates });
   assert.deepEqual(txidsOf(template.body), [parent.txid, child.txid, after.txid]);
   assert.deepEqual(template.refused, []);
 });
@@ -40,7 +40,7 @@ test("what a template could not execute leaves with what it would have paid for,
   const child = transfer(genesis, { from: "dave", to: "bob", amount: 1, nonce: 0 });
   const honest = transfer(genesis, { from: "bob", to: "carol", amount: 5, nonce: 0 });
   assert.deepEqual(words(await pool.admit([poor, child, honest])), ["pending", "pending", "pending"]);
-  const template = await chain.buildTemplate({ proposer, candidates: pool.mempool.select() });
+  const template = await chain.buildTemplate({ proposer, candidates: () => pool.mempool.select() });
   assert.deepEqual(txidsOf(template.body), [honest.txid]);
   assert.deepEqual(
     template.refused.map(({ txid, rule }) => [txid, rule]),
@@ -66,7 +66,7 @@ test("a full block reports nothing as unexecutable, and is filled up to its last
       transfer(genesis, { from: "alice", to: "bob", amount: 1, nonce }),
     ),
   );
-  const template = await chain.buildTemplate({ proposer, candidates: pool.mempool.select() });
+  const template = await chain.buildTemplate({ proposer, candidates: () => pool.mempool.select() });
   const bytes = template.body.transactions[0]?.bytes.length ?? 0;
   assert.equal(template.body.transactions.length, Math.floor((4_096 - 8) / (bytes + 4)));
   assert.deepEqual(template.refused, []);

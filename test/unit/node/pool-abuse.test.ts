@@ -107,6 +107,6 @@ test("dependent transfers of a disconnected block come back in order, and the ri
     { txid: both.txid, fate: "mined", block: rival.header.id },
     { txid: lost.txid, fate: "conflicted", by: winner.txid },
   ]);
-  const template = await chain.buildTemplate({ proposer, candidates: pool.mempool.select() });
+  const template = await chain.buildTemplate({ proposer, candidates: () => pool.mempool.select() });
   assert.deepEqual(txidsOf(template.body), [first.txid, second.txid, third.txid]);
 });

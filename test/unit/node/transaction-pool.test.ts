@@ -5,7 +5,12 @@ import { tasks } from "../../../src/keys/verify-tasks.ts";
 import { accountKeyOf } from "../../../src/ledger/index.ts";
 import { createTransactionPool, type TransactionPool } from "../../../src/node/transaction-pool.ts";
 import { createInlineWorkerPool, createManualClock } from "../../../src/ports/index.ts";
-import { type Block, type SealedTransaction, sealTransaction } from "../../../src/primitives/index.ts";
+import {
+  type Block,
+  decodeBody,
+  type SealedTransaction,
+  sealTransaction,
+} from "../../../src/primitives/index.ts";
 import {
   createBlockBuilder,
   keyOf,
@@ -19,6 +24,13 @@ const names = ["alice", "bob", "carol", "dave", "erin", "miner", "rival"];
 const nameOf = new Map(names.map((name) => [accountKeyOf(keyOf(name).publicKey), name]));
 const pay = (from: string, to: string, nonce: number, more: Partial<TransferOptions> = {}) =>
   transfer(genesis, { from, to, nonce, amount: 1_000, ...more });
+
+/** As it comes from a peer or the store: its transactions are views of its body. */
+function reread(block: Block): Block {
+  const body = decodeBody(block.bodyBytes);
+  assert.ok(body);
+  return { ...block, ...body };
+}
 
 interface Lab {
   readonly pool: TransactionPool;
@@ -62,7 +74,7 @@ function createLab(syncing = false): Lab {
         disconnected: disconnected.map(({ header }) => header.id),
         connected: connected.map(({ header }) => header.id),
         height: head.header.header.core.height,
-        load: async (id) => blocks.get(id) as Block,
+        load: async (id) => reread(blocks.get(id) as Block),
         accounts: async (keys) => accounts(keys),
       });
     },
@@ -111,6 +123,16 @@ test("a reorg returns, finds mined again, or rules out each transaction of the b
   const third = build(second, [back], "rival");
   assert.deepEqual(await move([], [third]), []);
   assert.equal(pool.mempool.size, 0);
+});
+
+test("a returned transfer has bytes of its own, and does not keep the body of its block in memory", async () => {
+  const { pool, build, move } = createLab();
+  const { txid } = pay("alice", "bob", 0);
+  const block = build(undefined, [pay("alice", "bob", 0), pay("bob", "carol", 0)]);
+  await move([], [block]);
+  await move([block], [build(undefined, [], "rival")]);
+  const bytes = pool.mempool.get(txid)?.transaction.bytes;
+  assert.equal(bytes?.buffer.byteLength, bytes?.length);
 });
 
 test("case 21: dependent transfers of disconnected blocks return in order", async () => {
