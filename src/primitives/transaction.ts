@@ -48,7 +48,7 @@ class Sealed implements SealedTransaction {
   readonly leafBytes: Uint8Array;
   readonly sender: string;
   readonly recipient: string;
-  private hexLeaf: Leaf | undefined;
+  #leaf: Leaf | undefined;
 
   constructor(transaction: Transaction, bytes: Uint8Array) {
     this.transaction = transaction;
@@ -58,13 +58,12 @@ class Sealed implements SealedTransaction {
     this.leafBytes = sha256(bytes);
     this.sender = bytesToHex(transaction.body.sender);
     this.recipient = bytesToHex(transaction.body.action.value.to);
-    this.hexLeaf = undefined;
   }
 
   /** In hex only when somebody asks: of a sync's hundred thousands nobody does. */
   get leaf(): Leaf {
-    this.hexLeaf ??= bytesToHex(this.leafBytes);
-    return this.hexLeaf;
+    this.#leaf ??= bytesToHex(this.leafBytes);
+    return this.#leaf;
   }
 }
 
