@@ -151,7 +151,8 @@ async function takeDirectory({ dir, once }: Options): Promise<DemoDirectory> {
     if (error.code === "ENOENT") return [];
     throw usageError(`the demo cannot use ${directory}: ${fileProblem(error)}; choose another --dir`);
   });
-  if (names.includes("cluster.json")) {
+  // A demo that was killed while it started leaves no more than its mark and its keys.
+  if (names.includes("cluster.json") || names.includes("cluster.mark")) {
     const end = `scripts/cumulo cluster down --dir ${shellWord(directory)} --purge`;
     throw usageError(
       `a demo runs in ${directory}, or one was killed; end it with "${end}", or choose another --dir`,

@@ -20,9 +20,8 @@ export async function removeDirectories(made: readonly string[]): Promise<void> 
 /**
  * Makes a directory and its missing parents, for their owner only (mode 0700); one that exists stays as it is. Settles
  * with those it made, from the top; fails with the system's error, as ENOTDIR where a file is in the way, and then leaves
- * none of them. Not by `mkdir`'s own
- * `recursive`: under /proc and the like, where a directory can exist and nothing be made in it, Node 24 asks for ever
- * (`mkdir("/proc/x", { recursive: true })` never settles).
+ * none of them. Not by `mkdir`'s own `recursive`: under /proc and the like, where a directory can exist and nothing be
+ * made in it, Node 24 asks for ever (`mkdir("/proc/x", { recursive: true })` never settles).
  */
 export async function makePrivateDirectory(path: string): Promise<readonly string[]> {
   const missing: string[] = [];

@@ -101,9 +101,10 @@ export function createNodeService(deps: NodeServiceDeps): NodeService {
       chain.head.height === 0
         ? "the chain is at genesis"
         : `the head is ${ageOf(chain.head.timestampMs)} old`;
-    if (sync.isSyncing && progress !== undefined) {
-      const { phase, targetHeight, peer } = progress;
-      const reason = `fetching ${phase} up to height ${targetHeight} from ${peer}; head is at ${chain.head.height}`;
+    // From checked headers on; mining and taking transactions stop a moment later, when the first blocks are here.
+    if (progress?.phase === "blocks") {
+      const { targetHeight, peer } = progress;
+      const reason = `fetching blocks up to height ${targetHeight} from ${peer}; head is at ${chain.head.height}`;
       return { state: "syncing", reason };
     }
     if (peers === 0) {

@@ -32,7 +32,7 @@ export interface SyncDriver {
   readonly planner: Pick<SyncPlanner, "progress">;
   /** What a connected peer last said of its chain. */
   lastStatus(peer: string): Status | undefined;
-  /** True while a peer's better chain is being fetched. */
+  /** True while blocks of a peer's better chain come in. */
   readonly isSyncing: boolean;
   peerStatus(peer: string, status: Status): void;
   peerGone(peer: string): void;
@@ -91,7 +91,7 @@ export function createSyncDriver(deps: SyncDriverDeps): SyncDriver {
     deps.onIdle();
   }
 
-  const isSyncing = (): boolean => planner.progress !== undefined && planner.shownWork > chain.head.work;
+  const isSyncing = (): boolean => planner.progress !== undefined && planner.receivedWork > chain.head.work;
 
   async function carryOut(effect: SyncEffect): Promise<void> {
     const { peer } = effect;

@@ -8,3 +8,4 @@
 export * from "./header-chain.ts";
 export * from "./locator.ts";
 export * from "./planner.ts";
+export * from "./types.ts";

@@ -2,57 +2,22 @@ import type { HeaderRules, Refusal, TreeBlock } from "../consensus/index.ts";
 import type { BlockId, SealedHeader } from "../primitives/index.ts";
 import { createHeaderChain, type HeaderChain } from "./header-chain.ts";
 import { locatorOf } from "./locator.ts";
-
-/** Where a peer says it stands. */
-export interface PeerStatus {
-  readonly head: BlockId;
-  readonly height: number;
-  readonly work: bigint;
-}
-
-/** What the planner wants done. Whoever runs it answers each request with exactly one of the planner's inputs. */
-export type SyncEffect =
-  /** Answer with `headers` or `failed`. */
-  | {
-      readonly kind: "request-headers";
-      readonly peer: string;
-      readonly locator: readonly BlockId[];
-      readonly max: number;
-    }
-  /** Answer with `bodies` or `failed`. */
-  | { readonly kind: "request-blocks"; readonly peer: string; readonly ids: readonly BlockId[] }
-  /** Ask the peer for its status again: what it said is used up. */
-  | { readonly kind: "request-status"; readonly peer: string }
-  | { readonly kind: "disconnect"; readonly peer: string; readonly reason: string };
-
-/** The chain as the planner sees it. */
-export interface SyncChain {
-  head(): TreeBlock;
-  get(id: BlockId): TreeBlock | undefined;
-  idAt(height: number): BlockId | undefined;
-  isKnownInvalid(id: BlockId): boolean;
-}
-
-/** How importing one fetched block ended; without a refusal where our own chain could not take it. */
-export type ImportOutcome =
-  | { readonly ok: true }
-  | { readonly ok: false; readonly refusal: Refusal | undefined };
-
-/** Where a sync stands, for `status`. */
-export interface SyncProgress {
-  readonly peer: string;
-  readonly phase: "headers" | "blocks";
-  /** Height that the headers reach so far. */
-  readonly targetHeight: number;
-}
+import type { PeerStatus, SyncChain, SyncEffect, SyncPlanner } from "./types.ts";
 
 /**
  * Headers of one sync at most: with easy difficulty they are nearly free to forge. Only their ids are kept, and one sync
  * runs at a time: 50 MB. A branch that needs more than so many blocks to outweigh ours is not followed.
  */
 export const MAX_HEADERS_PER_SYNC = 524_288;
-/** Requests in a row that a peer may leave without a usable answer before it loses its connection. */
+/** Requests for headers in a row that a peer may leave without a usable answer before it loses its connection. */
 const MAX_FAILURES = 3;
+/**
+ * The same for blocks, which headers in between do not excuse: whoever shows headers and withholds their blocks would hold
+ * us for ever. Enough for a slow link to come down from 64 blocks a request to one, and three more.
+ */
+const MAX_WITHHELD = 9;
+/** Blocks of one sync in a row that our chain could not take: beyond it something is wrong that asking on does not mend. */
+const MAX_SETBACKS = 512;
 const HEADERS_PER_REQUEST = 2_000;
 /** Asked for at once, at most. After a request that failed only half as many, down to one: a slow link must get there. */
 const BLOCKS_PER_REQUEST = 64;
@@ -63,26 +28,6 @@ const BLOCKS_PER_REQUEST = 64;
 const MAX_BLOCKS_IMPORTING = 256;
 /** Peers remembered, far above any connection limit. */
 const MAX_PEERS = 1_024;
-
-/**
- * Decides what to ask of whom, headers first: a peer's headers until they end, then, if their work is worth it, the
- * bodies in windows; when a peer fails, another that stands on the same headers goes on where it stopped. One sync at a
- * time, and of the peers that claim more work than ours the one that has waited longest: a claim costs nothing, so who
- * claims most must not come first.
- */
-export interface SyncPlanner {
-  readonly progress: SyncProgress | undefined;
-  /** Cumulative work of the checked headers that are being followed; 0 while there are none. Claims do not count. */
-  readonly shownWork: bigint;
-  peerStatus(peer: string, status: PeerStatus): SyncEffect[];
-  peerGone(peer: string): SyncEffect[];
-  headers(peer: string, headers: readonly SealedHeader[], nowMs: number): SyncEffect[];
-  /** Ids of the blocks that came, a prefix of those asked for, and are being imported now. */
-  bodies(peer: string, ids: readonly BlockId[]): SyncEffect[];
-  imported(peer: string, id: BlockId, outcome: ImportOutcome): SyncEffect[];
-  /** The request open with this peer got no usable answer. */
-  failed(peer: string): SyncEffect[];
-}
 
 interface Sync {
   peer: string;
@@ -97,6 +42,10 @@ interface Sync {
   /** Index of the first header whose body may have to be asked for. */
   next: number;
   requestOpen: boolean;
+  /** Blocks of it have come. */
+  receives: boolean;
+  /** Blocks in a row that our chain could not take. */
+  setbacks: number;
   /**
    * Blocks handed to the chain for this sync, with the peer they came from. Any other outcome is a late one: of a sync
    * before, or of a peer that was dropped.
@@ -107,6 +56,8 @@ interface Sync {
 export function createSyncPlanner(rules: HeaderRules, chain: SyncChain): SyncPlanner {
   const peers = new Map<string, PeerStatus>();
   const failures = new Map<string, number>();
+  /** Requests for blocks in a row that a peer did not answer with any. */
+  const withheld = new Map<string, number>();
   /** When each peer was tried last, or first claimed something; kept when it goes, or it would come back to the front. */
   const turns = new Map<string, number>();
   let turn = 0;
@@ -153,6 +104,8 @@ export function createSyncPlanner(rules: HeaderRules, chain: SyncChain): SyncPla
       known: undefined,
       next: 0,
       requestOpen: false,
+      receives: false,
+      setbacks: 0,
       importing: new Map(),
     };
     return requestHeaders(sync, locatorOf(chain.head().height, chain.idAt));
@@ -202,11 +155,13 @@ export function createSyncPlanner(rules: HeaderRules, chain: SyncChain): SyncPla
 
   /** The sync's peer gave no usable answer, which may happen to an honest one, but not again and again. */
   function fail(peer: string): SyncEffect[] {
-    const count = (failures.get(peer) ?? 0) + 1;
-    failures.set(peer, count);
-    return count < MAX_FAILURES
-      ? replace()
-      : drop(peer, `${count} requests in a row without a usable answer`);
+    const isOfBlocks = sync?.phase === "blocks";
+    const counts = isOfBlocks ? withheld : failures;
+    const count = (counts.get(peer) ?? 0) + 1;
+    counts.set(peer, count);
+    if (count < (isOfBlocks ? MAX_WITHHELD : MAX_FAILURES)) return replace();
+    const what = isOfBlocks ? "requests for blocks" : "requests";
+    return drop(peer, `${count} ${what} in a row without a usable answer`);
   }
 
   function requestBodies(): SyncEffect[] {
@@ -279,8 +234,8 @@ export function createSyncPlanner(rules: HeaderRules, chain: SyncChain): SyncPla
       const { peer, phase, claim } = sync;
       return { peer, phase, targetHeight: sync.chain?.last.height ?? claim.height };
     },
-    get shownWork() {
-      return sync?.chain?.work ?? 0n;
+    get receivedWork() {
+      return sync?.receives === true ? (sync.chain?.work ?? 0n) : 0n;
     },
     peerStatus(peer, status) {
       if (peers.size >= MAX_PEERS && !peers.has(peer)) return [];
@@ -291,6 +246,7 @@ export function createSyncPlanner(rules: HeaderRules, chain: SyncChain): SyncPla
     peerGone(peer) {
       peers.delete(peer);
       failures.delete(peer);
+      withheld.delete(peer);
       return sync?.peer === peer ? replace() : [];
     },
     headers(peer, headers, nowMs) {
@@ -309,7 +265,8 @@ export function createSyncPlanner(rules: HeaderRules, chain: SyncChain): SyncPla
         return requestHeaders(sync, [known.id]);
       }
       // It left that branch between two answers, or shows the same again.
-      if (known !== undefined && sync.known !== undefined) return fail(peer);
+      if (known !== undefined && sync.known !== undefined && known.height <= sync.known.height)
+        return fail(peer);
       if (result === "cut-short" && found?.ids.length === 0) return end("forget");
       if (found === undefined) {
         // Known blocks may be a moment ahead of our published head, so what was shown is judged by its own work. A peer
@@ -331,7 +288,8 @@ export function createSyncPlanner(rules: HeaderRules, chain: SyncChain): SyncPla
       sync.requestOpen = false;
       if (ids.length === 0)
         return sync.shownBy === peer ? drop(peer, "has not the blocks of its own headers") : fail(peer);
-      failures.delete(peer);
+      withheld.delete(peer);
+      sync.receives = true;
       blocksPerRequest = Math.min(2 * blocksPerRequest, BLOCKS_PER_REQUEST);
       for (const id of ids) sync.importing.set(id, peer);
       return requestBodies();
@@ -339,12 +297,18 @@ export function createSyncPlanner(rules: HeaderRules, chain: SyncChain): SyncPla
     imported(peer, id, outcome) {
       const isOurs = sync?.importing.get(id) === peer;
       if (isOurs) sync?.importing.delete(id);
-      if (outcome.ok) return isOurs ? requestBodies() : [];
+      if (outcome.ok) {
+        if (!isOurs) return [];
+        if (sync !== undefined) sync.setbacks = 0;
+        return requestBodies();
+      }
       const { refusal } = outcome;
       const index = isOurs ? (sync?.chain?.ids.indexOf(id) ?? -1) : -1;
       if (sync !== undefined && index >= 0) sync.next = Math.min(sync.next, index);
       if (refusal === undefined || refusal.permanence === "transient") {
         if (!isOurs || sync === undefined) return [];
+        sync.setbacks += 1;
+        if (sync.setbacks > MAX_SETBACKS) return end("forget");
         // What a lost peer's blocks still come to (parents that were not taken, say) is not the next one's failure, and
         // what is being asked for may be the missing parent.
         if (sync.peer !== peer || sync.requestOpen) return requestBodies();
@@ -361,8 +325,8 @@ export function createSyncPlanner(rules: HeaderRules, chain: SyncChain): SyncPla
         }
         sync = undefined;
       }
-      const effects: SyncEffect[] = peers.delete(peer) ? [{ kind: "disconnect", peer, reason }] : [];
-      return [...effects, ...start()];
+      peers.delete(peer);
+      return [{ kind: "disconnect", peer, reason }, ...start()];
     },
     failed(peer) {
       if (sync?.peer !== peer) return [];

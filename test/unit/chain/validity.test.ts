@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { verifyTransaction } from "../../../src/keys/index.ts";
 import { createManualClock } from "../../../src/ports/index.ts";
 import {
   assembleBlock,
   type Block,
+  bytesToHex,
   decodeBody,
   decodeTransaction,
   encodeBody,
@@ -27,6 +29,7 @@ import {
   openTestChain,
   outcome,
 } from "../../support/chain-lab.ts";
+import { seedOf, signAgain } from "../../support/second-signature.ts";
 
 const genesis = testGenesis();
 const { spec } = genesis;
@@ -64,7 +67,24 @@ test("case 12: too much reward in the last block of a heavier branch leaves the 
   const root = builder.tip;
   const mine = builder.extend(2, { parent: root, proposer: "alice" });
   const rival = builder.extend(2, { parent: root, proposer: "bob" });
-  const greedy = builder.build({ tweak: (core) => ({ ...core, stateRoot: new Uint8Array(32).fill(1) }) });
+  // The honest state but for one unit: bob has two rewards, the miner one and the unit.
+  const honest = genesis.state.accounts.map((account) =>
+    account.key === bytesToHex(keyOf("bob").publicKey)
+      ? { ...account, balance: account.balance + 2 * spec.reward }
+      : account,
+  );
+  const miner = { index: honest.length, key: bytesToHex(keyOf("miner").publicKey), nonce: 0 };
+  const { totals } = genesis.state;
+  const rootWith = (extra: number) =>
+    referenceStateRoot([...honest, { ...miner, balance: spec.reward + extra }], {
+      ...totals,
+      accounts: honest.length + 1,
+      issued: totals.issued + 3 * spec.reward + extra,
+    });
+  const tip = builder.tip;
+  const exact = builder.build({ parent: tip });
+  assert.deepEqual(exact.header.header.core.stateRoot, rootWith(0));
+  const greedy = builder.build({ parent: tip, tweak: (core) => ({ ...core, stateRoot: rootWith(1) }) });
   const chain = await openTestChain(genesis);
   await importAll(chain, [...mine, ...rival]);
   assert.equal(await importOne(chain, greedy), "STA-01 permanent");
@@ -165,12 +185,43 @@ test("case 16: an altered signature, a transaction dropped, doubled or reordered
   const { transaction } = a;
   // A signature of somebody's own making over the same body: another leaf, the same txid.
   const other = sealTransaction({ ...transaction, signature: b.transaction.signature });
-  assert.equal(other.txid, a.txid);
+  const alsoValid = signAgain(a, seedOf("alice"));
+  assert.deepEqual([other.txid, alsoValid.txid], [a.txid, a.txid]);
+  assert.ok(verifyTransaction(alsoValid) && alsoValid.leaf !== a.leaf);
   const chain = await openTestChain(genesis);
-  for (const body of [[other, b], [a], [b], [a, a, b], [a, b, b], [b, a], [], [a, b, pay({ nonce: 1 })]]) {
+  for (const body of [
+    [other, b],
+    [alsoValid, b],
+    [a],
+    [b],
+    [a, a, b],
+    [a, b, b],
+    [b, a],
+    [],
+    [a, b, pay({ nonce: 1 })],
+  ]) {
     assert.equal(await importOne(chain, withBody(block, body)), "BLK-02 mutated");
   }
   assert.equal(await importOne(chain, block), "connected");
+  await chain.close();
+});
+
+test("case 16: either of two valid signatures makes a valid block, and both in one block are one transaction too many", async () => {
+  const first = pay();
+  const second = signAgain(first, seedOf("alice"));
+  const builder = createBlockBuilder(genesis);
+  const root = builder.tip;
+  const chain = await openTestChain(genesis);
+  const withBoth = builder.build({
+    parent: root,
+    transactions: [first],
+    tweak: (core) => ({ ...core, transactionsRoot: transactionsRoot([first, second]) }),
+  });
+  assert.equal(await importOne(chain, withBody(withBoth, [first, second])), "BLK-04 permanent");
+  for (const [i, transaction] of [first, second].entries()) {
+    const block = builder.build({ parent: root, transactions: [transaction], proposer: `miner ${i}` });
+    assert.match(await importOne(chain, block), /^(connected|side)$/);
+  }
   await chain.close();
 });
 
@@ -277,8 +328,19 @@ test("case 20: what is valid only on the other branch is refused on this one", a
 
 test("case 20: an old transfer cannot be played again, not even after its sender sent everything and came back", async () => {
   const builder = createBlockBuilder(genesis);
-  const once = pay({ to: "dave", amount: 100_000 });
-  const blocks = [builder.build({ transactions: [once] }), builder.build()];
+  const once = pay({ from: "bob", to: "dave", amount: 100_000 });
+  const balance = builder.account(builder.tip, "bob")?.balance ?? 0;
+  const everything = pay({
+    from: "bob",
+    to: "alice",
+    amount: balance - 100_000 - 2 * once.transaction.body.fee,
+    nonce: 1,
+    fee: once.transaction.body.fee,
+  });
+  const back = pay({ from: "alice", to: "bob", amount: 1_000_000 });
+  const blocks = [builder.build({ transactions: [once, everything] })];
+  assert.equal(builder.account(builder.tip, "bob")?.balance, 0);
+  blocks.push(builder.build({ transactions: [back] }));
   const replay = builder.build({ transactions: [once], skipExecution: true });
   const chain = await openTestChain(genesis);
   await importAll(chain, blocks);

@@ -45,9 +45,14 @@ test("a sync that fails without a block is followed by a comparison with all: go
   const chain = await openTestChain(genesis);
   const blocks = createBlockBuilder(genesis).extend(3);
   const bodies = Promise.withResolvers<never>();
+  let requests = 0;
   const protocols: Pick<Protocols, "requestHeaders" | "requestBlocks"> = {
     requestHeaders: async () => blocks.map(({ header }) => header),
-    requestBlocks: () => bodies.promise,
+    // One block without its parent, which does not connect, and then nothing more.
+    requestBlocks: async () =>
+      requests++ === 0 && blocks[1]
+        ? [{ header: blocks[1].header, bodyBytes: blocks[1].bodyBytes }]
+        : bodies.promise,
   };
   let idle = 0;
   const driver = createSyncDriver({

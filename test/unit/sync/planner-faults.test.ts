@@ -15,6 +15,47 @@ import {
   statusAt,
 } from "../../support/planner-lab.ts";
 
+test("a peer that shows headers and withholds their blocks, again and again, loses its connection", () => {
+  const { planner } = createLab();
+  const effects: string[] = [];
+  for (let round = 0; round < 9; round++) {
+    planner.peerStatus("liar", statusAt(300));
+    assert.deepEqual(kinds(planner.headers("liar", headersOf(blocks), nowMs)), ["request-blocks liar"]);
+    assert.equal(planner.receivedWork, 0n, "and keeps nobody from mining meanwhile");
+    effects.push(...kinds(planner.failed("liar")));
+  }
+  assert.deepEqual(effects, ["disconnect liar"]);
+});
+
+test("a sync whose blocks our own chain does not take, whatever is asked for, ends", () => {
+  const { planner } = createLab();
+  planner.peerStatus("a", statusAt(300));
+  let next = asked(planner.headers("a", headersOf(blocks), nowMs));
+  const busy = { ok: false as const, refusal: undefined };
+  let rounds = 0;
+  while (planner.progress !== undefined && rounds++ < 100) {
+    const coming = next;
+    next = asked(planner.bodies("a", coming));
+    for (const id of coming) {
+      const more = asked(planner.imported("a", id, busy));
+      if (more.length > 0) next = more;
+    }
+  }
+  assert.equal(planner.progress, undefined);
+  assert.ok(rounds <= 10, `${rounds} rounds`);
+});
+
+test("a peer whose invalid block shows only after it was replaced loses its connection too", () => {
+  const { planner } = createLab();
+  planner.peerStatus("a", statusAt(300));
+  planner.peerStatus("b", statusAt(300));
+  planner.bodies("a", asked(planner.headers("a", headersOf(blocks), nowMs)));
+  assert.deepEqual(kinds(planner.failed("a")), ["request-blocks b"]);
+  const refusal = refuse("STA-01", "another state root");
+  const effects = planner.imported("a", ids[0] as string, { ok: false, refusal });
+  assert.equal(kinds(effects)[0], "disconnect a");
+});
+
 test("peers that claim much and stall, and come back at once, do not keep an honest one from its turn", () => {
   const { planner } = createLab();
   const asked = new Map<string, number>();
@@ -185,6 +226,19 @@ describe("answers of 2,000 headers", () => {
     planner.peerStatus("b", claim);
     assert.deepEqual(kinds(planner.headers("liar", page, nowMs)), ["request-headers liar"]);
     assert.deepEqual(kinds(planner.headers("liar", page, nowMs)), ["request-headers b"]);
+  });
+
+  it("with some more behind them, all known, end the sync, or show that the peer claimed too much", () => {
+    for (const [work, expected] of [
+      [2_001n * 16n, "request-status a"],
+      [2n ** 200n, "disconnect a"],
+    ] as const) {
+      const { planner, connect } = createLongLab();
+      planner.peerStatus("a", { ...claim, work });
+      planner.headers("a", page, nowMs);
+      connect(...long.slice(2_000));
+      assert.deepEqual(kinds(planner.headers("a", headersOf(long.slice(2_000)), nowMs)), [expected]);
+    }
   });
 
   it("that are all there is are no lie", () => {

@@ -133,23 +133,28 @@ test("a peer that shows what it claims is not dropped because it came another wa
   assert.deepEqual(kinds(planner.headers("a", headersOf(blocks.slice(0, 5)), nowMs)), ["request-status a"]);
 });
 
-test("an answer in between clears a peer's failures", () => {
+test("an answer in between clears a peer's failures, of headers and of blocks each", () => {
   const { planner } = createLab();
   for (let i = 0; i < 10; i++) {
     planner.peerStatus("a", statusAt(300));
-    planner.headers("a", headersOf(blocks), nowMs);
+    assert.deepEqual(planner.failed("a"), []);
+    planner.peerStatus("a", statusAt(300));
+    const [first] = asked(planner.headers("a", headersOf(blocks), nowMs));
+    planner.bodies("a", [first ?? ""]);
     assert.deepEqual(planner.failed("a"), []);
   }
 });
 
-test("claims alone are not work: only checked headers count as a better chain", () => {
+test("claims and headers are not work: a chain counts as better once its blocks come in", () => {
   const { planner } = createLab();
   planner.peerStatus("a", { head: "ff".repeat(32), height: 9, work: 2n ** 255n });
-  assert.equal(planner.shownWork, 0n);
+  assert.equal(planner.receivedWork, 0n);
   planner.peerGone("a");
   planner.peerStatus("b", statusAt(30));
-  planner.headers("b", headersOf(blocks.slice(0, 30)), nowMs);
-  assert.equal(planner.shownWork, 480n);
+  const window = asked(planner.headers("b", headersOf(blocks.slice(0, 30)), nowMs));
+  assert.equal(planner.receivedWork, 0n);
+  planner.bodies("b", window.slice(0, 5));
+  assert.equal(planner.receivedWork, 480n);
 });
 
 test("a header ahead of our clock is waited for, not asked for in a loop", () => {
