@@ -114,7 +114,7 @@ export function createConnector(deps: ConnectorDeps, start: TreeBlock): Connecto
     const execution = applyBlock(spec, state, state.totals, block);
     if (!execution.ok) return execution;
     const { change } = execution;
-    const pending = state.tree.prepare(change);
+    const pending = await state.prepare(change);
     if (!equalBytes(pending.root, core.stateRoot)) {
       return refuse(
         "STA-01",
@@ -122,7 +122,6 @@ export function createConnector(deps: ConnectorDeps, start: TreeBlock): Connecto
       );
     }
     pending.commit();
-    state.apply(change);
     write({ key: keys.undo(block.header.id), value: encodeUndo(change.undo) });
     undoPending = true;
     block.transactions.forEach(({ txidBytes }, index) => {
@@ -151,7 +150,7 @@ export function createConnector(deps: ConnectorDeps, start: TreeBlock): Connecto
     // Undo data is read from the store, so what was connected in this batch must be there first.
     if (undoPending) await flush();
     const block = await load(position.id);
-    state.revert(await blocks.undo(position.id));
+    await state.revert(await blocks.undo(position.id));
     write({ key: keys.undo(position.id), value: undefined });
     for (const { txidBytes } of block.transactions)
       write({ key: keys.transaction(txidBytes), value: undefined });

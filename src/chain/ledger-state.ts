@@ -2,52 +2,114 @@ import {
   type AccountKey,
   type AccountRecord,
   type AccountView,
+  accountRoots,
   createStateTree,
   type LedgerTotals,
+  type PageNumber,
+  type PendingState,
+  pageIndex,
+  pageLevel,
   type StateChange,
   type StateTree,
+  TOP_PAGE,
   type Undo,
 } from "../ledger/index.ts";
 import type { KeyValueStore, Write } from "../ports/index.ts";
-import { bytesToHex } from "../primitives/index.ts";
-import { decodeAccountRow, encodeAccountRow, encodeTotals, keys, tableRange } from "./schema.ts";
+import { ChainError } from "./errors.ts";
+import {
+  accountRange,
+  decodeAccountIndex,
+  decodeAccountRow,
+  encodeAccountIndex,
+  encodeAccountRow,
+  encodeTotals,
+  keys,
+} from "./schema.ts";
 
 /** Accounts kept in memory from one call to the next; about 200 bytes each. One call may need more than these. */
 const MAX_CACHED_ACCOUNTS = 100_000;
 /** Keys asked of the store in one call. */
 const READ_BATCH = 1_000;
+/** Accounts below one page of the lowest level. */
+const PAGE_ACCOUNTS = 16;
 
 /**
- * The state at the writer's current block: accounts read through a cache over the store, and the tree of roots.
- * Changes are applied in memory at once and handed out as writes by `drain`; until those are durable nothing may be
- * published.
+ * The state at the writer's current block: accounts read through a cache over the store, and the tree of roots, of which
+ * only the pages in use are in memory. Changes are applied in memory at once and handed out as writes by `drain`; until
+ * those are durable nothing may be published.
  */
 export interface LedgerState extends AccountView {
   readonly totals: LedgerTotals;
-  readonly tree: StateTree;
+  readonly root: Uint8Array;
   /** Makes `get` right for these keys. */
   prefetch(accountKeys: Iterable<AccountKey>): Promise<void>;
-  /** Takes over a change whose root was already committed to the tree. */
-  apply(change: StateChange): void;
-  /** Puts back what a block overwrote, in the tree too. */
-  revert(undo: Undo): void;
+  /** The root after a change; `commit` takes the change over. Fails with CHAIN_CORRUPT where a stored page is damaged. */
+  prepare(change: StateChange): Promise<PendingState>;
+  /** Puts back what a block overwrote. */
+  revert(undo: Undo): Promise<void>;
   /** Writes for everything changed since the last call. */
   drain(): Write[];
 }
 
-export function createLedgerState(
+/** Opens the state of a store. Fails with CHAIN_CORRUPT where its top page is missing. */
+export async function openLedgerState(store: KeyValueStore, start: LedgerTotals): Promise<LedgerState> {
+  const tree = createStateTree(start);
+  if (start.accounts > 0) await loadPages(store, tree, [TOP_PAGE], start.accounts);
+  return createLedgerState(store, tree, start);
+}
+
+const damaged = (page: PageNumber): ChainError =>
+  new ChainError(
+    "CHAIN_CORRUPT",
+    `page ${pageIndex(page)} of level ${pageLevel(page)} of the state is missing or damaged in the database`,
+  );
+
+/** The roots of the accounts below a page of the lowest level; `undefined` where not all are there. */
+async function readAccountRoots(
   store: KeyValueStore,
-  initial: { readonly accounts: readonly AccountRecord[]; readonly totals: LedgerTotals },
-): LedgerState {
-  const tree = createStateTree(initial);
+  index: number,
+  accounts: number,
+): Promise<Uint8Array | undefined> {
+  const from = index * PAGE_ACCOUNTS;
+  const until = Math.min(from + PAGE_ACCOUNTS, accounts);
+  const records: AccountRecord[] = [];
+  for await (const [key, value] of store.scan(accountRange(from, until)))
+    records.push(decodeAccountRow(key, value));
+  return records.length === until - from ? accountRoots(records) : undefined;
+}
+
+/** Reads pages, parents first, into the tree. */
+async function loadPages(
+  store: KeyValueStore,
+  tree: StateTree,
+  pages: readonly PageNumber[],
+  accounts: number,
+): Promise<void> {
+  for (let from = 0; from < pages.length; from += READ_BATCH) {
+    const part = pages.slice(from, from + READ_BATCH);
+    const upper = part.filter((page) => pageLevel(page) > 0);
+    const rows = await store.getMany(upper.map(keys.page));
+    const leaves = await Promise.all(
+      part
+        .filter((page) => pageLevel(page) === 0)
+        .map((page) => readAccountRoots(store, pageIndex(page), accounts)),
+    );
+    for (const [i, children] of [...rows, ...leaves].entries()) {
+      const page = part[i] as PageNumber;
+      if (children === undefined || !tree.supply(page, children)) throw damaged(page);
+    }
+  }
+}
+
+function createLedgerState(store: KeyValueStore, tree: StateTree, start: LedgerTotals): LedgerState {
   // What the store will say once `drain`ed writes are in it; `undefined` for an account that vanished.
-  const dirty = new Map<AccountKey, { readonly record: AccountRecord | undefined }>();
+  const dirty = new Map<AccountKey, { readonly index: number; readonly record: AccountRecord | undefined }>();
   // What the store says; absent accounts are remembered too, as most look-ups of new recipients come twice.
   // In two halves: when the young one is full, the old one is forgotten whole, and what is asked for comes back to the
   // young one. (Moving each key within one map rebuilds that map again and again.)
   let young = new Map<AccountKey, AccountRecord | undefined>();
   let old: typeof young = new Map();
-  let totals = initial.totals;
+  let totals = start;
 
   /** Only before anything is fetched: what one call asks for must all be there when it is used. */
   function evict(): void {
@@ -65,11 +127,37 @@ export function createLedgerState(
     return record;
   }
 
+  async function read(accountKeys: readonly AccountKey[]): Promise<void> {
+    const rows = await store.getMany(accountKeys.map(keys.accountIndex));
+    const found: { readonly key: AccountKey; readonly rowKey: Uint8Array }[] = [];
+    accountKeys.forEach((key, i) => {
+      const row = rows[i];
+      if (row === undefined) young.set(key, undefined);
+      else found.push({ key, rowKey: keys.account(decodeAccountIndex(row)) });
+    });
+    const records = await store.getMany(found.map(({ rowKey }) => rowKey));
+    found.forEach(({ key, rowKey }, i) => {
+      const row = records[i];
+      const record = row === undefined ? undefined : decodeAccountRow(rowKey, row);
+      if (record?.key !== key)
+        throw new ChainError("CHAIN_CORRUPT", `account ${key} is missing or damaged in the database`);
+      young.set(key, record);
+    });
+  }
+
+  async function loadFor(update: Parameters<StateTree["missing"]>[0]): Promise<void> {
+    tree.trim();
+    const missing = tree.missing(update);
+    if (missing.length > 0) await loadPages(store, tree, missing, totals.accounts);
+  }
+
   return {
     get totals() {
       return totals;
     },
-    tree,
+    get root() {
+      return tree.root;
+    },
     get,
     async prefetch(accountKeys) {
       evict();
@@ -79,44 +167,44 @@ export function createLedgerState(
         if (old.has(key)) young.set(key, old.get(key));
         else missing.push(key);
       }
-      for (let from = 0; from < missing.length; from += READ_BATCH) {
-        const part = missing.slice(from, from + READ_BATCH);
-        const rows = await store.getMany(part.map(keys.account));
-        part.forEach((key, i) => {
-          const row = rows[i];
-          young.set(key, row === undefined ? undefined : decodeAccountRow(key, row));
-        });
-      }
+      for (let from = 0; from < missing.length; from += READ_BATCH)
+        await read(missing.slice(from, from + READ_BATCH));
     },
-    apply({ accounts, totals: after }) {
-      for (const record of accounts) dirty.set(record.key, { record });
-      totals = after;
+    async prepare(change) {
+      await loadFor(change);
+      const pending = tree.prepare(change);
+      return {
+        root: pending.root,
+        commit() {
+          pending.commit();
+          for (const record of change.accounts) dirty.set(record.key, { index: record.index, record });
+          totals = change.totals;
+        },
+      };
     },
-    revert(undo) {
-      tree.prepare({ accounts: undo.restored, totals: undo.before }).commit();
-      for (const record of undo.restored) dirty.set(record.key, { record });
-      for (const key of undo.created) dirty.set(key, { record: undefined });
+    async revert(undo) {
+      const update = { accounts: undo.restored, totals: undo.before };
+      await loadFor(update);
+      tree.prepare(update).commit();
+      for (const record of undo.restored) dirty.set(record.key, { index: record.index, record });
+      undo.created.forEach((key, i) => {
+        dirty.set(key, { index: undo.before.accounts + i, record: undefined });
+      });
       totals = undo.before;
     },
     drain() {
       const writes: Write[] = [];
-      for (const [key, change] of dirty) {
-        young.set(key, change.record);
-        const value = change.record === undefined ? undefined : encodeAccountRow(change.record);
-        writes.push({ key: keys.account(key), value });
+      for (const [key, { index, record }] of dirty) {
+        const isKnown = young.get(key) !== undefined;
+        young.set(key, record);
+        writes.push({ key: keys.account(index), value: record && encodeAccountRow(record) });
+        if (record === undefined) writes.push({ key: keys.accountIndex(key), value: undefined });
+        else if (!isKnown) writes.push({ key: keys.accountIndex(key), value: encodeAccountIndex(index) });
       }
+      for (const { page, children } of tree.drain()) writes.push({ key: keys.page(page), value: children });
       if (dirty.size > 0) writes.push({ key: keys.meta("totals"), value: encodeTotals(totals) });
       dirty.clear();
       return writes;
     },
   };
-}
-
-/** Reads all accounts in index order, to build the tree at start. */
-export async function readAccounts(store: KeyValueStore): Promise<AccountRecord[]> {
-  const accounts: AccountRecord[] = [];
-  for await (const [row, value] of store.scan(tableRange("accounts"))) {
-    accounts.push(decodeAccountRow(bytesToHex(row.subarray(1)), value));
-  }
-  return accounts.sort((a, b) => a.index - b.index);
 }

@@ -1,6 +1,6 @@
 import { ByteListType, ByteVectorType, ContainerType } from "@chainsafe/ssz";
 import type { BlockStatus } from "../consensus/index.ts";
-import type { AccountKey, AccountRecord, LedgerTotals } from "../ledger/index.ts";
+import type { AccountKey, AccountRecord, LedgerTotals, PageNumber } from "../ledger/index.ts";
 import type { KeyRange } from "../ports/index.ts";
 import {
   type BlockId,
@@ -29,8 +29,12 @@ const TABLES = {
   undo: "u",
   /** txid -> place in the best chain. */
   transactions: "t",
-  /** account key -> index, balance, nonce. */
-  accounts: "a",
+  /** account index -> key, balance, nonce. */
+  accounts: "i",
+  /** account key -> index. */
+  accountIndices: "k",
+  /** page of the state tree -> its children. */
+  pages: "p",
   /** number -> reorg record as JSON. */
   reorgs: "r",
   /** sequence number -> link of the chain of batches. */
@@ -38,10 +42,16 @@ const TABLES = {
 } as const;
 export type Table = keyof typeof TABLES;
 
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 /** Tables that follow from the stored blocks and the head; a rebuild wipes and refills them. */
-export const DERIVED_TABLES: readonly Table[] = ["undo", "transactions", "accounts"];
+export const DERIVED_TABLES: readonly Table[] = [
+  "undo",
+  "transactions",
+  "accounts",
+  "accountIndices",
+  "pages",
+];
 
 const textBytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
@@ -49,6 +59,13 @@ function tableKey(table: Table, key: Uint8Array): Uint8Array {
   const bytes = new Uint8Array(1 + key.length);
   bytes[0] = TABLES[table].charCodeAt(0);
   bytes.set(key, 1);
+  return bytes;
+}
+
+/** As above, for numbers below 2^32. */
+function uint32Key(value: number): Uint8Array {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setUint32(0, value);
   return bytes;
 }
 
@@ -75,7 +92,9 @@ export const keys = {
   undo: (id: BlockId): Uint8Array => tableKey("undo", hexToBytes(id)),
   transaction: (txid: Uint8Array): Uint8Array => tableKey("transactions", txid),
   transactionHex: (txid: TxId): Uint8Array => tableKey("transactions", hexToBytes(txid)),
-  account: (key: AccountKey): Uint8Array => tableKey("accounts", hexToBytes(key)),
+  account: (index: number): Uint8Array => tableKey("accounts", uint32Key(index)),
+  accountIndex: (key: AccountKey): Uint8Array => tableKey("accountIndices", hexToBytes(key)),
+  page: (page: PageNumber): Uint8Array => tableKey("pages", uint32Key(page)),
   reorg: (number: number): Uint8Array => tableKey("reorgs", uint64Key(number)),
   batch: (sequence: number): Uint8Array => tableKey("batches", uint64Key(sequence)),
 };
@@ -134,15 +153,34 @@ export function decodeStoredBlock(bytes: Uint8Array): StoredBlock {
   return { ...value, status, source: text(value.source), refusal: text(value.refusal) };
 }
 
-const AccountRowSsz = new ContainerType({ index: Uint32, balance: Uint64, nonce: Uint64 });
-
-export function encodeAccountRow(account: AccountRecord): Uint8Array {
-  return AccountRowSsz.serialize(account);
+/** `accounts` from `from` on, up to `until`. */
+export function accountRange(from: number, until: number): KeyRange {
+  const { lt } = tableRange("accounts");
+  return { gte: keys.account(from), lt: until >= 2 ** 32 ? lt : keys.account(until) };
 }
 
-export function decodeAccountRow(key: AccountKey, bytes: Uint8Array): AccountRecord {
-  return { key, ...AccountRowSsz.deserialize(bytes) };
+const AccountRowSsz = new ContainerType({ key: Bytes32, balance: Uint64, nonce: Uint64 });
+
+export function encodeAccountRow({ key, balance, nonce }: AccountRecord): Uint8Array {
+  return AccountRowSsz.serialize({ key: hexToBytes(key), balance, nonce });
 }
+
+/** `rowKey`: the row's whole key in the store, which has the index. */
+export function decodeAccountRow(rowKey: Uint8Array, bytes: Uint8Array): AccountRecord {
+  const { key, balance, nonce } = AccountRowSsz.deserialize(bytes);
+  return { index: uint32At(rowKey, 1), key: bytesToHex(key), balance, nonce };
+}
+
+export function encodeAccountIndex(index: number): Uint8Array {
+  return uint32Key(index);
+}
+
+export function decodeAccountIndex(bytes: Uint8Array): number {
+  return uint32At(bytes, 0);
+}
+
+const uint32At = (bytes: Uint8Array, at: number): number =>
+  new DataView(bytes.buffer, bytes.byteOffset + at).getUint32(0);
 
 const TotalsSsz = new ContainerType({ accounts: Uint64, issued: Uint64, burned: Uint64 });
 

@@ -155,7 +155,7 @@ export async function buildTemplate(deps: TemplateDeps, request: TemplateRequest
     parent: hexToBytes(head.id),
     timestampMs: Math.max(nowMs, head.timestampMs + 1),
     transactionsRoot: transactionsRoot(chosen),
-    stateRoot: state.tree.prepare(change).root,
+    stateRoot: (await state.prepare(change)).root,
     proposer: request.proposer,
     difficulty,
     engineRoot: ZERO_32,

@@ -10,7 +10,7 @@ import {
   transactionsRoot,
   ZERO_32,
 } from "../primitives/index.ts";
-import { createStateTree, type StateUpdate } from "./state-tree.ts";
+import { buildStateTree, type StateUpdate } from "./state-tree.ts";
 
 /** What a spec alone determines. */
 export interface Genesis {
@@ -42,7 +42,7 @@ export function createGenesis(spec: ChainSpec): Genesis {
       parent: specRoot(spec),
       timestampMs: spec.genesisTimestampMs,
       transactionsRoot: transactionsRoot([]),
-      stateRoot: createStateTree(state).root,
+      stateRoot: buildStateTree(state).root,
       proposer: ZERO_32,
       difficulty: genesisDifficulty(spec),
       engineRoot: ZERO_32,

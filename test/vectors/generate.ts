@@ -7,7 +7,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { formatWork, nextDifficulty, targetOf } from "../../src/consensus/index.ts";
 import { keyFromSeed, signTransaction } from "../../src/keys/index.ts";
-import { createGenesis, createStateTree } from "../../src/ledger/index.ts";
+import { createGenesis, buildStateTree } from "../../src/ledger/index.ts";
 import { gossipMessageId } from "../../src/network/gossip.ts";
 import {
   encodeAddress,
@@ -178,7 +178,7 @@ const states = () =>
       nonce: index === 1 ? MAX : index,
     }));
     const totals = { accounts: count, issued: count * 1_000_003, burned: count * 17 };
-    const { root } = createStateTree({ accounts, totals });
+    const { root } = buildStateTree({ accounts, totals });
     return { accounts, issued: totals.issued, burned: totals.burned, root: hex(root) };
   });
 

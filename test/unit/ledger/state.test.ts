@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import {
   type AccountRecord,
-  createStateTree,
+  buildStateTree,
   decodeUndo,
   encodeUndo,
   type LedgerTotals,
@@ -96,7 +96,7 @@ test("undo gives exactly the state before, block by block back to genesis, also 
 test("the state tree's root is the full recomputation's, there and back again", () => {
   fc.assert(
     fc.property(blocks, (attempts) => {
-      const tree = createStateTree(genesis.state);
+      const tree = buildStateTree(genesis.state);
       const undos: { undo: Undo; root: Uint8Array }[] = [];
       const state = replay(attempts, (_, undo) => {
         undos.push({ undo, root: tree.root });
@@ -140,7 +140,7 @@ test("the state tree agrees with the recomputation under any growth, update and 
     fc.property(fc.array(step, { maxLength: 10 }), (steps) => {
       let accounts: AccountRecord[] = [];
       let totals: LedgerTotals = { accounts: 0, issued: 0, burned: 0 };
-      const tree = createStateTree({ accounts, totals });
+      const tree = buildStateTree({ accounts, totals });
       for (const { count, touched, balance, nonce, issued, burned, commit } of steps) {
         const next = accounts.slice(0, count);
         for (let index = next.length; index < count; index++) next.push(recordAt(index, balance, nonce));
@@ -171,12 +171,12 @@ test("the state root is what the formats say, assembled by hand", () => {
     merkleize([new Uint8Array(Buffer.from(key, "hex")), uintRoot(balance), uintRoot(nonce)], 2),
   );
   const expected = merkleize([listRoot(roots, 32), uintRoot(12_345), uintRoot(678)], 4);
-  assert.equal(toHex(createStateTree({ accounts, totals }).root), toHex(expected));
+  assert.equal(toHex(buildStateTree({ accounts, totals }).root), toHex(expected));
   assert.equal(toHex(referenceStateRoot(accounts, totals)), toHex(expected));
 });
 
 test("an account beyond the count is a mistake of ours and throws", () => {
-  const tree = createStateTree(genesis.state);
+  const tree = buildStateTree(genesis.state);
   assert.throws(
     () => tree.prepare({ accounts: [recordAt(3, 1, 0)], totals: genesis.state.totals }),
     /beyond/,
