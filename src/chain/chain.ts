@@ -8,7 +8,7 @@ import { type Connector, createConnector } from "./connector.ts";
 import { ChainError } from "./errors.ts";
 import { type ChainEvents, createEmitter, type Emitter } from "./events.ts";
 import { createJournal } from "./journal.ts";
-import { createLedgerState, type LedgerState } from "./ledger-state.ts";
+import type { LedgerState } from "./ledger-state.ts";
 import { createLock } from "./lock.ts";
 import { createPublisher, type Publisher, type SettleTransactions } from "./publisher.ts";
 import { isDamage, markForRebuild, type RecoveredChain, recover } from "./recovery.ts";
@@ -130,10 +130,9 @@ export async function openChain(deps: ChainDeps): Promise<Chain> {
 async function open(deps: ChainDeps): Promise<Chain> {
   const { store, genesis, logger } = deps;
   const recovered = await recover(store, genesis, logger);
-  const state = createLedgerState(store, recovered);
   const blocks = createBlockStore(store);
   const journal = createJournal(store, recovered.journal);
-  const { tree } = recovered;
+  const { state, tree } = recovered;
   const connector = createConnector({ spec: genesis.spec, tree, state, blocks, journal }, recovered.head);
   const checks = createBlockChecks({ genesis, tree, clock: deps.clock, signatures: deps.signatures });
   const emitter = createEmitter<ChainEvents>((error) =>

@@ -110,7 +110,7 @@ export function createConnector(deps: ConnectorDeps, start: TreeBlock): Connecto
 
   async function execute(block: Block): Promise<Verdict> {
     const { core } = block.header.header;
-    await state.prefetch(touchedKeys(block.transactions, core.proposer));
+    await state.prefetchProven(touchedKeys(block.transactions, core.proposer));
     const execution = applyBlock(spec, state, state.totals, block);
     if (!execution.ok) return execution;
     const { change } = execution;
@@ -158,7 +158,7 @@ export function createConnector(deps: ConnectorDeps, start: TreeBlock): Connecto
     if (parent === undefined) throw new Error("the state cannot go below genesis");
     // Damaged undo data would show later, as a wrong state root of a block that is good.
     const header = recent.get(parent.id)?.header ?? (await blocks.header(parent.id));
-    if (header === undefined || !equalBytes(state.tree.root, header.header.core.stateRoot)) {
+    if (header === undefined || !equalBytes(state.root, header.header.core.stateRoot)) {
       const message = `the undo data of block ${position.id} does not lead back to the state of ${parent.id}`;
       throw new ChainError("CHAIN_CORRUPT", message);
     }

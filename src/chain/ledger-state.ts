@@ -41,8 +41,13 @@ const PAGE_ACCOUNTS = 16;
 export interface LedgerState extends AccountView {
   readonly totals: LedgerTotals;
   readonly root: Uint8Array;
-  /** Makes `get` right for these keys. */
+  /** Makes `get` right for these keys, as far as the database is. */
   prefetch(accountKeys: Iterable<AccountKey>): Promise<void>;
+  /**
+   * The same, and what is there is proven to be the state's: for whoever judges blocks by it. Fails with CHAIN_CORRUPT
+   * where it is not, so that damage on the disk condemns no block. (That an account is absent cannot be proven.)
+   */
+  prefetchProven(accountKeys: Iterable<AccountKey>): Promise<void>;
   /** The root after a change; `commit` takes the change over. Fails with CHAIN_CORRUPT where a stored page is damaged. */
   prepare(change: StateChange): Promise<PendingState>;
   /** Puts back what a block overwrote. */
@@ -109,13 +114,17 @@ function createLedgerState(store: KeyValueStore, tree: StateTree, start: LedgerT
   // young one. (Moving each key within one map rebuilds that map again and again.)
   let young = new Map<AccountKey, AccountRecord | undefined>();
   let old: typeof young = new Map();
+  /** Those of them that were read and not compared with the tree yet. */
+  const unproven = new Set<AccountKey>();
   let totals = start;
 
   /** Only before anything is fetched: what one call asks for must all be there when it is used. */
   function evict(): void {
+    tree.trim();
     if (young.size < MAX_CACHED_ACCOUNTS / 2) return;
     old = young;
     young = new Map();
+    for (const key of unproven) if (!old.has(key)) unproven.delete(key);
   }
 
   function get(key: AccountKey): AccountRecord | undefined {
@@ -142,11 +151,23 @@ function createLedgerState(store: KeyValueStore, tree: StateTree, start: LedgerT
       if (record?.key !== key)
         throw new ChainError("CHAIN_CORRUPT", `account ${key} is missing or damaged in the database`);
       young.set(key, record);
+      unproven.add(key);
     });
   }
 
+  async function prefetch(accountKeys: Iterable<AccountKey>): Promise<void> {
+    evict();
+    const missing: AccountKey[] = [];
+    for (const key of new Set(accountKeys)) {
+      if (dirty.has(key) || young.has(key)) continue;
+      if (old.has(key)) young.set(key, old.get(key));
+      else missing.push(key);
+    }
+    for (let from = 0; from < missing.length; from += READ_BATCH)
+      await read(missing.slice(from, from + READ_BATCH));
+  }
+
   async function loadFor(update: Parameters<StateTree["missing"]>[0]): Promise<void> {
-    tree.trim();
     const missing = tree.missing(update);
     if (missing.length > 0) await loadPages(store, tree, missing, totals.accounts);
   }
@@ -159,16 +180,18 @@ function createLedgerState(store: KeyValueStore, tree: StateTree, start: LedgerT
       return tree.root;
     },
     get,
-    async prefetch(accountKeys) {
-      evict();
-      const missing: AccountKey[] = [];
-      for (const key of new Set(accountKeys)) {
-        if (dirty.has(key) || young.has(key)) continue;
-        if (old.has(key)) young.set(key, old.get(key));
-        else missing.push(key);
-      }
-      for (let from = 0; from < missing.length; from += READ_BATCH)
-        await read(missing.slice(from, from + READ_BATCH));
+    prefetch,
+    async prefetchProven(accountKeys) {
+      const wanted = [...new Set(accountKeys)];
+      await prefetch(wanted);
+      if (unproven.size === 0) return;
+      const accounts = wanted.flatMap((key) =>
+        unproven.has(key) && !dirty.has(key) ? (young.get(key) ?? []) : [],
+      );
+      await loadFor({ accounts, totals });
+      if (!tree.holds(accounts))
+        throw new ChainError("CHAIN_CORRUPT", "an account in the database is not the state's");
+      for (const { key } of accounts) unproven.delete(key);
     },
     async prepare(change) {
       await loadFor(change);
@@ -193,18 +216,25 @@ function createLedgerState(store: KeyValueStore, tree: StateTree, start: LedgerT
       totals = undo.before;
     },
     drain() {
+      const removed: Write[] = [];
       const writes: Write[] = [];
       for (const [key, { index, record }] of dirty) {
-        const isKnown = young.get(key) !== undefined;
+        const stored = young.get(key);
         young.set(key, record);
-        writes.push({ key: keys.account(index), value: record && encodeAccountRow(record) });
-        if (record === undefined) writes.push({ key: keys.accountIndex(key), value: undefined });
-        else if (!isKnown) writes.push({ key: keys.accountIndex(key), value: encodeAccountIndex(index) });
+        if (record === undefined) {
+          removed.push({ key: keys.account(index), value: undefined });
+          removed.push({ key: keys.accountIndex(key), value: undefined });
+          continue;
+        }
+        writes.push({ key: keys.account(index), value: encodeAccountRow(record) });
+        if (stored?.index !== index)
+          writes.push({ key: keys.accountIndex(key), value: encodeAccountIndex(index) });
       }
       for (const { page, children } of tree.drain()) writes.push({ key: keys.page(page), value: children });
       if (dirty.size > 0) writes.push({ key: keys.meta("totals"), value: encodeTotals(totals) });
       dirty.clear();
-      return writes;
+      // After a reorg another account may have the index of one that vanished: its row must be written last.
+      return [...removed, ...writes];
     },
   };
 }

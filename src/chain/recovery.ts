@@ -1,6 +1,6 @@
 import { createForkTree, type ForkTree, type TreeBlock } from "../consensus/index.ts";
-import { type AccountRecord, createStateTree, type Genesis, type LedgerTotals } from "../ledger/index.ts";
-import { type KeyValueStore, type Logger, StoreError, type Write } from "../ports/index.ts";
+import { buildStateTree, type Genesis } from "../ledger/index.ts";
+import { type KeyRange, type KeyValueStore, type Logger, StoreError, type Write } from "../ports/index.ts";
 import {
   type BlockId,
   bytesToHex,
@@ -13,16 +13,17 @@ import {
 import { createBlockStore } from "./block-store.ts";
 import { ChainError } from "./errors.ts";
 import { checkJournal, createJournal, type Journal, type JournalCheck } from "./journal.ts";
-import { readAccounts } from "./ledger-state.ts";
+import { type LedgerState, openLedgerState } from "./ledger-state.ts";
+import { migrate, OBSOLETE, schemaOf } from "./migrations.ts";
 import {
   DERIVED_TABLES,
   decodeStoredBlock,
   decodeTotals,
-  encodeAccountRow,
   encodeStoredBlock,
   encodeTotals,
   keys,
   SCHEMA_VERSION,
+  stateWrites,
   tableRange,
 } from "./schema.ts";
 
@@ -30,8 +31,7 @@ import {
 export interface RecoveredChain {
   readonly tree: ForkTree;
   readonly head: TreeBlock;
-  readonly accounts: readonly AccountRecord[];
-  readonly totals: LedgerTotals;
+  readonly state: LedgerState;
   readonly journal: JournalCheck;
   /** Lowest arrival number not used yet. */
   readonly nextArrival: number;
@@ -62,12 +62,13 @@ export async function recover(
   const isMarked = (await store.get(keys.meta("rebuild"))) !== undefined;
   const isNew = !isMarked && check.last === undefined && check.stranded.length === 0;
   if (!isMarked && check.last !== undefined && check.stranded.length === 0) {
-    const recovered = await load(store, genesis, logger).catch((error: unknown) => {
+    const recovered = await upgradeAndLoad(store, genesis, check, logger).catch((error: unknown) => {
       if (error instanceof StoreError) throw error;
       // A row that does not decode: damage like any other.
       logger.warn({ error: String(error) }, "the database holds rows that cannot be read");
     });
-    if (recovered !== undefined) return { ...recovered, journal: check, reset: false, isNew };
+    if (recovered !== undefined)
+      return { ...recovered, journal: await checkJournal(store), reset: false, isNew };
   }
   if (!isNew) {
     const fields = { lostAfterBatch: check.last?.sequence ?? 0, strandedBatches: check.stranded.length };
@@ -93,6 +94,17 @@ export async function markForRebuild(store: KeyValueStore): Promise<void> {
   await store.write([{ key: keys.meta("rebuild"), value: Uint8Array.of(1) }], { sync: true });
 }
 
+/** Brings the database to our schema first, where it has an earlier one. */
+async function upgradeAndLoad(store: KeyValueStore, genesis: Genesis, check: JournalCheck, logger: Logger) {
+  const journal = createJournal(store, check);
+  const headId = await store.get(keys.meta("head"));
+  if (headId === undefined) return undefined;
+  const head = bytesToHex(headId);
+  await migrate({ store, journal, head }, logger);
+  for (const range of OBSOLETE) await wipe(store, journal, head, range);
+  return await load(store, genesis, logger);
+}
+
 /** Reads everything; `undefined` where the head is not there or the state is not the head's. */
 async function load(
   store: KeyValueStore,
@@ -101,22 +113,20 @@ async function load(
 ): Promise<Omit<RecoveredChain, "journal" | "reset" | "isNew"> | undefined> {
   const [headId, totalsRow] = await store.getMany([keys.meta("head"), keys.meta("totals")]);
   if (headId === undefined || totalsRow === undefined) return undefined;
-  const totals = decodeTotals(totalsRow);
-  const accounts = await readAccounts(store);
+  const state = await openLedgerState(store, decodeTotals(totalsRow));
   const header = await createBlockStore(store).header(bytesToHex(headId));
-  // Holes older than the checked window, and whatever else a disk does to a state: the header knows what it must be.
-  if (header === undefined || accounts.some(({ index }, i) => index !== i)) return undefined;
-  if (accounts.length !== totals.accounts) return undefined;
-  if (!equalBytes(createStateTree({ accounts, totals }).root, header.header.core.stateRoot)) return undefined;
+  // Holes older than the checked window, and whatever else a disk does to a state: the header knows what it must be. Below
+  // the top, every page and account is checked against its parent when it is read.
+  if (header === undefined || !equalBytes(state.root, header.header.core.stateRoot)) return undefined;
   const { tree, nextArrival, lost } = await readTree(store, genesis);
   const head = tree.get(header.id);
   if (lost.length > 0) logger.warn({ blocks: lost.length }, "stored blocks have no way to genesis");
-  return head === undefined || lost.length > 0 ? undefined : { tree, head, accounts, totals, nextArrival };
+  return head === undefined || lost.length > 0 ? undefined : { tree, head, state, nextArrival };
 }
 
 async function checkIdentity(store: KeyValueStore, genesis: Genesis): Promise<void> {
-  const [schema, chain] = await store.getMany([keys.meta("schema"), keys.meta("chain")]);
-  const version = schema === undefined ? SCHEMA_VERSION : Number(new TextDecoder().decode(schema));
+  const chain = await store.get(keys.meta("chain"));
+  const version = await schemaOf(store);
   if (version > SCHEMA_VERSION) {
     throw new ChainError(
       "CHAIN_SCHEMA_NEWER",
@@ -151,7 +161,7 @@ async function resetToGenesis(
   const mark = { key: keys.meta("rebuild"), value: hexToBytes(id) };
   // From here until the mark is gone, every start begins the reset anew.
   await journal.commit([...identityWrites(genesis), ...strandedLinks, mark], id);
-  await wipe(store, journal, id);
+  for (const range of [...DERIVED_TABLES.map(tableRange), ...OBSOLETE]) await wipe(store, journal, id, range);
   await removeLost(store, genesis, journal, logger);
   await acquit(store, journal, id);
   await journal.commit(
@@ -160,18 +170,16 @@ async function resetToGenesis(
   );
 }
 
-/** Empties the derived tables. It goes through the journal: a hole in a reset is a hole too. */
-async function wipe(store: KeyValueStore, journal: Journal, target: BlockId): Promise<void> {
-  for (const table of DERIVED_TABLES) {
-    let writes: Write[] = [];
-    for await (const [key] of store.scan(tableRange(table))) {
-      writes.push({ key, value: undefined });
-      if (writes.length < WIPE_BATCH) continue;
-      await journal.commit(writes, target);
-      writes = [];
-    }
-    if (writes.length > 0) await journal.commit(writes, target);
+/** Empties a range. It goes through the journal: a hole in a reset is a hole too. */
+async function wipe(store: KeyValueStore, journal: Journal, target: BlockId, range: KeyRange): Promise<void> {
+  let writes: Write[] = [];
+  for await (const [key] of store.scan(range)) {
+    writes.push({ key, value: undefined });
+    if (writes.length < WIPE_BATCH) continue;
+    await journal.commit(writes, target);
+    writes = [];
   }
+  if (writes.length > 0) await journal.commit(writes, target);
 }
 
 /** A verdict on a block may come from the state that is thrown away, so every block is judged again when it is executed. */
@@ -201,10 +209,7 @@ function genesisWrites({ block, state }: Genesis): Write[] {
     { key: keys.block(block.header.id), value: encodeStoredBlock(stored) },
     { key: keys.body(block.header.id), value: block.bodyBytes },
     { key: keys.meta("totals"), value: encodeTotals(state.totals) },
-    ...state.accounts.map((account) => ({
-      key: keys.account(account.key),
-      value: encodeAccountRow(account),
-    })),
+    ...stateWrites(state.accounts, buildStateTree(state)),
   ];
 }
 

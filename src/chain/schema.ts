@@ -1,7 +1,7 @@
 import { ByteListType, ByteVectorType, ContainerType } from "@chainsafe/ssz";
 import type { BlockStatus } from "../consensus/index.ts";
-import type { AccountKey, AccountRecord, LedgerTotals, PageNumber } from "../ledger/index.ts";
-import type { KeyRange } from "../ports/index.ts";
+import type { AccountKey, AccountRecord, LedgerTotals, PageNumber, StateTree } from "../ledger/index.ts";
+import type { KeyRange, Write } from "../ports/index.ts";
 import {
   type BlockId,
   Bytes32,
@@ -173,6 +173,17 @@ export function decodeAccountRow(rowKey: Uint8Array, bytes: Uint8Array): Account
 
 export function encodeAccountIndex(index: number): Uint8Array {
   return uint32Key(index);
+}
+
+/** Accounts and the changed pages of their tree, all as rows that are not there yet. */
+export function stateWrites(accounts: readonly AccountRecord[], tree: StateTree): Write[] {
+  return [
+    ...accounts.flatMap((account) => [
+      { key: keys.account(account.index), value: encodeAccountRow(account) },
+      { key: keys.accountIndex(account.key), value: encodeAccountIndex(account.index) },
+    ]),
+    ...tree.drain().map(({ page, children }) => ({ key: keys.page(page), value: children })),
+  ];
 }
 
 export function decodeAccountIndex(bytes: Uint8Array): number {

@@ -115,7 +115,7 @@ async function choose(deps: TemplateDeps, request: TemplateRequest, transition: 
   for (let from = 0; from < candidates.length && !isFull(); from += CANDIDATES_PER_FETCH) {
     const part = candidates.slice(from, from + CANDIDATES_PER_FETCH);
     const later = everyWaiting().map(({ transaction }) => transaction);
-    await deps.state.prefetch(touchedKeys([...part, ...later], request.proposer));
+    await deps.state.prefetchProven(touchedKeys([...part, ...later], request.proposer));
     for (const candidate of part) {
       const queue = [candidate];
       for (let next = queue.pop(); next !== undefined && !isFull(); next = queue.pop()) {
@@ -143,7 +143,7 @@ export async function buildTemplate(deps: TemplateDeps, request: TemplateRequest
   const { genesis, tree, state, head, nowMs } = deps;
   const { spec, chainId } = genesis;
   const height = head.height + 1;
-  await state.prefetch(touchedKeys([], request.proposer));
+  await state.prefetchProven(touchedKeys([], request.proposer));
   const transition = createTransition(spec, state, state.totals, height);
   const { chosen, refused } = await choose(deps, request, transition);
   const change = transition.finish(request.proposer);

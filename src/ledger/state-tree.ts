@@ -69,12 +69,17 @@ export interface ChangedPage {
 export interface StateTree {
   readonly root: Uint8Array;
   /** Pages that this update or the proof of these accounts needs and that are not in memory, parents first. */
-  missing(update: { readonly accounts: readonly { readonly index: number }[]; readonly totals: LedgerTotals }): PageNumber[];
+  missing(update: {
+    readonly accounts: readonly { readonly index: number }[];
+    readonly totals: LedgerTotals;
+  }): PageNumber[];
   /**
    * Takes a page with the children it was drained with, or with the roots of the accounts below it (`accountRoots`).
    * False where it is not the tree's: its parent, which must be in memory, says otherwise.
    */
   supply(page: PageNumber, children: Uint8Array): boolean;
+  /** Whether these are accounts of the state; their pages must be in memory. */
+  holds(accounts: readonly AccountRecord[]): boolean;
   /** Accounts at `totals.accounts` and beyond are dropped; those below it that are new must be in `accounts`. */
   prepare(update: StateUpdate): PendingState;
   /** Siblings on the way from an account's root to the root of the state, from below: 37 of 32 bytes. */
@@ -176,7 +181,9 @@ class PagedTree implements StateTree {
     for (let level = 0; level < PAGE_LEVELS; level++) {
       indices = new Set([...indices].map((child) => Math.floor(child / PAGE_CHILDREN)));
       const stored = [...indices].filter((index) => index < pagesAt(level, before));
-      levels.unshift(stored.map((index) => pageNumber(level, index)).filter((page) => this.#page(page) === undefined));
+      levels.unshift(
+        stored.map((index) => pageNumber(level, index)).filter((page) => this.#page(page) === undefined),
+      );
     }
     return levels.flat();
   }
@@ -225,6 +232,16 @@ class PagedTree implements StateTree {
         this.root = root;
       },
     };
+  }
+
+  holds(accounts: readonly AccountRecord[]): boolean {
+    const roots = accountRoots(accounts);
+    return accounts.every(({ index }, i) => {
+      if (index >= this.#totals.accounts) return false;
+      const page = this.#needed(pageNumber(0, Math.floor(index / PAGE_CHILDREN)));
+      const at = (index % PAGE_CHILDREN) * 32;
+      return equalBytes(page.subarray(at, at + 32), roots.subarray(i * 32, i * 32 + 32));
+    });
   }
 
   prove(index: number): Uint8Array[] {

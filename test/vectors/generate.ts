@@ -7,7 +7,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { formatWork, nextDifficulty, targetOf } from "../../src/consensus/index.ts";
 import { keyFromSeed, signTransaction } from "../../src/keys/index.ts";
-import { createGenesis, buildStateTree } from "../../src/ledger/index.ts";
+import { buildStateTree, createGenesis } from "../../src/ledger/index.ts";
 import { gossipMessageId } from "../../src/network/gossip.ts";
 import {
   encodeAddress,

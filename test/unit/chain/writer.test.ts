@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type ChainError, createSignatureVerifier, type Settlement } from "../../../src/chain/index.ts";
-import { createLedgerState } from "../../../src/chain/ledger-state.ts";
+import { openLedgerState } from "../../../src/chain/ledger-state.ts";
 import { tasks } from "../../../src/keys/verify-tasks.ts";
 import { createInlineWorkerPool, createMemoryStore, type MemoryStoreData } from "../../../src/ports/index.ts";
 import {
@@ -224,11 +224,11 @@ test("a database of a newer schema is refused with what to do about it, and left
   const store = createMemoryStore(data);
   await (await openTestChain(genesis, { store })).close();
   const key = new TextEncoder().encode("mschema");
-  await createMemoryStore(data).write([{ key, value: new TextEncoder().encode("2") }], { sync: true });
+  await createMemoryStore(data).write([{ key, value: new TextEncoder().encode("3") }], { sync: true });
   const before = new Map(data);
   await assert.rejects(openTestChain(genesis, { store: createMemoryStore(data) }), {
     code: "CHAIN_SCHEMA_NEWER",
-    message: /schema 2.*knows 1.*newer cumulo/,
+    message: /schema 3.*knows 2.*newer cumulo/,
   });
   assert.deepEqual(data, before);
 });
@@ -341,7 +341,7 @@ test("a block template leaves out what cannot be executed or does not fit, and i
 
 test("state may be asked for more accounts at once than the cache keeps", async () => {
   const store = createMemoryStore();
-  const state = createLedgerState(store, { accounts: [], totals: { accounts: 0, issued: 0, burned: 0 } });
+  const state = await openLedgerState(store, { accounts: 0, issued: 0, burned: 0 });
   const many = Array.from({ length: 130_000 }, (_, i) => i.toString(16).padStart(64, "0"));
   await state.prefetch(many);
   for (const key of many) assert.equal(state.get(key), undefined);
