@@ -10,6 +10,7 @@ export * from "./block-store.ts";
 export * from "./chain.ts";
 export * from "./errors.ts";
 export type { ChainEvents, HeadChange } from "./events.ts";
+export { openChain } from "./open.ts";
 export type { Settlement, SettleTransactions } from "./publisher.ts";
 export * from "./reorg.ts";
 export type { StoredBlock, TransactionPlace } from "./schema.ts";
