@@ -1,5 +1,6 @@
 import type { BlockId, GenesisJson, SealedTransaction, TxId } from "../primitives/index.ts";
 import type {
+  AccountProof,
   AccountStatus,
   AddedPeer,
   BlockDetail,
@@ -83,6 +84,8 @@ export interface NodeService {
   findIds(kind: IdKind, prefix: string, limit: number): Promise<string[]>;
   /** Unknown accounts come with `exists: false`. */
   account(publicKey: Uint8Array): Promise<AccountStatus>;
+  /** Undefined for unknown accounts: that one is absent cannot be proven. */
+  accountProof(publicKey: Uint8Array): Promise<AccountProof | undefined>;
 
   /** One verdict per transaction, in order; checks signatures, admits to the mempool and relays. Never blames anyone. */
   submit(transactions: readonly SealedTransaction[]): Promise<Submission[]>;

@@ -25,6 +25,13 @@ export interface ChainDeps {
   readonly settle: SettleTransactions;
 }
 
+export interface AccountProof {
+  readonly record: AccountRecord;
+  readonly head: TreeBlock;
+  /** From below: 32 levels of the list, its length, 4 of the state, 4 of the header's core, its nonce. */
+  readonly siblings: readonly Uint8Array[];
+}
+
 export type ImportResult =
   /** In the best chain. */
   | { readonly status: "connected" }
@@ -76,6 +83,8 @@ export interface Chain {
     accountKeys: readonly AccountKey[],
     read: (accounts: (AccountRecord | undefined)[], head: TreeBlock) => T,
   ): Promise<T>;
+  /** An account at the head with the hashes from its root to the head's id; `undefined` where there is none. */
+  proveAccount(key: AccountKey): Promise<AccountProof | undefined>;
   /** Everything of a child of the head but the nonce. */
   buildTemplate(request: TemplateRequest): Promise<Template>;
   readonly reorgs: Publisher["reorgs"];

@@ -50,6 +50,10 @@ export interface LedgerState extends AccountView {
   prefetchProven(accountKeys: Iterable<AccountKey>): Promise<void>;
   /** The root after a change; `commit` takes the change over. Fails with CHAIN_CORRUPT where a stored page is damaged. */
   prepare(change: StateChange): Promise<PendingState>;
+  /** An account with the hashes from its root to the state's; `undefined` where there is none. */
+  prove(
+    key: AccountKey,
+  ): Promise<{ readonly record: AccountRecord; readonly siblings: Uint8Array[] } | undefined>;
   /** Puts back what a block overwrote. */
   revert(undo: Undo): Promise<void>;
   /** Writes for everything changed since the last call. */
@@ -172,6 +176,19 @@ function createLedgerState(store: KeyValueStore, tree: StateTree, start: LedgerT
     if (missing.length > 0) await loadPages(store, tree, missing, totals.accounts);
   }
 
+  async function prefetchProven(accountKeys: Iterable<AccountKey>): Promise<void> {
+    const wanted = [...new Set(accountKeys)];
+    await prefetch(wanted);
+    if (unproven.size === 0) return;
+    const accounts = wanted.flatMap((key) =>
+      unproven.has(key) && !dirty.has(key) ? (young.get(key) ?? []) : [],
+    );
+    await loadFor({ accounts, totals });
+    if (!tree.holds(accounts))
+      throw new ChainError("CHAIN_CORRUPT", "an account in the database is not the state's");
+    for (const { key } of accounts) unproven.delete(key);
+  }
+
   return {
     get totals() {
       return totals;
@@ -181,17 +198,13 @@ function createLedgerState(store: KeyValueStore, tree: StateTree, start: LedgerT
     },
     get,
     prefetch,
-    async prefetchProven(accountKeys) {
-      const wanted = [...new Set(accountKeys)];
-      await prefetch(wanted);
-      if (unproven.size === 0) return;
-      const accounts = wanted.flatMap((key) =>
-        unproven.has(key) && !dirty.has(key) ? (young.get(key) ?? []) : [],
-      );
-      await loadFor({ accounts, totals });
-      if (!tree.holds(accounts))
-        throw new ChainError("CHAIN_CORRUPT", "an account in the database is not the state's");
-      for (const { key } of accounts) unproven.delete(key);
+    prefetchProven,
+    async prove(key) {
+      await prefetchProven([key]);
+      const record = get(key);
+      if (record === undefined) return undefined;
+      await loadFor({ accounts: [record], totals });
+      return { record, siblings: tree.prove(record.index) };
     },
     async prepare(change) {
       await loadFor(change);

@@ -1,6 +1,6 @@
 import { refuse, type TreeBlock, type Verdict } from "../consensus/index.ts";
 import type { AccountKey, AccountRecord } from "../ledger/index.ts";
-import type { Block, BlockId } from "../primitives/index.ts";
+import { type Block, type BlockId, stateRootBranch } from "../primitives/index.ts";
 import type { BlockChecks } from "./block-checks.ts";
 import type { BlockStore } from "./block-store.ts";
 import { type Chain, type ChainDeps, type ImportResult, STALE_BRANCH_BLOCKS } from "./chain.ts";
@@ -262,6 +262,14 @@ export function createWriter(deps: WriterDeps): Chain & { resume(): Promise<void
     },
     accounts: (accountKeys) => withAccounts(accountKeys, (accounts) => accounts),
     withAccounts,
+    proveAccount: (key) =>
+      exclusively(async () => {
+        const proven = await state.prove(key);
+        const { head } = publisher;
+        const header = await deps.blocks.header(head.id);
+        if (proven === undefined || header === undefined) return undefined;
+        return { ...proven, head, siblings: [...proven.siblings, ...stateRootBranch(header.header)] };
+      }),
     buildTemplate: (request) =>
       exclusively(() =>
         buildTemplate({ genesis, tree, state, head: publisher.head, nowMs: clock.nowMs() }, request),

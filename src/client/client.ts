@@ -1,4 +1,5 @@
 import type {
+  AccountProof,
   AccountStatus,
   AddedPeer,
   BlockDetail,
@@ -57,6 +58,8 @@ export interface Client {
   block(idOrHeight: string | number, options?: CallOptions): Promise<BlockDetail>;
   transaction(id: string, options?: CallOptions): Promise<TransactionStatus>;
   account(address: string, options?: CallOptions): Promise<AccountStatus>;
+  /** The account at the head, with what proves it: `provenBlock` tells of which block. Only of accounts that exist. */
+  accountProof(address: string, options?: CallOptions): Promise<AccountProof>;
   /** One transaction as its SSZ bytes; a refused one is an `ApiError` with the rule's code and status 422. */
   submit(bytes: Uint8Array, options?: CallOptions): Promise<Submission>;
   /** 1 to 1,000 transactions; refused ones are told in the result. */
@@ -97,6 +100,7 @@ export function createClient(options: HttpOptions): Client {
     block: (idOrHeight, call) => http(`/v1/blocks/${part(String(idOrHeight))}`, call),
     transaction: (id, call) => http(`/v1/transactions/${part(id)}`, call),
     account: (address, call) => http(`/v1/accounts/${part(address)}`, call),
+    accountProof: (address, call) => http(`/v1/accounts/${part(address)}/proof`, call),
     submit: (bytes, call) => http("/v1/transactions", { ...call, method: "POST", bytes }),
     submitBatch: (transactions, call) =>
       http("/v1/transactions", { ...call, method: "POST", json: { transactions } }),

@@ -1,4 +1,5 @@
 import {
+  type AccountProof,
   type AccountStatus,
   type BlockDetail,
   type Fate,
@@ -25,6 +26,7 @@ import { isDialable, isPeerName, type Protocols, type Supervisor } from "../netw
 import type { Clock, Network } from "../ports/index.ts";
 import {
   type BlockId,
+  bytesToHex,
   encodeAddress,
   type SealedTransaction,
   specToJson,
@@ -189,6 +191,20 @@ export function createNodeService(deps: NodeServiceDeps): NodeService {
     });
   }
 
+  async function accountProof(publicKey: Uint8Array): Promise<AccountProof | undefined> {
+    const proof = await chain.proveAccount(accountKeyOf(publicKey));
+    if (proof === undefined) return undefined;
+    const { record, head, siblings } = proof;
+    return {
+      address: encodeAddress(publicKey),
+      index: record.index,
+      balance: record.balance,
+      nonce: record.nonce,
+      siblings: siblings.map(bytesToHex),
+      block: { id: head.id, height: head.height },
+    };
+  }
+
   async function block(id: BlockId | undefined): Promise<BlockDetail | undefined> {
     const known = id === undefined ? undefined : chain.tree.get(id);
     if (known === undefined) return undefined;
@@ -345,6 +361,7 @@ export function createNodeService(deps: NodeServiceDeps): NodeService {
     findIds: async (kind, prefix, limit) =>
       findIds({ tree: chain.tree, headHeight: chain.head.height, pool }, kind, prefix, limit),
     account,
+    accountProof,
     submit,
     mineBlocks,
     mineContinuously: async (hashRate) => miner.startContinuous(hashRate),

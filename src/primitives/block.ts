@@ -1,3 +1,4 @@
+import { Tree } from "@chainsafe/persistent-merkle-tree";
 import { bytesToHex, setUint64 } from "./bytes.ts";
 import { hashPair } from "./hash.ts";
 import {
@@ -45,6 +46,17 @@ export const HEADER_BYTES: number = HeaderSsz.fixedSize as number;
 
 export function headerCoreRoot(core: HeaderCore): Uint8Array {
   return HeaderCoreSsz.hashTreeRoot(core);
+}
+
+/** Field 6 of the core, whose 11 fields fill 16 slots. */
+const STATE_ROOT_FIELD = 6;
+
+/** Hashes that lead from a header's state root to its id, from below: four in the core, then the nonce. */
+export function stateRootBranch({ core, nonce }: Header): Uint8Array[] {
+  const { node } = HeaderCoreSsz.toView(core);
+  const depth = 4;
+  const leaf = BigInt(2 ** depth + STATE_ROOT_FIELD);
+  return [...new Tree(node).getSingleProof(leaf), nonceChunk(nonce)];
 }
 
 /** The SSZ chunk of a nonce: 8 bytes little-endian, zero-padded to 32. */

@@ -80,6 +80,7 @@ export function createStubNodeService(overrides: Partial<NodeService> = {}): Stu
       pending: 0,
       head: { id: ID_B, height: 12 },
     }),
+    accountProof: async () => undefined,
     submit: async (transactions: readonly SealedTransaction[]) => {
       note("submit", transactions.length);
       return transactions.map(({ txid, transaction }) =>

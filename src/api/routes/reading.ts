@@ -2,6 +2,7 @@ import type { FastifyInstance } from "fastify";
 import Type from "typebox";
 import { decodeAddress } from "../../primitives/index.ts";
 import {
+  AccountProof,
   AccountStatus,
   Address,
   BlockDetail,
@@ -153,6 +154,12 @@ async function findTransaction(node: NodeService, text: string): Promise<Transac
   throw notFound("TRANSACTION_NOT_FOUND", what, { id: text });
 }
 
+function keyOf(address: string): Uint8Array {
+  const key = decodeAddress(address);
+  if (key !== undefined) return key;
+  throw invalidRequest(`address ${address} has a wrong checksum`, { at: "address", value: address });
+}
+
 function addLookups(app: FastifyInstance, node: NodeService): void {
   app.get<{ Params: { block: string } }>(
     "/v1/blocks/:block",
@@ -185,11 +192,22 @@ function addLookups(app: FastifyInstance, node: NodeService): void {
         response: answers(AccountStatus),
       },
     },
+    ({ params: { address } }) => node.account(keyOf(address)),
+  );
+  app.get<{ Params: { address: string } }>(
+    "/v1/accounts/:address/proof",
+    {
+      schema: {
+        summary: "One account at the head, with the hashes that lead from it to the block's id",
+        params: Strict({ address: Address }),
+        response: answers(AccountProof),
+      },
+    },
     async ({ params: { address } }) => {
-      const key = decodeAddress(address);
-      if (key === undefined)
-        throw invalidRequest(`address ${address} has a wrong checksum`, { at: "address", value: address });
-      return node.account(key);
+      const proof = await node.accountProof(keyOf(address));
+      if (proof !== undefined) return proof;
+      const message = `the chain has no account ${address}; that one is absent cannot be proven`;
+      throw notFound("ACCOUNT_NOT_FOUND", message, { address });
     },
   );
 }

@@ -76,7 +76,7 @@ export const ERROR_DETAILS = [
   "ADDRESS_INVALID, PEER_INVALID, BAD_CURSOR: at, value",
   "BODY_TOO_LARGE: maxBytes",
   "ROUTE_NOT_FOUND: path",
-  "BLOCK_NOT_FOUND: block; TRANSACTION_NOT_FOUND: id; PEER_NOT_FOUND: peer",
+  "ACCOUNT_NOT_FOUND: address; BLOCK_NOT_FOUND: block; TRANSACTION_NOT_FOUND: id; PEER_NOT_FOUND: peer",
   "ID_AMBIGUOUS: matches",
   "MINING_TIMEOUT: blocks (ids of those mined in time)",
 ].join(". ");

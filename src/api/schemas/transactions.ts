@@ -123,3 +123,19 @@ export const AccountStatus = Strict({
   head: Strict({ id: Id, height: Height }),
 });
 export type AccountStatus = Type.Static<typeof AccountStatus>;
+
+/** Hashes from an account's root to a block's id. */
+const PROOF_HASHES = 42;
+
+export const AccountProof = Strict({
+  address: Address,
+  /** Position in the list of accounts. */
+  index: Count,
+  balance: Amount,
+  nonce: Count,
+  /** From below; docs/protocol.md, "Proofs", says what each is. */
+  siblings: Type.Array(Id, { minItems: PROOF_HASHES, maxItems: PROOF_HASHES }),
+  /** The block in whose state it stands: where the siblings lead. */
+  block: Strict({ id: Id, height: Height }),
+});
+export type AccountProof = Type.Static<typeof AccountProof>;
