@@ -28,7 +28,7 @@ test("an account is proven by the node and checked by whoever asked, down to the
 
   const shown = await runCli(["account", "reward", "--proof", "--data", dataDir]);
   assert.equal(shown.code, 0, shown.stderr);
-  assert.match(shown.stdout, /balance +150 coins\n[^]*proven +by 42 hashes that lead to block 3\n/);
+  assert.match(shown.stdout, /balance +150 coins\n[\s\S]*proven +by 42 hashes that lead to block 3\n/);
   const json = await runCli(["account", "reward", "--proof", "--json", "--data", dataDir]);
   assert.deepEqual(JSON.parse(json.stdout), proof);
 
