@@ -23,6 +23,8 @@ export interface ChainDeps {
   readonly node: string;
   /** Told of every head change before it is published; settles what becomes of the transactions. */
   readonly settle: SettleTransactions;
+  /** Told of heights while stored blocks are executed again, and how far it goes. */
+  readonly onReplay?: (height: number, of: number) => void;
 }
 
 export interface AccountProof {

@@ -39,8 +39,8 @@ export interface Connector {
   readonly position: TreeBlock;
   /** Adds a block that passed all checks but *connect* to tree and store. */
   add(block: Block, stored: StoredBlock): void;
-  /** Goes to the best branch; blocks that cannot be connected are marked invalid, and the next best is taken. */
-  activateBest(): Promise<void>;
+  /** Goes to the best branch, telling each height on the way up; blocks that cannot be connected are marked invalid, and the next best is taken. */
+  activateBest(onConnected?: (height: number) => void): Promise<void>;
   /** Why a block could not be connected, if that happened since start. */
   refusalOf(id: BlockId): Refusal | undefined;
   /** Adds a write to the next batch. */
@@ -182,11 +182,14 @@ export function createConnector(deps: ConnectorDeps, start: TreeBlock): Connecto
       rows.set(id, stored);
       write({ key: keys.body(id), value: block.bodyBytes });
     },
-    async activateBest() {
+    async activateBest(onConnected) {
       for (let best = tree.best(); best.id !== position.id; best = tree.best()) {
         const forkPoint = tree.forkPoint(position.id, best.id);
         while (position.id !== forkPoint.id) await disconnect();
-        for (const id of tree.path(forkPoint.id, best.id)) if (!(await connect(id)).ok) break;
+        for (const id of tree.path(forkPoint.id, best.id)) {
+          if (!(await connect(id)).ok) break;
+          onConnected?.(position.height);
+        }
       }
     },
     refusalOf: (id) => refusals.get(id),

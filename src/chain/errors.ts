@@ -3,6 +3,8 @@ export type ChainErrorCode =
   | "CHAIN_BUSY"
   | "CHAIN_OTHER_NETWORK"
   | "CHAIN_SCHEMA_NEWER"
+  | "CHAIN_SCHEMA_OLDER"
+  | "CHAIN_EMPTY"
   | "CHAIN_CORRUPT";
 
 /** The chain could not do what was asked. Never says anything about the validity of a block. */

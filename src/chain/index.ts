@@ -8,10 +8,12 @@
  */
 export * from "./block-store.ts";
 export * from "./chain.ts";
+export { type CheckReport, checkChain, type Finding } from "./check.ts";
 export * from "./errors.ts";
 export type { ChainEvents, HeadChange } from "./events.ts";
 export { openChain } from "./open.ts";
 export type { Settlement, SettleTransactions } from "./publisher.ts";
+export { markForReindex } from "./recovery.ts";
 export * from "./reorg.ts";
 export type { StoredBlock, TransactionPlace } from "./schema.ts";
 export * from "./signatures.ts";

@@ -89,6 +89,17 @@ export function isDamage(error: unknown): boolean {
   return error instanceof ChainError && error.code === "CHAIN_CORRUPT";
 }
 
+/** Has the next start execute all stored blocks again, and the starts after it go on where that was interrupted. */
+export async function markForReindex(store: KeyValueStore): Promise<"begun" | "goes on"> {
+  if ((await store.get(keys.meta("reindex"))) !== undefined) return "goes on";
+  const names = ["reindex", "rebuild"] as const;
+  await store.write(
+    names.map((name) => ({ key: keys.meta(name), value: Uint8Array.of(1) })),
+    { sync: true },
+  );
+  return "begun";
+}
+
 /** Has the next start reset to genesis. Not through the journal: a mark that is lost does no harm. */
 export async function markForRebuild(store: KeyValueStore): Promise<void> {
   await store.write([{ key: keys.meta("rebuild"), value: Uint8Array.of(1) }], { sync: true });
@@ -124,9 +135,23 @@ async function load(
   return head === undefined || lost.length > 0 ? undefined : { tree, head, state, nextArrival };
 }
 
-async function checkIdentity(store: KeyValueStore, genesis: Genesis): Promise<void> {
+/**
+ * Fails where the store is of another network or of a newer schema; with `only`, also where it is empty or of an older
+ * one, for those who cannot bring it to ours.
+ */
+export async function checkIdentity(
+  store: KeyValueStore,
+  genesis: Genesis,
+  { only }: { readonly only?: typeof SCHEMA_VERSION } = {},
+): Promise<void> {
   const chain = await store.get(keys.meta("chain"));
   const version = await schemaOf(store);
+  if (only !== undefined && chain === undefined)
+    throw new ChainError("CHAIN_EMPTY", "there is no chain in this directory yet; start the node once");
+  if (only !== undefined && version < only) {
+    const message = `the database has schema ${version}, and this version works on ${only}; start the node once, which brings it over`;
+    throw new ChainError("CHAIN_SCHEMA_OLDER", message);
+  }
   if (version > SCHEMA_VERSION) {
     throw new ChainError(
       "CHAIN_SCHEMA_NEWER",

@@ -83,7 +83,7 @@ export function numberFromKey(key: Uint8Array): number {
   return view.getUint32(0) * 2 ** 32 + view.getUint32(4);
 }
 
-export type MetaName = "schema" | "chain" | "head" | "published" | "totals" | "rebuild";
+export type MetaName = "schema" | "chain" | "head" | "published" | "totals" | "rebuild" | "reindex";
 
 export const keys = {
   meta: (name: MetaName): Uint8Array => tableKey("meta", textBytes(name)),

@@ -12,6 +12,7 @@ import { createLock } from "./lock.ts";
 import type { Publisher } from "./publisher.ts";
 import { isDamage, markForRebuild, type RecoveredChain } from "./recovery.ts";
 import type { BlockSource } from "./reorg.ts";
+import { keys } from "./schema.ts";
 import { buildTemplate } from "./template.ts";
 
 /** Blocks waiting for the writer, at most: several windows of a sync. */
@@ -278,7 +279,10 @@ export function createWriter(deps: WriterDeps): Chain & { resume(): Promise<void
       await exclusively(async () => {
         publisher.note(tree.best().id, { peer: "local", message: "recovery", receivedMs: clock.nowMs() });
         const replayed = deps.recovered.reset ? tree.best().height : 0;
-        await connector.activateBest();
+        await connector.activateBest((height) => deps.onReplay?.(height, tree.best().height));
+        // Whoever asked for a reindex has it now.
+        if ((await deps.store.get(keys.meta("reindex"))) !== undefined)
+          connector.write({ key: keys.meta("reindex"), value: undefined });
         await publisher.publish();
         if (replayed > 0) deps.logger.info({ blocks: replayed }, "executed the stored blocks again");
       });

@@ -4,6 +4,7 @@ import { addAccount } from "./commands/account.ts";
 import { addBlock } from "./commands/block.ts";
 import { addCluster } from "./commands/cluster.ts";
 import { addCompletion } from "./commands/completion.ts";
+import { addDb, addReindex } from "./commands/db.ts";
 import { addGenesis } from "./commands/genesis.ts";
 import { addKey } from "./commands/key.ts";
 import { addMine } from "./commands/mine.ts";
@@ -51,7 +52,17 @@ export function createProgram(): Command {
     addTx,
     addAccount,
   ];
-  for (const addCommand of [...add, addKey, addSend, addMine, addWatch, addCluster, addCompletion])
+  for (const addCommand of [
+    ...add,
+    addKey,
+    addSend,
+    addMine,
+    addWatch,
+    addCluster,
+    addReindex,
+    addDb,
+    addCompletion,
+  ])
     addCommand(program);
   finish(program);
   return program;

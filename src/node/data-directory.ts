@@ -57,6 +57,7 @@ export interface DataDirectory {
   abandon(): Promise<void>;
 }
 
+const DIRECTORY_ADVICE = "choose another --data directory, or see that this user may write there";
 const SECRET_BYTES = 32;
 /** Far more than its 64 hex digits and a line's end. */
 const MAX_SECRET_FILE_BYTES = 1024;
@@ -169,6 +170,41 @@ export async function chooseNetwork({
   return { spec: given, isKept };
 }
 
+/** The chain of a node that does not run: its open store, whose lock keeps the node from starting, and its network. */
+export async function openStoredChain(
+  dataDir: string,
+): Promise<{ readonly store: KeyValueStore; readonly spec: ChainSpec }> {
+  const spec = await readSpec(genesisFileOf(dataDir));
+  const chainPath = join(dataDir, "chain");
+  if (spec === undefined || !(await exists(chainPath))) {
+    const message = `${dataDir} holds no node's chain; name a directory that a node was started in`;
+    throw new NodeError("NODE_DATA_UNUSABLE", message);
+  }
+  return { store: await openStore(dataDir, chainPath, "stop it first"), spec };
+}
+
+/** Opens a chain's store, or says why it cannot be. `ifLocked`: what to do about a node that has it. */
+async function openStore(path: string, chainPath: string, ifLocked: string): Promise<KeyValueStore> {
+  try {
+    return await createLevelStore({ directory: chainPath });
+  } catch (error) {
+    const code = error instanceof StoreError ? error.code : undefined;
+    if (code === "STORE_LOCKED") {
+      const message = `${path} is in use by another node; ${ifLocked}`;
+      throw new NodeError("NODE_DATA_LOCKED", message, { cause: error });
+    }
+    if (code === "STORE_CORRUPT") {
+      const mend = `restore it from a backup, or remove ${chainPath}: blocks come from peers again, and keys are not in it`;
+      throw unusable(`the chain in ${chainPath} is damaged (${(error as Error).message}); ${mend}`, error);
+    }
+    if (code === "STORE_IO") {
+      const message = `cannot use ${path} as data directory: ${(error as Error).message}; ${DIRECTORY_ADVICE}`;
+      throw unusable(message, error);
+    }
+    throw error;
+  }
+}
+
 /** What one start made, so that exactly that can be taken away again. */
 function createMade() {
   const steps: (() => Promise<unknown>)[] = [];
@@ -189,34 +225,23 @@ async function lockDirectory(
   path: string,
   made: Made,
 ): Promise<{ readonly store: KeyValueStore; readonly hadChain: boolean }> {
-  const advice = "choose another --data directory, or see that this user may write there";
   const chainPath = join(path, "chain");
   const directories = await makePrivateDirectory(chainPath).catch((error: unknown) => {
     throw unusable(
-      `cannot use ${path} as data directory: ${fileProblem(error, "none can be made there")}; ${advice}`,
+      `cannot use ${path} as data directory: ${fileProblem(error, "none can be made there")}; ${DIRECTORY_ADVICE}`,
       error,
     );
   });
   made.directories(directories);
   const isNew = directories.at(-1) === resolve(chainPath);
+  const locked = "stop that one, or choose another --data directory";
   try {
-    const store = await createLevelStore({ directory: chainPath });
+    const store = await openStore(path, chainPath, locked);
     if (isNew) made.tree(chainPath);
     return { store, hadChain: !isNew };
   } catch (error) {
-    const code = error instanceof StoreError ? error.code : undefined;
-    if (code === "STORE_LOCKED") {
-      const message = `${path} is in use by another node; stop that one, or choose another --data directory`;
-      throw new NodeError("NODE_DATA_LOCKED", message, { cause: error });
-    }
-    if (isNew) made.tree(chainPath);
-    if (code === "STORE_CORRUPT") {
-      const mend = `restore it from a backup, or remove ${chainPath}: blocks come from peers again, and keys are not in it`;
-      throw unusable(`the chain in ${chainPath} is damaged (${(error as Error).message}); ${mend}`, error);
-    }
-    if (code === "STORE_IO") {
-      throw unusable(`cannot use ${path} as data directory: ${(error as Error).message}; ${advice}`, error);
-    }
+    // What another node has is not ours to take away.
+    if (isNew && !(error instanceof NodeError && error.code === "NODE_DATA_LOCKED")) made.tree(chainPath);
     throw error;
   }
 }

@@ -11,6 +11,7 @@ export { createSystemClock } from "./adapters/system-clock.ts";
 export { createSystemRandom } from "./adapters/system-random.ts";
 export { createSystemTimers } from "./adapters/system-timers.ts";
 export { createThreadWorkerPool } from "./adapters/thread-worker-pool.ts";
+export { checkData, reindexData } from "./offline.ts";
 export { NodeError, type NodeErrorCode, type NodeOptions } from "./options.ts";
 export { type RunningNode, startNode } from "./start.ts";
 export { VERSION } from "./version.ts";
