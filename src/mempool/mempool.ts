@@ -13,6 +13,7 @@ import {
   type RefusalRule,
   type Refused,
   type Removal,
+  replacementFee,
   type SenderState,
 } from "./types.ts";
 
@@ -36,7 +37,7 @@ export interface Mempool {
   check(transaction: SealedTransaction, sender: SenderState, height: number): Refused | undefined;
   /** `height` is the head's; `nowMs` Unix ms. What had to leave for it comes from `takeEvicted`. */
   add(transaction: SealedTransaction, sender: SenderState, height: number, nowMs: number): Admission;
-  /** What was evicted since the last call. */
+  /** What was evicted or replaced since the last call. */
   takeEvicted(): Removal[];
   /** The nonce the sender's next transaction should carry: after the pending ones that follow the account's without a gap. */
   nextNonce(sender: string, accountNonce: number): number;
@@ -100,8 +101,15 @@ export function createMempool(spec: ChainSpec, overrides: Partial<MempoolOptions
     ...(numbers && { numbers }),
   });
 
-  const isFullFor = (transaction: SealedTransaction): boolean =>
-    byId.size >= options.maxTransactions || bytes + transaction.bytes.length > options.maxBytes;
+  /** `leaving`: what goes when it comes. */
+  const isFullFor = (transaction: SealedTransaction, leaving?: PendingEntry): boolean => {
+    const freed = leaving?.transaction.bytes.length ?? 0;
+    const count = byId.size - (leaving === undefined ? 0 : 1);
+    return count >= options.maxTransactions || bytes - freed + transaction.bytes.length > options.maxBytes;
+  };
+  /** The one of the same sender and nonce. */
+  const rivalOf = (transaction: SealedTransaction): PendingEntry | undefined =>
+    senders.get(transaction.sender)?.byNonce.get(nonceOf(transaction));
   const noRoom = (): Refused =>
     refused(
       "MEM-01",
@@ -128,17 +136,21 @@ export function createMempool(spec: ChainSpec, overrides: Partial<MempoolOptions
     const minimum = minimumFee(spec, transaction.bytes.length);
     if (fee < minimum) return refused("TX-06", `fee ${fee}; the least is ${minimum}`);
     const sender = senders.get(transaction.sender);
-    const rival = sender?.byNonce.get(nonce);
-    if (rival !== undefined)
-      return refused("MEM-02", `${rival.transaction.txid} with nonce ${nonce} is pending`);
-    const left = senders.funds(transaction.sender, state.balance) - (sender?.cost ?? 0);
+    const rival = rivalOf(transaction);
+    if (rival !== undefined) {
+      const least = replacementFee(spec, rival.transaction, transaction);
+      const text = `${rival.transaction.txid} with nonce ${nonce} is pending; a fee of ${least} base units replaces it`;
+      if (fee < least) return refused("MEM-02", text, { nonce, least });
+    }
+    const freed = rival === undefined ? 0 : costOf(rival.transaction);
+    const left = senders.funds(transaction.sender, state.balance) - (sender?.cost ?? 0) + freed;
     const cost = costOf(transaction);
     if (cost > left) {
       const available = Math.max(0, left);
       const text = `costs ${cost} base units; ${available} are left of the sender's`;
       return refused("TX-09", text, { cost, available });
     }
-    if (isFullFor(transaction)) {
+    if (isFullFor(transaction, rival)) {
       const lowest = eviction.lowest();
       const best = { gapped: false, rate: feeRate(transaction) };
       if (lowest === undefined || !isWorthMore(best, lowest)) return noRoom();
@@ -162,16 +174,17 @@ export function createMempool(spec: ChainSpec, overrides: Partial<MempoolOptions
   function refuseRoom(transaction: SealedTransaction, { nonce }: SenderState): Refused | undefined {
     const sender = senders.get(transaction.sender);
     const gaplessEnd = nextNonce(transaction.sender, nonce);
-    if (nonceOf(transaction) > gaplessEnd) {
+    const rival = rivalOf(transaction);
+    if (nonceOf(transaction) > gaplessEnd && rival === undefined) {
       const waiting = (sender?.byNonce.size ?? 0) - (gaplessEnd - nonce);
       if (waiting >= options.maxGappedPerSender)
         return refused("MEM-03", `nonce ${gaplessEnd} is missing and ${waiting} wait for it already`);
     }
-    if (!isFullFor(transaction)) return undefined;
+    if (!isFullFor(transaction, rival)) return undefined;
     const worth = worthOf(transaction, nonce);
     let victim = eviction.lowest();
     if (victim === undefined || !isWorthMore(worth, victim)) return noRoom();
-    while (victim !== undefined && isFullFor(transaction)) {
+    while (victim !== undefined && isFullFor(transaction, rivalOf(transaction))) {
       evicted.push(drop(victim.entry, "MEM-01", `gave way to ${transaction.txid}, which pays more`));
       victim = eviction.lowest();
     }
@@ -223,6 +236,11 @@ export function createMempool(spec: ChainSpec, overrides: Partial<MempoolOptions
       if (byId.has(transaction.txid)) return { status: "known" };
       const refusal = check(transaction, state, height) ?? refuseRoom(transaction, state);
       if (refusal !== undefined) return refusal;
+      const rival = rivalOf(transaction);
+      if (rival !== undefined) {
+        remove(rival);
+        evicted.push({ transaction: rival.transaction, fate: "conflicted", by: transaction.txid });
+      }
       insert({ transaction, receivedMs: nowMs, order: order++ }, state);
       return { status: "pending" };
     },

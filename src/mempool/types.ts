@@ -1,5 +1,6 @@
 import type { RuleCode } from "../consensus/index.ts";
-import type { SealedTransaction, TxId } from "../primitives/index.ts";
+import { minimumFee } from "../ledger/index.ts";
+import type { ChainSpec, SealedTransaction, TxId } from "../primitives/index.ts";
 
 export interface MempoolOptions {
   /** Transactions in all; bounds memory at about 1 KB each. */
@@ -22,7 +23,8 @@ export const DEFAULT_MEMPOOL_OPTIONS: MempoolOptions = {
 /** Reasons of policy, not consensus: another node may take what this one refuses. */
 export const MEMPOOL_RULES = {
   "MEM-01": "the mempool has room, or holds something that pays less",
-  "MEM-02": "no other transaction of the sender with this nonce is pending",
+  "MEM-02":
+    "no other transaction of the sender with this nonce is pending, or the fee is enough to replace it",
   "MEM-03": "the nonce is not too far ahead of the account's, nor are too many behind a missing one",
   "MEM-04": "the node takes no transactions while it is syncing",
 } as const;
@@ -69,3 +71,16 @@ export const costOf = ({ transaction }: SealedTransaction): number =>
 export const nonceOf = ({ transaction }: SealedTransaction): number => transaction.body.nonce;
 export const feeRate = ({ transaction, bytes }: SealedTransaction): number =>
   transaction.body.fee / bytes.length;
+
+/**
+ * The least fee that replaces a pending transaction: all that it pays, and the least fee for the new one's bytes besides,
+ * so that spreading it is paid for (as BIP 125 has it); and more for each byte, or it would be no better for a miner.
+ */
+export function replacementFee(
+  spec: ChainSpec,
+  pending: SealedTransaction,
+  newcomer: SealedTransaction,
+): number {
+  const forBytes = pending.transaction.body.fee + minimumFee(spec, newcomer.bytes.length);
+  return Math.max(forBytes, Math.floor(feeRate(pending) * newcomer.bytes.length) + 1);
+}

@@ -42,6 +42,64 @@ describe("admission", () => {
     assert.equal(ruleOf(pool.add(pay("alice", 3, { amount: 5 }), state, 0, 0)), "MEM-02");
   });
 
+  test("case 24: a pending transaction is replaced by one that pays for both, and by nothing less", () => {
+    const pool = make();
+    const [old, next] = [pay("alice", 0), pay("alice", 1)];
+    for (const transaction of [old, next]) assert.equal(ruleOf(pool.add(transaction, rich, 0, 0)), "pending");
+    const { fee } = old.transaction.body;
+    const least = fee + old.bytes.length * genesis.spec.minFeePerByte;
+    const cheap = pool.add(pay("alice", 0, { amount: 5, fee: least - 1 }), rich, 0, 0);
+    assert.deepEqual(
+      [ruleOf(cheap), cheap.status === "refused" && cheap.numbers],
+      ["MEM-02", { nonce: 0, least }],
+    );
+    assert.deepEqual(pool.takeEvicted(), []);
+    const better = pay("alice", 0, { amount: 5, fee: least });
+    assert.equal(ruleOf(pool.add(better, rich, 0, 0)), "pending");
+    assert.deepEqual(pool.takeEvicted(), [{ transaction: old, fate: "conflicted", by: better.txid }]);
+    assert.deepEqual([pool.get(old.txid), pool.size], [undefined, 2]);
+    assert.deepEqual(txids(pool.select()), [better.txid, next.txid]);
+    assert.equal(pool.bytes, better.bytes.length + next.bytes.length);
+    assert.equal(ruleOf(pool.add(old, rich, 0, 0)), "MEM-02", "nor back");
+  });
+
+  test("a longer one must pay more for each byte too", () => {
+    const pool = make();
+    const old = pay("alice", 0, { fee: 100_000 });
+    pool.add(old, rich, 0, 0);
+    const long = (fee: number) => pay("alice", 0, { memo: "m".repeat(64), fee });
+    const least = Math.floor((100_000 / old.bytes.length) * long(0).bytes.length) + 1;
+    assert.equal(ruleOf(pool.add(long(least - 1), rich, 0, 0)), "MEM-02");
+    assert.equal(ruleOf(pool.add(long(least), rich, 0, 0)), "pending");
+  });
+
+  test("a replacement needs no room of its own, and the money of what it replaces is its own", () => {
+    const pool = make({ maxTransactions: 1 });
+    const poor = { nonce: 0, balance: 31_000 };
+    const old = pay("alice", 0, { amount: 1_000, fee: 20_000 });
+    assert.equal(ruleOf(pool.add(old, poor, 0, 0)), "pending");
+    assert.equal(ruleOf(pool.add(pay("alice", 0, { amount: 1_001, fee: 30_000 }), poor, 0, 0)), "TX-09");
+    assert.equal(ruleOf(pool.add(pay("alice", 0, { amount: 1_000, fee: 30_000 }), poor, 0, 0)), "pending");
+    assert.equal(pool.size, 1);
+  });
+
+  test("what a replaced transfer would have paid for goes with it", () => {
+    const pool = make();
+    const funding = pay("alice", 0, { to: "dave", amount: 100_000 });
+    const spending = pay("dave", 0, { amount: 50_000 });
+    pool.add(funding, rich, 0, 0);
+    assert.equal(ruleOf(pool.add(spending, { nonce: 0, balance: 0 }, 0, 0)), "pending");
+    const elsewhere = pay("alice", 0, { amount: 100_000, fee: 100_000 });
+    pool.add(elsewhere, rich, 0, 0);
+    const [replaced, unpaid] = [...pool.takeEvicted(), ...pool.revalidate()];
+    assert.equal(replaced?.transaction.txid, funding.txid);
+    assert.deepEqual(
+      [unpaid?.transaction.txid, unpaid?.fate === "dropped" && unpaid.rule],
+      [spending.txid, "TX-09"],
+    );
+    assert.deepEqual(txids(pool.select()), [elsewhere.txid]);
+  });
+
   test("limits in number and in bytes hold", () => {
     const few = make({ maxTransactions: 2 });
     const answers = [0, 1, 2].map((nonce) => ruleOf(few.add(pay("alice", nonce), rich, 0, 0)));
@@ -122,13 +180,22 @@ test("whatever comes and goes, the pool holds what a plain list would, and its s
         if ("add" in step) {
           const { add } = step;
           const nonce = nonces.get(add.sender) ?? 0;
-          const isRival = model.some(
+          const rival = model.find(
             ({ transaction: other }) => other.sender === add.sender && nonceOf(other) === nonceOf(add),
           );
+          // All have one length, and the steps between the fees are greater than the least fee for it.
+          const replaces =
+            rival === undefined || add.transaction.body.fee > rival.transaction.transaction.body.fee;
           const known = model.some(({ transaction }) => transaction === add);
           const fits = nonceOf(add) >= nonce && nonceOf(add) < nonce + 5;
-          const expected = known ? "known" : fits && !isRival ? "pending" : "refused";
+          const expected = known ? "known" : fits && replaces ? "pending" : "refused";
           assert.equal(pool.add(add, { nonce, balance: 10_000_000 }, 0, 0).status, expected);
+          const isReplaced = expected === "pending" && rival !== undefined;
+          assert.deepEqual(
+            pool.takeEvicted().map(({ transaction }) => transaction),
+            isReplaced ? [rival.transaction] : [],
+          );
+          if (isReplaced) model = model.filter((entry) => entry !== rival);
           if (expected === "pending") model.push({ transaction: add });
         } else if ("mine" in step) {
           // Blocks take a sender's nonces in order.
