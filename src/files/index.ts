@@ -5,4 +5,11 @@
  * Loads nothing but Node.js itself: every command of the CLI starts with it.
  */
 export { makePrivateDirectory, removeDirectories } from "./private-directory.ts";
-export { createWhole, fileProblem, readBounded, removeUnfinished, replaceWhole } from "./whole-file.ts";
+export {
+  createWhole,
+  fileProblem,
+  readBounded,
+  readBytes,
+  removeUnfinished,
+  replaceWhole,
+} from "./whole-file.ts";

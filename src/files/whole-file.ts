@@ -19,10 +19,10 @@ async function syncDirectory(directory: string): Promise<void> {
   }
 }
 
-/** Writes and syncs the text under a name that nobody reads, hands that over to be given its name, and syncs the name. */
+/** Writes and syncs the content under a name that nobody reads, hands that over to be given its name, and syncs the name. */
 async function writeThen(
   file: string,
-  text: string,
+  content: string | Uint8Array,
   mode: number,
   giveName: (temporary: string) => Promise<void>,
 ): Promise<void> {
@@ -30,7 +30,7 @@ async function writeThen(
   try {
     const handle = await open(temporary, "wx", mode);
     try {
-      await handle.writeFile(text);
+      await handle.writeFile(content);
       await handle.sync();
     } finally {
       await handle.close();
@@ -46,13 +46,13 @@ async function writeThen(
  * Writes a file that must not exist yet: it appears whole or not at all, also across a power cut, and is on the disk
  * when this settles. Fails with EEXIST where the name is taken: `link` does so, `rename` would replace it.
  */
-export function createWhole(file: string, text: string, mode = PRIVATE): Promise<void> {
-  return writeThen(file, text, mode, (temporary) => link(temporary, file));
+export function createWhole(file: string, content: string | Uint8Array, mode = PRIVATE): Promise<void> {
+  return writeThen(file, content, mode, (temporary) => link(temporary, file));
 }
 
 /** Replaces a file whole, or makes it: readers see the old or the new one, also after a power cut. */
-export function replaceWhole(file: string, text: string, mode = PRIVATE): Promise<void> {
-  return writeThen(file, text, mode, (temporary) => rename(temporary, file));
+export function replaceWhole(file: string, content: string | Uint8Array, mode = PRIVATE): Promise<void> {
+  return writeThen(file, content, mode, (temporary) => rename(temporary, file));
 }
 
 /** What `writeThen` calls a file while it has no name yet. */
@@ -67,12 +67,17 @@ export async function removeUnfinished(directory: string): Promise<void> {
   for (const name of names) if (TEMPORARY.test(name)) await rm(join(directory, name), { force: true });
 }
 
+/** Reads a text file as `readBytes` does. */
+export async function readBounded(file: string, maxBytes: number): Promise<string> {
+  return Buffer.from(await readBytes(file, maxBytes)).toString("utf8");
+}
+
 /**
- * Reads a text file of at most `maxBytes`; fails with EFBIG where it is larger. Bounded while it is read, not by its
+ * Reads a file of at most `maxBytes`; fails with EFBIG where it is larger. Bounded while it is read, not by its
  * size: devices and pipes have none, and a pipe is a good way to hand over a secret. One that nobody writes to counts as
  * empty, and one whose writer is silent fails with ETIMEDOUT after 10 s.
  */
-export async function readBounded(file: string, maxBytes: number): Promise<string> {
+export async function readBytes(file: string, maxBytes: number): Promise<Uint8Array> {
   // Without waiting: opening a pipe would otherwise hold a thread until a writer comes.
   const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
@@ -92,7 +97,7 @@ export async function readBounded(file: string, maxBytes: number): Promise<strin
         continue;
       }
       const { bytesRead, buffer } = read;
-      if (bytesRead === 0) return Buffer.concat(chunks).toString("utf8");
+      if (bytesRead === 0) return new Uint8Array(Buffer.concat(chunks));
       total += bytesRead;
       if (total > maxBytes)
         throw Object.assign(new Error(`it has more than ${maxBytes} bytes`), { code: "EFBIG" });

@@ -50,6 +50,8 @@ export interface DataDirectory {
   rewardKey(): Promise<Uint8Array>;
   /** Writes genesis.json where there is none yet; call once the chain is open, and with it known to be of this network. */
   keepGenesis(): Promise<void>;
+  /** Where pending transactions wait for the next start. */
+  readonly poolFile: string;
   writeNodeFile(file: NodeFile): Promise<void>;
   removeNodeFile(): Promise<void>;
   close(): Promise<void>;
@@ -303,6 +305,7 @@ export async function openDataDirectory(
         await createWhole(genesisFileOf(path), `${JSON.stringify(specToJson(spec), undefined, 2)}\n`);
         made.file(genesisFileOf(path));
       },
+      poolFile: join(path, "mempool.bin"),
       writeNodeFile: (file) => replaceWhole(nodeFile, `${JSON.stringify(file)}\n`),
       removeNodeFile: () => rm(nodeFile, { force: true }),
       close: () => opened.close(),

@@ -31,6 +31,7 @@ import { createNodeLogger } from "./logger.ts";
 import { createMining } from "./mining.ts";
 import { NodeError, type NodeOptions } from "./options.ts";
 import { createPeerExchange } from "./peer-exchange.ts";
+import { createPoolFile } from "./pool-file.ts";
 import { createProtocolHandlers } from "./protocol-handlers.ts";
 import { createPunish } from "./punish.ts";
 import { createNodeService } from "./service.ts";
@@ -290,6 +291,14 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
   });
   events.attach(chain, network, service);
 
+  const poolFile = createPoolFile(
+    { mempool: pool.mempool, admit: pool.admit, timers, logger },
+    { path: directory.poolFile, chainId: genesis.chainId },
+  );
+  // Before there are peers: a node that has begun to sync takes nothing in.
+  await poolFile.restore();
+  poolFile.start();
+  shutdown.add("pending transactions", () => poolFile.stop());
   shutdown.add("network", () => network.stop());
   shutdown.add("protocols", () => protocols.stop());
   shutdown.add("exchange", () => exchange.stop());

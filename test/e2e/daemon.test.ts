@@ -142,3 +142,27 @@ test("killed with -9 while it mines under load, a node restarts at its head or l
   const reorgs = await neighbour.client.reorgs();
   assert.deepEqual(reorgs.items, [], "the neighbour never left a branch");
 });
+
+test("case 25: a clean restart keeps what is pending", async (t) => {
+  const lab = createLab(t);
+  const first = await lab.start();
+  await first.client.mining({ mode: "blocks", count: 1 });
+  const sent = await runCli([
+    "send",
+    "--from",
+    "reward",
+    "--to",
+    "reward",
+    "--amount",
+    "1",
+    "--data",
+    first.dataDir,
+    "--json",
+  ]);
+  assert.equal(sent.code, 0, sent.stderr);
+  await first.end("SIGTERM");
+  const again = await lab.start({ dataDir: first.dataDir });
+  assert.equal((await again.client.status()).mempool.transactions, 1);
+  await again.client.mining({ mode: "blocks", count: 1 });
+  assert.equal((await again.client.transaction(JSON.parse(sent.stdout).id)).fate.state, "mined");
+});
