@@ -56,5 +56,5 @@ export async function resolveAddress(text: string, options: ConnectionOptions): 
       `${quoted(text)} is not an address (${ADDRESS_FORM}); the name of a key needs --data DIR`,
     );
   }
-  return (await (await openKeyStore(options)).load(text)).address;
+  return (await (await openKeyStore(options)).entry(text)).address;
 }

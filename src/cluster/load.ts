@@ -115,7 +115,7 @@ async function loadSenders(
   cluster: ClusterClient,
   nodes: readonly number[],
 ): Promise<Sender[]> {
-  const known = new Set((await store.list()).map(({ name }) => name));
+  const known = new Set((await store.list()).keys.map(({ name }) => name));
   const senders: Sender[] = [];
   for (let i = 0; i < nodes.length * SENDERS_PER_NODE; i++) {
     const name = `load-${i + 1}`;

@@ -7,6 +7,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { formatWork, nextDifficulty, targetOf } from "../../src/consensus/index.ts";
 import { keyFromSeed, signTransaction } from "../../src/keys/index.ts";
+import { plainKeyFile, sealedKeyFile, writeKeyFile } from "../../src/keys/key-file.ts";
 import { buildStateTree, createGenesis } from "../../src/ledger/index.ts";
 import { gossipMessageId } from "../../src/network/gossip.ts";
 import {
@@ -242,8 +243,33 @@ const addresses = () =>
     address: encodeAddress(publicKey),
   }));
 
+/** Salt and nonce of a vector, which in a key file are never anybody's choice. */
+const bytesOf = (name: string) => ({
+  bytes: (length: number) => label(`cumulo vector key file ${name} ${length}`).subarray(0, length),
+});
+const keyFiles = () =>
+  Promise.all(
+    [
+      { name: "plain" },
+      { name: "usual-cost", passphrase: "correct horse battery staple", cost: { n: 2 ** 17, r: 8, p: 1 } },
+      {
+        name: "not-ascii",
+        passphrase: " p\u00e4ss\tw\u00f6rd \u{1f511}\u0301 ",
+        cost: { n: 1_024, r: 8, p: 1 },
+      },
+      { name: "longest", passphrase: "x".repeat(1_024), cost: { n: 2_048, r: 16, p: 3 } },
+    ].map(async ({ name, passphrase, cost }) => {
+      const key = keyFromSeed(seedOf(name));
+      const file =
+        passphrase === undefined
+          ? plainKeyFile(key)
+          : await sealedKeyFile(key, passphrase, { cost, random: bytesOf(name) });
+      return { seed: hex(seedOf(name)), passphrase, text: writeKeyFile(file, name) };
+    }),
+  );
+
 /** File name -> its content, as our code has it now. */
-export function currentVectors(): Record<string, unknown> {
+export async function currentVectors(): Promise<Record<string, unknown>> {
   return {
     "chain-spec.json": specs(),
     "header.json": headers(),
@@ -255,11 +281,12 @@ export function currentVectors(): Record<string, unknown> {
     "target.json": targets(),
     "gossip-message-id.json": gossip(),
     "address.json": addresses(),
+    "key-file.json": await keyFiles(),
   };
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  for (const [name, content] of Object.entries(currentVectors())) {
+  for (const [name, content] of Object.entries(await currentVectors())) {
     const file = new URL(name, import.meta.url);
     const text = `${JSON.stringify(content, null, 1)}\n`;
     if (process.argv.includes("--write")) {

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { xchacha20poly1305 } from "@noble/ciphers/chacha.js";
+import { scrypt } from "@noble/hashes/scrypt.js";
 import { decodeBody, decodeHeader, decodeTransaction } from "../../src/primitives/index.ts";
 import * as chain from "../support/reference-chain.ts";
 import * as codec from "../support/reference-codec.ts";
@@ -11,8 +13,8 @@ const frozen = <T>(name: string): T[] =>
   JSON.parse(readFileSync(new URL(`${name}.json`, import.meta.url), "utf8")) as T[];
 const { fromHex, toHex } = codec;
 
-test("our code still gives every frozen vector", () => {
-  for (const [name, content] of Object.entries(currentVectors())) {
+test("our code still gives every frozen vector", async () => {
+  for (const [name, content] of Object.entries(await currentVectors())) {
     const expected = frozen(name.replace(".json", ""));
     assert.ok(expected.length > 0);
     assert.deepEqual(JSON.parse(JSON.stringify(content)), expected, name);
@@ -195,5 +197,36 @@ test("gossip message ids and addresses by hand", () => {
   for (const { publicKey, address } of frozen<{ publicKey: string; address: string }>("address")) {
     assert.equal(chain.address(fromHex(publicKey)), address);
     assert.equal(toHex(chain.keyBehind(address)), publicKey);
+  }
+});
+
+interface KeyFileVector {
+  readonly seed: string;
+  readonly passphrase?: string;
+  readonly text: string;
+}
+
+test("key files by hand, opened and sealed again with scrypt and XChaCha20-Poly1305 from elsewhere", () => {
+  for (const { seed, passphrase, text } of frozen<KeyFileVector>("key-file")) {
+    const { version, name, address, secret, kdf, cipher, ...rest } = JSON.parse(text);
+    assert.equal(address, chain.address(chain.opensslKey(fromHex(seed)).publicKey));
+    assert.deepEqual(rest, {});
+    if (passphrase === undefined) {
+      assert.deepEqual([version, secret, kdf, cipher], [1, seed, undefined, undefined], name);
+      continue;
+    }
+    assert.deepEqual([version, secret, kdf.name, cipher.name], [2, undefined, "scrypt", "xchacha20poly1305"]);
+    const { n: N, r, p, salt } = kdf;
+    const key = scrypt(new TextEncoder().encode(passphrase), fromHex(salt), {
+      N,
+      r,
+      p,
+      dkLen: 32,
+      maxmem: 2 ** 28,
+    });
+    const bound = `cumulo/key/2\n${address}\nscrypt\n${N}\n${r}\n${p}\n${salt}\nxchacha20poly1305\n${cipher.nonce}`;
+    const sealing = xchacha20poly1305(key, fromHex(cipher.nonce), new TextEncoder().encode(bound));
+    assert.equal(toHex(sealing.decrypt(fromHex(cipher.ciphertext))), seed, name);
+    assert.equal(toHex(sealing.encrypt(fromHex(seed))), cipher.ciphertext, name);
   }
 });

@@ -5,7 +5,7 @@ import type { SealedTransaction } from "../../primitives/index.ts";
 import { type ConnectionOptions, connected, type JsonOption, nodeFlags, openClient } from "../connection.ts";
 import { failure, timeoutError, usageError } from "../failure.ts";
 import { formatDuration, printJson, printLine, withProgress } from "../output.ts";
-import { integer, timeOption } from "../values.ts";
+import { integer, path, timeOption } from "../values.ts";
 import { describeFate } from "./tx.ts";
 
 interface Options extends ConnectionOptions, JsonOption {
@@ -16,6 +16,7 @@ interface Options extends ConnectionOptions, JsonOption {
   readonly memo?: string;
   readonly wait?: number;
   readonly timeout: number;
+  readonly passphraseFile?: string;
 }
 
 /** A transfer that is not mined within this many blocks never will be: the sender may then safely try again. */
@@ -34,13 +35,15 @@ async function readTransfer(options: Options): Promise<Transfer> {
   const { MAX_MEMO_BYTES } = await import("../../primitives/index.ts");
   const { coins } = await import("../amounts.ts");
   const { openKeyStore, resolveAddress } = await import("../key-lookup.ts");
+  const { passphraseSource } = await import("../passphrase.ts");
   const memo = new TextEncoder().encode(options.memo ?? "");
   if (memo.length > MAX_MEMO_BYTES)
     throw usageError(`--memo must be at most ${MAX_MEMO_BYTES} bytes, not ${memo.length}`);
   const amount = coins("--amount", options.amount, 1);
   const fee = options.fee === undefined ? undefined : coins("--fee", options.fee, 0);
   const to = await resolveAddress(options.to, options);
-  const key = await (await openKeyStore(options)).load(options.from);
+  const passphrase = passphraseSource(options, `the passphrase of ${options.from}`);
+  const key = await (await openKeyStore(options)).load(options.from, passphrase);
   return { key, to, amount, fee, memo };
 }
 
@@ -111,6 +114,11 @@ export function addSend(program: Command): void {
     .requiredOption("--amount <coins>", "how much, such as 1.5")
     .option("--fee <coins>", "fee (default: the least the network takes)")
     .option("--memo <text>", "up to 64 bytes, public")
+    .option(
+      "--passphrase-file <file>",
+      "opens an encrypted key with its first line; it may be a pipe (default: asked for)",
+      path,
+    )
     .option("--wait <depth>", "wait until it is mined and so many blocks deep", integer(1, 100_000))
     .addOption(timeOption("--timeout <time>", "how long to wait", "60s"))
     .addHelpText(
