@@ -40,13 +40,13 @@ const NOTHING = "no passphrase was given; nothing was done";
 async function askLine(question: string, { input, output }: Terminal): Promise<string> {
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
   const editor = createInterface({ input, output: nowhere, terminal: true, historySize: 0 });
-  output.write(question);
   try {
     return await new Promise<string>((resolve, reject) => {
       // Ctrl-C; Ctrl-D on an empty line, or a terminal that went away.
       editor.once("SIGINT", () => reject(new CliError("INTERRUPTED", EXIT.interrupted, NOTHING)));
       editor.once("close", () => reject(failure("PASSPHRASE_INVALID", NOTHING)));
       editor.once("line", resolve);
+      output.write(question);
     });
   } finally {
     editor.close();

@@ -3,6 +3,7 @@ import { chmod, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises
 import { type AddressInfo, createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { createKeyStore } from "../../../src/keys/index.ts";
 import { createLevelStore, type NodeOptions, startNode } from "../../../src/node/index.ts";
 import { temporaryDirectory } from "../../support/temp-dir.ts";
 
@@ -192,4 +193,14 @@ test("a network that switches to rules this program does not know is refused wit
     message: /rules version 2 at height 100000.*use a newer cumulo$/,
   });
   await assert.rejects(kept(), { code: "ENOENT" });
+});
+
+test("a node whose reward key is encrypted starts without a passphrase, and collects for that key", async (t) => {
+  const { options, dataDir } = await setUp(t);
+  const keys = createKeyStore(join(dataDir, "keys"), { cost: { n: 1_024, r: 8, p: 1 } });
+  const { address } = await keys.create("reward", { passphrase: async () => "a passphrase" });
+  const node = await startNode(options);
+  t.after(() => node.stop());
+  const status = await fetch(`${node.api}/v1/status`);
+  assert.equal(((await status.json()) as { mining: { rewardTo: string } }).mining.rewardTo, address);
 });
