@@ -143,6 +143,28 @@ test("killed with -9 while it mines under load, a node restarts at its head or l
   assert.deepEqual(reorgs.items, [], "the neighbour never left a branch");
 });
 
+test("case 24: a pending transfer is replaced from the command line by one that pays more, and told what became of it", async (t) => {
+  const lab = createLab(t);
+  const { client, dataDir } = await lab.start();
+  await client.mining({ mode: "blocks", count: 1 });
+  const send = async (...more: string[]) => {
+    const args = ["send", "--from", "reward", "--to", "reward", "--amount", "1", ...more];
+    return await runCli([...args, "--data", dataDir, "--json"]);
+  };
+  const first = JSON.parse((await send()).stdout);
+  const cheap = await send("--nonce", "0", "--fee", "0.000003");
+  assert.equal(cheap.code, 1);
+  assert.match(
+    JSON.parse(cheap.stderr).message,
+    /with nonce 0 is pending; a fee of \d+ base units replaces it/,
+  );
+  const second = JSON.parse((await send("--nonce", "0", "--fee", "0.001")).stdout);
+  assert.notEqual(second.id, first.id);
+  assert.deepEqual((await client.transaction(first.id)).fate, { state: "conflicted", by: second.id });
+  await client.mining({ mode: "blocks", count: 1 });
+  assert.equal((await client.transaction(second.id)).fate.state, "mined");
+});
+
 test("case 25: a clean restart keeps what is pending", async (t) => {
   const lab = createLab(t);
   const first = await lab.start();

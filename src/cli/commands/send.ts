@@ -13,6 +13,7 @@ interface Options extends ConnectionOptions, JsonOption {
   readonly to: string;
   readonly amount: string;
   readonly fee?: string;
+  readonly nonce?: number;
   readonly memo?: string;
   readonly wait?: number;
   readonly timeout: number;
@@ -28,6 +29,8 @@ interface Transfer {
   readonly to: string;
   readonly amount: number;
   readonly fee: number | undefined;
+  /** Undefined: the sender's next. */
+  readonly nonce: number | undefined;
   readonly memo: Uint8Array;
 }
 
@@ -44,10 +47,10 @@ async function readTransfer(options: Options): Promise<Transfer> {
   const to = await resolveAddress(options.to, options);
   const passphrase = passphraseSource(options, `the passphrase of ${options.from}`);
   const key = await (await openKeyStore(options)).load(options.from, passphrase);
-  return { key, to, amount, fee, memo };
+  return { key, to, amount, fee, nonce: options.nonce, memo };
 }
 
-/** Signs the transfer with the sender's next nonce and, unless given, the least fee the network takes. */
+/** Signs the transfer, unless they are given with the sender's next nonce and the least fee the network takes. */
 async function signTransfer(client: Client, transfer: Transfer): Promise<SealedTransaction> {
   const { decodeAddress, hexToBytes } = await import("../../primitives/index.ts");
   const { signTransaction } = await import("../../keys/index.ts");
@@ -62,7 +65,7 @@ async function signTransfer(client: Client, transfer: Transfer): Promise<SealedT
       {
         chain: hexToBytes(status.chain),
         sender: transfer.key.publicKey,
-        nonce: sender.nextNonce,
+        nonce: transfer.nonce ?? sender.nextNonce,
         fee,
         expiry: status.head.height + EXPIRY_BLOCKS,
         action: {
@@ -113,6 +116,11 @@ export function addSend(program: Command): void {
     .requiredOption("--to <address>", "cum1... or the name of a key in --data")
     .requiredOption("--amount <coins>", "how much, such as 1.5")
     .option("--fee <coins>", "fee (default: the least the network takes)")
+    .option(
+      "--nonce <n>",
+      "use this one again, to replace a pending transfer by one with a higher --fee",
+      integer(0, Number.MAX_SAFE_INTEGER),
+    )
     .option("--memo <text>", "up to 64 bytes, public")
     .option(
       "--passphrase-file <file>",
