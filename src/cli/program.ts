@@ -2,7 +2,7 @@ import { Command } from "commander";
 import packageJson from "../../package.json" with { type: "json" };
 import { addAccount } from "./commands/account.ts";
 import { addBlock } from "./commands/block.ts";
-import { addCluster } from "./commands/cluster.ts";
+import { addCluster } from "./commands/cluster/index.ts";
 import { addCompletion } from "./commands/completion.ts";
 import { addDb, addReindex } from "./commands/db.ts";
 import { addGenesis } from "./commands/genesis.ts";

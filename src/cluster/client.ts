@@ -3,9 +3,11 @@ import { resolve } from "node:path";
 import type { Status } from "../api/index.ts";
 import { type Client, createClient } from "../client/index.ts";
 import { readClusterFile } from "./cluster-file.ts";
-import { ClusterError, hint } from "./errors.ts";
+import { ClusterError, type ClusterErrorCode, hint } from "./errors.ts";
+import type { NodeDeed } from "./fleet.ts";
+import type { NodeState, NodeView } from "./member.ts";
 import { isAlive } from "./processes.ts";
-import type { ClusterInfo } from "./supervisor-server.ts";
+import type { ClusterInfo, NodeLog } from "./supervisor-routes.ts";
 
 /** One node in a snapshot; `status` is undefined where it did not answer. */
 export interface NodeSnapshot {
@@ -13,7 +15,9 @@ export interface NodeSnapshot {
   readonly pid: number;
   readonly api: string;
   readonly peer: string;
-  readonly state: "running" | "exited";
+  readonly state: NodeState;
+  /** Of an ended node: how that came. */
+  readonly why: string | null;
   readonly status: Status | undefined;
   readonly refuses: readonly string[];
 }
@@ -32,42 +36,10 @@ export interface ClusterClient {
   split(groups: readonly (readonly number[])[]): Promise<void>;
   /** Restores all links. */
   heal(): Promise<void>;
-}
-
-/** "1,2/3" to [[1, 2], [3]]: every node of the cluster exactly once. Fails with `CLUSTER_GROUPS_INVALID`. */
-export function parseGroups(text: string, nodes: readonly number[]): number[][] {
-  const invalid = (why: string): ClusterError =>
-    new ClusterError(
-      "CLUSTER_GROUPS_INVALID",
-      `${why}; name each of nodes ${nodes.join(", ")} once, groups apart by /, such as 1,2/3`,
-    );
-  if (!/^\d{1,3}(,\d{1,3})*(\/\d{1,3}(,\d{1,3})*)*$/.test(text))
-    throw invalid(`"${text.slice(0, 80)}" is no list of groups`);
-  const groups = text.split("/").map((group) => group.split(",").map(Number));
-  if (groups.length < 2) throw invalid(`"${text}" has only one group`);
-  const named = groups.flat();
-  const unknown = named.find((n) => !nodes.includes(n));
-  if (unknown !== undefined) throw invalid(`there is no node ${unknown}`);
-  const twice = named.find((n, i) => named.indexOf(n) !== i);
-  if (twice !== undefined) throw invalid(`node ${twice} is named twice`);
-  const missing = nodes.find((n) => !named.includes(n));
-  if (missing !== undefined) throw invalid(`node ${missing} is in no group`);
-  return groups;
-}
-
-/** Nodes that can still reach each other, by the links refused: [[1, 2], [3]]. */
-export function groupsOf(nodes: readonly NodeSnapshot[]): number[][] {
-  const groups: NodeSnapshot[][] = [];
-  for (const node of nodes) {
-    const reaches = (other: NodeSnapshot) =>
-      !node.refuses.includes(other.peer) && !other.refuses.includes(node.peer);
-    const joined = groups.filter((group) => group.some(reaches));
-    const rest = groups.filter((group) => !joined.includes(group));
-    groups.splice(0, groups.length, ...rest, [...joined.flat(), node]);
-  }
-  return groups
-    .map((group) => group.map(({ n }) => n).sort((a, b) => a - b))
-    .sort((a, b) => (a[0] ?? 0) - (b[0] ?? 0));
+  /** Signals or restarts the process of node `n`; settles when that is done. */
+  act(n: number, deed: NodeDeed): Promise<NodeView>;
+  /** The last lines of a node's log, or those after an earlier answer. */
+  log(n: number, from: { readonly lines: number } | { readonly after: string }): Promise<NodeLog>;
 }
 
 async function askNode(client: Client): Promise<Pick<NodeSnapshot, "status" | "refuses">> {
@@ -80,18 +52,35 @@ async function askNode(client: Client): Promise<Pick<NodeSnapshot, "status" | "r
   }
 }
 
-async function infoOf(url: string, token: string, directory: string): Promise<ClusterInfo> {
-  try {
-    const response = await fetch(`${url}/v1/cluster`, {
-      headers: { authorization: `Bearer ${token}` },
-      signal: AbortSignal.timeout(10_000),
-    });
-    if (response.ok) return (await response.json()) as ClusterInfo;
-    throw new Error(`it answered ${response.status}`);
-  } catch (error) {
-    const message = `the supervisor of ${directory} does not answer (${(error as Error).message}); end what is left with ${hint("down", directory)}`;
-    throw new ClusterError("CLUSTER_NOT_RUNNING", message, { cause: error });
-  }
+/** A restart: the old process ends, the new one replays its chain. */
+const LONGEST_DEED_MS = 90_000;
+
+/** Asks the supervisor itself. Fails with its `ClusterError`, or `CLUSTER_NOT_RUNNING` where it does not answer. */
+function askSupervisor(url: string, token: string, directory: string) {
+  return async <Answer>(method: string, path: string, body?: unknown): Promise<Answer> => {
+    const type = body === undefined ? {} : { "content-type": "application/json" };
+    let response: Response;
+    let answer: Record<string, unknown>;
+    try {
+      response = await fetch(`${url}/v1/cluster${path}`, {
+        method,
+        headers: { authorization: `Bearer ${token}`, ...type },
+        signal: AbortSignal.timeout(method === "GET" ? 10_000 : LONGEST_DEED_MS),
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+      answer = (await response.json()) as Record<string, unknown>;
+    } catch (error) {
+      const message = `the supervisor of ${directory} does not answer (${(error as Error).message}); end what is left with ${hint("down", directory)}`;
+      throw new ClusterError("CLUSTER_NOT_RUNNING", message, { cause: error });
+    }
+    if (response.ok) return answer as Answer;
+    const { code, message, details } = answer as {
+      code: ClusterErrorCode;
+      message: string;
+      details?: object;
+    };
+    throw new ClusterError(code, message, { details: { ...details } });
+  };
 }
 
 /** Opens the cluster that runs in a directory. Fails with `CLUSTER_NOT_RUNNING` where there is none. */
@@ -118,23 +107,8 @@ export async function createClusterClient(directory: string): Promise<ClusterCli
     clients.set(n, client);
     return client;
   };
-  const info = () => infoOf(url, token, path);
-
-  /** Sets every link to cut or whole, on both of its ends. */
-  async function setLinks(isCut: (a: number, b: number) => boolean): Promise<void> {
-    const { nodes } = await info();
-    const running = nodes.filter(({ state }) => state === "running");
-    await Promise.all(
-      running.map(async ({ n }) => {
-        const refused = (await node(n).links()).items.map(({ peer }) => peer);
-        for (const other of nodes) {
-          if (other.n === n) continue;
-          if (isCut(n, other.n)) await node(n).refuseLink(other.peer);
-          else if (refused.includes(other.peer)) await node(n).allowLink(other.peer);
-        }
-      }),
-    );
-  }
+  const ask = askSupervisor(url, token, path);
+  const info = () => ask<ClusterInfo>("GET", "");
 
   return {
     directory: path,
@@ -145,16 +119,20 @@ export async function createClusterClient(directory: string): Promise<ClusterCli
     async snapshot() {
       const { nodes } = await info();
       return Promise.all(
-        nodes.map(async ({ n, pid, api, peer, state }) => {
+        nodes.map(async ({ n, pid, api, peer, state, why }) => {
           const answer = state === "running" ? await askNode(node(n)) : { status: undefined, refuses: [] };
-          return { n, pid, api, peer, state, ...answer };
+          return { n, pid, api, peer, state, why, ...answer };
         }),
       );
     },
     async split(groups) {
-      const groupOf = new Map(groups.flatMap((group, i) => group.map((n) => [n, i] as const)));
-      await setLinks((a, b) => groupOf.get(a) !== groupOf.get(b));
+      await ask("PUT", "/split", { groups });
     },
-    heal: () => setLinks(() => false),
+    async heal() {
+      await ask("DELETE", "/split");
+    },
+    act: (n, deed) => ask("POST", `/nodes/${n}/${deed}`),
+    log: (n, from) =>
+      ask("GET", `/nodes/${n}/log?${"after" in from ? `after=${from.after}` : `lines=${from.lines}`}`),
   };
 }

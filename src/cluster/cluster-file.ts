@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { fileProblem, readBounded, replaceWhole } from "../files/index.ts";
 import { ClusterError } from "./errors.ts";
 import type { ProcessId } from "./processes.ts";
+import { TOPOLOGY_FILE } from "./topology.ts";
 
 /** One node of a cluster as others find it. Nodes are numbered from 1. */
 export interface ClusterNode {
@@ -90,6 +91,8 @@ const OWN_FILES = [
   "genesis.json",
   "api-token",
   "supervisor.log",
+  "supervisor.log.1",
+  TOPOLOGY_FILE,
   "keys",
 ];
 

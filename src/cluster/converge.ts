@@ -1,6 +1,7 @@
 import type { Status } from "../api/index.ts";
-import { type ClusterClient, groupsOf, type NodeSnapshot } from "./client.ts";
+import type { ClusterClient, NodeSnapshot } from "./client.ts";
 import { ClusterError, hint } from "./errors.ts";
+import { formatGroups, groupsOf } from "./groups.ts";
 import { sleep } from "./processes.ts";
 
 /** How the heads of one snapshot stand to each other. */
@@ -53,9 +54,14 @@ function describe(nodes: readonly NodeSnapshot[], directory: string): string {
   );
   const split =
     groups.length > 1
-      ? `; the cluster is split ${groups.join("/")}: heal it first with ${hint("heal", directory)}`
+      ? `; the cluster is split ${formatGroups(groups)}: heal it first with ${hint("heal", directory)}`
       : "";
-  return `nodes ${heads.join(", ")}${split}`;
+  const idle = nodes.flatMap(({ n, state }) => {
+    if (state === "paused")
+      return `; node ${n} is paused: let it go on with ${hint(`resume ${n}`, directory)}`;
+    return state === "ended" ? `; node ${n} has ended: start it with ${hint(`restart ${n}`, directory)}` : [];
+  });
+  return `nodes ${heads.join(", ")}${split}${idle.join("")}`;
 }
 
 /**
@@ -72,8 +78,11 @@ export async function waitConverged(
   },
 ): Promise<Convergence> {
   const startMs = performance.now();
-  const first = (await cluster.info()).nodes[0];
-  if (first === undefined) throw new ClusterError("CLUSTER_NOT_RUNNING", "the cluster has no nodes");
+  const first = (await cluster.info()).nodes.find(({ state }) => state === "running");
+  if (first === undefined) {
+    const message = `no node of the cluster runs; ${hint("status", cluster.directory)} tells why`;
+    throw new ClusterError("CLUSTER_NOT_RUNNING", message);
+  }
   const intervalMs = Number((await cluster.node(first.n).genesis())["intervalMs"]);
   let adjacentSinceMs: number | undefined;
   let tiedLooks = 0;

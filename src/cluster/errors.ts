@@ -7,14 +7,23 @@ export type ClusterErrorCode =
   | "CLUSTER_GENESIS_INVALID"
   | "CLUSTER_PROCESS_UNKNOWN"
   | "CLUSTER_GROUPS_INVALID"
+  | "CLUSTER_TOPOLOGY_INVALID"
+  | "CLUSTER_NODE_UNKNOWN"
+  | "CLUSTER_NODE_ENDED"
+  | "CLUSTER_NODE_PAUSED"
+  | "CLUSTER_NODE_RUNNING"
+  | "CLUSTER_NODE_STARTING"
+  | "CLUSTER_NODE_FAILED"
   | "CLUSTER_TIED"
   | "CLUSTER_TIMEOUT"
   | "CLUSTER_LOAD_FAILED";
 
-// Groups and genesis files are given by people, so a wrong one is wrong usage; waiting in vain has a code of its own.
+// Groups, topologies, node numbers and genesis files are given by people, so a wrong one is wrong usage; waiting in vain has a code of its own.
 const EXIT_CODES: Partial<Record<ClusterErrorCode, number>> = {
   CLUSTER_GENESIS_INVALID: 2,
   CLUSTER_GROUPS_INVALID: 2,
+  CLUSTER_NODE_UNKNOWN: 2,
+  CLUSTER_TOPOLOGY_INVALID: 2,
   CLUSTER_TIMEOUT: 3,
 };
 

@@ -10,8 +10,9 @@ import {
   signTransaction,
 } from "../keys/index.ts";
 import { hexToBytes, type SealedTransaction } from "../primitives/index.ts";
-import { type ClusterClient, groupsOf } from "./client.ts";
+import type { ClusterClient } from "./client.ts";
 import { ClusterError, hint, quoted } from "./errors.ts";
+import { groupsOf } from "./groups.ts";
 import { sleep, waitUntil } from "./processes.ts";
 
 export interface LoadOptions {

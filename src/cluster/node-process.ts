@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
-import { open, readFile, rm } from "node:fs/promises";
+import { closeSync } from "node:fs";
+import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { createClient } from "../client/index.ts";
 import { makePrivateDirectory } from "../files/index.ts";
 import { ClusterError } from "./errors.ts";
+import { openLog, readLogEnd } from "./log-file.ts";
 import { type ProcessId, processStart, waitUntil } from "./processes.ts";
 
 export interface NodeProcessOptions {
@@ -17,6 +18,14 @@ export interface NodeProcessOptions {
   /** Nodes that share the mining interval. */
   readonly miners: number;
   readonly logLevel: string;
+  /** HOST:PORT of its API, and where peers reach it; default: 127.0.0.1, any free port. */
+  readonly api?: string;
+  readonly listen?: string;
+}
+
+export interface NodeExit {
+  readonly code: number | null;
+  readonly signal: string | null;
 }
 
 /** A node as a child of this process. */
@@ -26,7 +35,9 @@ export interface NodeProcess {
   readonly child: ChildProcess;
   readonly id: ProcessId;
   /** Undefined while it runs. */
-  exit(): { readonly code: number | null; readonly signal: string | null } | undefined;
+  exit(): NodeExit | undefined;
+  /** Settles when it has ended. */
+  readonly ended: Promise<NodeExit>;
 }
 
 export interface NodeAddress {
@@ -34,6 +45,9 @@ export interface NodeAddress {
   readonly peer: string;
   readonly multiaddrs: readonly string[];
 }
+
+/** What a node writes on both of its outputs. */
+export const nodeLogOf = (dataDir: string): string => join(dataDir, "node.log");
 
 /** From process start to a first answer; generous, because replaying a long chain may come first. */
 const READY_MS = 60_000;
@@ -48,22 +62,19 @@ export async function startNodeProcess(options: NodeProcessOptions): Promise<Nod
   // A note of an earlier run must not be taken for this one's.
   await rm(join(dataDir, "node.json"), { force: true });
   const [program = process.execPath, ...before] = options.command;
-  const args = ["node", "start", "--data", dataDir, "--genesis", options.genesisFile, "--api", "127.0.0.1:0"];
-  args.push(
-    "--listen",
-    "/ip4/127.0.0.1/tcp/0",
-    "--miners",
-    String(options.miners),
-    "--log-level",
-    options.logLevel,
-  );
+  const { api = "127.0.0.1:0", listen = "/ip4/127.0.0.1/tcp/0", genesisFile, logLevel } = options;
+  const args = ["node", "start", "--data", dataDir, "--genesis", genesisFile, "--api", api];
+  args.push("--listen", listen, "--miners", String(options.miners), "--log-level", logLevel);
   if (options.mine) args.push("--mine");
-  const log = openSync(join(dataDir, "node.log"), "a", 0o600);
+  const log = openLog(nodeLogOf(dataDir));
   const child = spawn(program, [...before, ...args], { stdio: ["ignore", log, log, "ipc"] });
   closeSync(log);
-  let ended: { code: number | null; signal: string | null } | undefined;
-  child.on("exit", (code, signal) => {
-    ended = { code, signal };
+  let exit: NodeExit | undefined;
+  const ended = new Promise<NodeExit>((resolve) => {
+    child.on("exit", (code, signal) => {
+      exit = { code, signal };
+      resolve(exit);
+    });
   });
   await new Promise<void>((resolve, reject) => {
     child.once("spawn", resolve);
@@ -72,28 +83,13 @@ export async function startNodeProcess(options: NodeProcessOptions): Promise<Nod
   child.on("error", () => {});
   const pid = child.pid as number;
   const started = (await processStart(pid)) ?? "ended";
-  return { n, dataDir, child, id: { pid, started }, exit: () => ended };
-}
-
-/** Enough for a line of any error. */
-const LAST_WORDS_BYTES = 64 * 1024;
-
-/** The last bytes of a file, however long it has grown. */
-async function readEnd(file: string, bytes: number): Promise<string> {
-  const handle = await open(file, "r");
-  try {
-    const { size } = await handle.stat();
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(bytes), 0, bytes, Math.max(0, size - bytes));
-    return buffer.subarray(0, bytesRead).toString("utf8");
-  } finally {
-    await handle.close();
-  }
+  return { n, dataDir, child, id: { pid, started }, exit: () => exit, ended };
 }
 
 /** The last line a node wrote, which says why it ended. */
-async function lastWords(dataDir: string): Promise<string> {
-  const text = await readEnd(join(dataDir, "node.log"), LAST_WORDS_BYTES).catch(() => "");
-  const last = text.trimEnd().split("\n").at(-1) ?? "";
+export async function lastWords(dataDir: string): Promise<string> {
+  const page = await readLogEnd(nodeLogOf(dataDir), 1).catch(() => undefined);
+  const last = page?.items[0] ?? "";
   return last.replace(/^cumulo: /, "").slice(0, 300) || "it wrote nothing";
 }
 
@@ -130,6 +126,6 @@ export async function waitForNode(node: NodeProcess, signal: AbortSignal): Promi
     }
   };
   if ((await waitUntil(ready, READY_MS)) && address !== undefined) return address;
-  const message = `node ${node.n} did not answer within ${READY_MS / 1_000} s; its log is ${join(node.dataDir, "node.log")}`;
+  const message = `node ${node.n} did not answer within ${READY_MS / 1_000} s; its log is ${nodeLogOf(node.dataDir)}`;
   throw new ClusterError("CLUSTER_START_FAILED", message);
 }

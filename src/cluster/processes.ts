@@ -16,7 +16,13 @@ function unknown(pid: number, why: string): ClusterError {
   return new ClusterError("CLUSTER_PROCESS_UNKNOWN", message);
 }
 
-async function startOnLinux(pid: number): Promise<string | undefined> {
+interface Look {
+  readonly started: string;
+  /** Stopped by a signal, SIGSTOP say. */
+  readonly isPaused: boolean;
+}
+
+async function lookOnLinux(pid: number): Promise<Look | undefined> {
   let stat: string;
   try {
     stat = await readFile(`/proc/${pid}/stat`, "utf8");
@@ -28,18 +34,20 @@ async function startOnLinux(pid: number): Promise<string | undefined> {
   }
   // Fields after the command's name, which may itself contain spaces and brackets: state is the first, start the 20th.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return fields[0] === "Z" ? undefined : fields[19];
+  const [state = "", started = ""] = [fields[0], fields[19]];
+  return state === "Z" || state === "X" ? undefined : { started, isPaused: state === "T" };
 }
 
-/** By `ps`, in one language and time zone: whoever asks later may have others, and the texts are compared. */
-export function startByPs(pid: number, ps = "ps"): Promise<string | undefined> {
+/** What `ps` says of a process in one column; undefined where there is none. */
+function askPs(pid: number, column: string, ps: string): Promise<string | undefined> {
+  // In one language and time zone: whoever asks later may have others, and the texts are compared.
   const options = { timeout: PS_MS, env: { ...process.env, LC_ALL: "C", TZ: "UTC" } };
   return new Promise((resolve, reject) => {
-    execFile(ps, ["-o", "lstart=", "-p", String(pid)], options, (error, stdout, stderr) => {
-      const started = stdout.trim();
-      if (error === null && started !== "") resolve(started);
+    execFile(ps, ["-o", `${column}=`, "-p", String(pid)], options, (error, stdout, stderr) => {
+      const answer = stdout.trim();
+      if (error === null && answer !== "") resolve(answer);
       // How ps says that there is no such process; anything else is a failure of its own.
-      else if (error?.code === 1 && started === "" && stderr === "") resolve(undefined);
+      else if (error?.code === 1 && answer === "" && stderr === "") resolve(undefined);
       else
         reject(
           unknown(
@@ -53,17 +61,45 @@ export function startByPs(pid: number, ps = "ps"): Promise<string | undefined> {
   });
 }
 
+export const startByPs = (pid: number, ps = "ps"): Promise<string | undefined> => askPs(pid, "lstart", ps);
+
+export async function pausedByPs(pid: number, ps = "ps"): Promise<boolean> {
+  return (await askPs(pid, "state", ps))?.startsWith("T") === true;
+}
+
 /**
  * When the process started, in whatever form this system tells it; undefined when there is no such process. Fails with
  * `CLUSTER_PROCESS_UNKNOWN` where that cannot be told.
  */
-export function processStart(pid: number): Promise<string | undefined> {
-  return process.platform === "linux" ? startOnLinux(pid) : startByPs(pid);
+export async function processStart(pid: number): Promise<string | undefined> {
+  return process.platform === "linux" ? (await lookOnLinux(pid))?.started : startByPs(pid);
 }
 
 /** True while this very process lives, not another with its number. Fails as `processStart` does. */
 export async function isAlive({ pid, started }: ProcessId): Promise<boolean> {
   return (await processStart(pid)) === started;
+}
+
+/** Whether this very process lives, and whether a signal has stopped it. Fails as `processStart` does. */
+export async function processState({ pid, started }: ProcessId): Promise<"running" | "paused" | "gone"> {
+  if (process.platform !== "linux") {
+    if ((await startByPs(pid)) !== started) return "gone";
+    return (await pausedByPs(pid)) ? "paused" : "running";
+  }
+  const look = await lookOnLinux(pid);
+  if (look?.started !== started) return "gone";
+  return look.isPaused ? "paused" : "running";
+}
+
+/** Signals this very process, and tells whether it was there to be signalled. Fails as `processStart` does. */
+export async function signalProcess(target: ProcessId, signal: NodeJS.Signals): Promise<boolean> {
+  if (!(await isAlive(target))) return false;
+  try {
+    return process.kill(target.pid, signal);
+  } catch {
+    // It ended between the look and the signal.
+    return false;
+  }
 }
 
 export const sleep = (delayMs: number): Promise<void> =>
@@ -82,17 +118,11 @@ export async function waitUntil(done: () => Promise<boolean> | boolean, timeoutM
 /** Ends a process that is verified to be the one meant: SIGTERM, then SIGKILL after `graceMs`. */
 export async function endProcess(target: ProcessId, graceMs: number): Promise<void> {
   // One that cannot be looked at is neither signalled nor taken for gone.
-  const look = () => isAlive(target).catch(() => "unknown" as const);
-  const signal = async (name: NodeJS.Signals): Promise<void> => {
-    if ((await look()) !== true) return;
-    try {
-      process.kill(target.pid, name);
-    } catch {
-      // It ended between the look and the signal.
-    }
-  };
-  const gone = async (): Promise<boolean> => (await look()) === false;
+  const signal = (name: NodeJS.Signals) => signalProcess(target, name).catch(() => false);
+  const gone = async (): Promise<boolean> => !(await isAlive(target).catch(() => true));
   await signal("SIGTERM");
+  // A paused one hears nothing before it goes on.
+  await signal("SIGCONT");
   if (await waitUntil(gone, graceMs)) return;
   await signal("SIGKILL");
   await waitUntil(gone, 2_000);

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { closeSync, openSync } from "node:fs";
+import { closeSync } from "node:fs";
 import { access, readdir, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { basename, join, resolve } from "node:path";
@@ -23,17 +23,22 @@ import {
 } from "../primitives/index.ts";
 import { busy, isMarked, lockBriefly, markDirectory, type Unlock } from "./claim.ts";
 import { isOwnName, isTrifle, LOCK_FILE, MARK_FILE, readClusterFile } from "./cluster-file.ts";
+import { stopCluster } from "./down.ts";
 import { ClusterError, type ClusterErrorCode, hint } from "./errors.ts";
-import { endProcess, isAlive, processStart } from "./processes.ts";
-import { MAX_NODES, type SupervisorOptions } from "./supervisor.ts";
+import { openLog } from "./log-file.ts";
+import { endProcess, isAlive, type ProcessId, processStart } from "./processes.ts";
+import type { SupervisorOptions } from "./supervisor.ts";
 import type { SupervisorMessage } from "./supervisor-main.ts";
 import { portError, SUPERVISOR_HOST } from "./supervisor-server.ts";
+import { chooseTopology, keepTopology, TOPOLOGY_FILE, type Topology } from "./topology.ts";
 
 export interface ClusterOptions {
   /** Holds cluster.json, genesis.json and node1, node2, ...; made if missing. */
   readonly directory: string;
-  /** 1 to `MAX_NODES`; 3 by default. */
+  /** 1 to `MAX_NODES`; default: as many as in the directory's last start, or 3. */
   readonly nodes?: number;
+  /** full, line, ring, star, or a JSON file of nodes and links; default: that of the directory's last start, or full. */
+  readonly topology?: string;
   /** Default: the directory's own genesis.json, made anew (10 bits, reward 50) for a new cluster. */
   readonly genesisFile?: string;
   readonly mine?: boolean;
@@ -103,9 +108,9 @@ async function keepGenesis(directory: string, wanted: ChainSpec | undefined): Pr
 }
 
 /** Opens the supervisor's log to write after what it holds. */
-function openLog(file: string): number {
+function openOwnLog(file: string): number {
   try {
-    return openSync(file, "a", 0o600);
+    return openLog(file);
   } catch (error) {
     const message = `cannot write ${file}: ${fileProblem(error)}; move it away, or choose another --dir DIR`;
     throw new ClusterError("CLUSTER_START_FAILED", message, { cause: error });
@@ -125,7 +130,11 @@ async function takeAway(directory: string, made: readonly string[]): Promise<voi
  * Makes in the directory what its supervisor needs, and opens the supervisor's log; under the lock, so that what is made
  * is nobody else's and can be taken away again where it is refused.
  */
-async function prepare(directory: string, wanted: ChainSpec | undefined, log: string): Promise<number> {
+async function prepare(
+  directory: string,
+  wanted: { readonly spec: ChainSpec | undefined; readonly topology: Topology },
+  log: string,
+): Promise<number> {
   const directories = await makePrivateDirectory(directory).catch((error: unknown) => {
     throw unusable(directory, error);
   });
@@ -138,8 +147,14 @@ async function prepare(directory: string, wanted: ChainSpec | undefined, log: st
     await refuseRunning(directory);
     // Whoever had the lock has removed what was here.
     if (!(await isMarked(directory))) throw busy(directory);
-    made.push(...(await keepGenesis(directory, wanted)));
-    return openLog(log);
+    made.push(...(await keepGenesis(directory, wanted.spec)));
+    const output = openOwnLog(log);
+    await keepTopology(directory, wanted.topology).catch((error: unknown) => {
+      closeSync(output);
+      const file = join(directory, TOPOLOGY_FILE);
+      throw new ClusterError("CLUSTER_START_FAILED", `cannot write ${file}: ${fileProblem(error)}`);
+    });
+    return output;
   } catch (error) {
     // Another `up` that has the directory now works by the marks that this one made.
     if ((error as ClusterError).code !== "CLUSTER_RUNNING") await takeAway(directory, made);
@@ -157,8 +172,11 @@ async function refuseRunning(directory: string): Promise<void> {
   throw new ClusterError("CLUSTER_RUNNING", message);
 }
 
-/** A directory that is not empty must be a cluster's own: what it holds is written into, and removed by a purge. */
-async function refuseForeign(directory: string): Promise<void> {
+/**
+ * A directory that is not empty must be a cluster's own: what it holds is written into, and removed by a purge. Settles
+ * with whether nothing is in it yet.
+ */
+async function refuseForeign(directory: string): Promise<boolean> {
   const names = await readdir(directory).catch((error: NodeJS.ErrnoException): string[] => {
     if (error.code === "ENOENT") return [];
     throw unusable(directory, error);
@@ -166,7 +184,7 @@ async function refuseForeign(directory: string): Promise<void> {
   const found = names.filter((name) => !isTrifle(name));
   // A node's directory has a genesis.json and keys too: only the mark that `up` makes first tells them apart.
   const isCluster = found.every(isOwnName) && (await isMarked(directory));
-  if (found.length === 0 || isCluster) return;
+  if (found.length === 0 || isCluster) return found.length === 0;
   const foreign = found.find((name) => !isOwnName(name)) ?? found[0];
   const message = `${directory} holds other files (${foreign}); choose a new or empty --dir DIR`;
   throw new ClusterError("CLUSTER_START_FAILED", message);
@@ -225,29 +243,23 @@ export async function startCluster(
   options: ClusterOptions,
 ): Promise<{ readonly url: string; readonly directory: string }> {
   const directory = resolve(options.directory);
-  const nodes = options.nodes ?? 3;
-  if (!(Number.isInteger(nodes) && nodes >= 1 && nodes <= MAX_NODES)) {
-    throw new ClusterError(
-      "CLUSTER_START_FAILED",
-      `a local cluster has 1 to ${MAX_NODES} nodes, not ${nodes}`,
-    );
-  }
   const wanted =
     options.genesisFile === undefined
       ? undefined
       : await readGenesis(resolve(options.genesisFile), "CLUSTER_GENESIS_INVALID");
   const port = options.port ?? 0;
   // Everything that refuses comes before everything that writes.
-  await refuseForeign(directory);
+  const isNew = await refuseForeign(directory);
+  const topology = await chooseTopology(directory, options);
   await refuseRunning(directory);
   await hasGenesis(directory, wanted);
   await refuseBusyPort(port);
   options.signal?.throwIfAborted();
   const log = join(directory, "supervisor.log");
-  const output = await prepare(directory, wanted, log);
+  const output = await prepare(directory, { spec: wanted, topology }, log);
   const supervisorOptions: SupervisorOptions = {
     directory,
-    nodes,
+    topology,
     genesisFile: genesisFileOf(directory),
     mine: options.mine === true,
     command: options.command ?? [process.execPath, ...NODE_ARGUMENTS, CLI_MAIN],
@@ -261,6 +273,7 @@ export async function startCluster(
     stdio: ["ignore", output, output, "ipc"],
   });
   closeSync(output);
+  const started = child.pid === undefined ? undefined : await processStart(child.pid).catch(() => undefined);
   try {
     const url = await firstMessage(child, log, options.signal);
     await new Promise<void>((done, reject) =>
@@ -268,12 +281,24 @@ export async function startCluster(
     );
     return { url, directory };
   } catch (error) {
-    const started = child.pid === undefined ? undefined : await processStart(child.pid);
     if (child.pid !== undefined && started !== undefined)
-      await endProcess({ pid: child.pid, started }, STOP_GRACE_MS);
+      await clearFailed(directory, { pid: child.pid, started }, isNew && options.signal?.aborted === true);
     throw error;
   } finally {
     if (child.connected) child.disconnect();
     child.unref();
   }
+}
+
+/**
+ * Ends a supervisor whose start failed, and what it left if it could not tidy up itself. After a failure the directory
+ * stays, as the logs in it tell more; one that was new, and nobody wants any more, goes.
+ */
+async function clearFailed(directory: string, supervisor: ProcessId, isUnwanted: boolean): Promise<void> {
+  await endProcess(supervisor, STOP_GRACE_MS);
+  const left = await readClusterFile(directory).catch(() => undefined);
+  // Somebody else's, who was faster.
+  if (left !== undefined && left.supervisor.pid !== supervisor.pid) return;
+  if (left === undefined && !isUnwanted) return;
+  await stopCluster(directory, { purge: isUnwanted }).catch(() => {});
 }

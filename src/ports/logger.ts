@@ -1,3 +1,5 @@
+import type { PrettyOptions } from "pino-pretty";
+
 /** Fields of one log line; values are plain data, never raw bytes from the network. */
 export type LogFields = Readonly<Record<string, unknown>>;
 
@@ -21,3 +23,12 @@ export const silentLogger: Logger = {
   error: ignore,
   child: () => silentLogger,
 };
+
+/** How entries read for people, wherever they are shown: one line each. */
+export const terminalFormat = (env: Readonly<Record<string, string | undefined>>): PrettyOptions => ({
+  colorize: env["NO_COLOR"] === undefined,
+  singleLine: true,
+  translateTime: "SYS:HH:MM:ss",
+  messageFormat: "{if module}{module}: {end}{msg}",
+  ignore: "pid,hostname,module",
+});

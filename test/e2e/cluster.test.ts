@@ -95,7 +95,7 @@ describe("a local cluster", () => {
   it("groups that do not name every node once change nothing", async () => {
     const wrong = await runCli(["cluster", "split", "1/2", "--dir", directory]);
     assert.equal(wrong.code, 2);
-    assert.match(wrong.stderr, /node 3 is in no group; name each of nodes 1, 2, 3 once/);
+    assert.match(wrong.stderr, /node 3 is in no group; name each of nodes 1-3 once/);
     assert.deepEqual(
       (await cluster.snapshot()).map(({ refuses }) => refuses),
       [[], [], []],

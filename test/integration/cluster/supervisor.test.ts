@@ -144,11 +144,13 @@ describe("cluster supervisor", { timeout: 60_000 }, () => {
       message: "node 2 did not start: the disk is on fire",
     });
     const log = (await readFile(join(directory, "supervisor.log"), "utf8")).trimEnd().split("\n");
+    const entries = log.map((line) => JSON.parse(line) as { msg: string; node?: number; error?: string });
     assert.deepEqual(
-      log.map((line) => (JSON.parse(line) as { error?: string }).error),
+      entries.flatMap(({ error }) => error ?? []),
       ["node 2 did not start: the disk is on fire"],
       "one line, without a stack",
     );
+    assert.ok(entries.some(({ node, msg }) => node === 2 && msg === "a node ended"));
     await assert.rejects(readFileOf(directory), { code: "ENOENT" });
     await assert.rejects(createClusterClient(directory), { code: "CLUSTER_NOT_RUNNING" });
   });
@@ -212,7 +214,7 @@ describe("cluster supervisor", { timeout: 60_000 }, () => {
     process.kill(second.process.pid, "SIGKILL");
     const info = await until("it is shown", async () => {
       const now = await cluster.info();
-      return now.nodes[1]?.state === "exited" ? now : undefined;
+      return now.nodes[1]?.state === "ended" ? now : undefined;
     });
     assert.equal(info.nodes[1]?.exit, "SIGKILL");
     await assert.rejects(cluster.node(2).status(), { code: "NODE_UNREACHABLE", status: 502 });

@@ -20,6 +20,7 @@ const node = (
   api: "",
   peer: `peer${n}`,
   state: "running",
+  why: null,
   refuses,
   status: {
     ...stubStatus,
@@ -33,7 +34,8 @@ const silent: NodeSnapshot = {
   pid: 1_009,
   api: "",
   peer: "peer9",
-  state: "exited",
+  state: "ended",
+  why: "killed by cluster kill",
   status: undefined,
   refuses: [],
 };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { prettyFactory } from "pino-pretty";
-import { terminalFormat } from "../../../src/node/logger.ts";
+import { terminalFormat } from "../../../src/ports/index.ts";
 
 const entry = JSON.stringify({
   level: 30,

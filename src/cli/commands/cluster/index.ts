@@ -1,0 +1,15 @@
+import type { Command } from "commander";
+import { addLifecycle } from "./lifecycle.ts";
+import { addLogs } from "./logs.ts";
+import { addNetwork } from "./network.ts";
+import { addNodes } from "./nodes.ts";
+
+export function addCluster(program: Command): void {
+  const cluster = program
+    .command("cluster")
+    .description("several nodes on this machine, to watch forks and reorgs");
+  addLifecycle(cluster);
+  addNodes(cluster);
+  addLogs(cluster);
+  addNetwork(cluster);
+}

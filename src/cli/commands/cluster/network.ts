@@ -1,0 +1,89 @@
+import type { Command } from "commander";
+import { usageError } from "../../failure.ts";
+import { formatDuration, printJson, printLine, shortId, withProgress } from "../../output.ts";
+import { duration, integer, quoted, timeOption } from "../../values.ts";
+import { dirFlag, inDirectory, type Options, open } from "./shared.ts";
+
+async function split(text: string, options: Options): Promise<void> {
+  const { formatGroups, parseGroups } = await import("../../../cluster/index.ts");
+  const cluster = await open(options);
+  const groups = parseGroups(
+    text,
+    (await cluster.info()).nodes.map(({ n }) => n),
+  );
+  await cluster.split(groups);
+  if (options.json) printJson({ groups });
+  else printLine(`split: ${formatGroups(groups, " / ")}; heal with: cumulo cluster heal${dirFlag(options)}`);
+}
+
+async function heal(options: Options): Promise<void> {
+  await (await open(options)).heal();
+  if (options.json) printJson({ healed: true });
+  else printLine("healed: all links are whole, and redialled now");
+}
+
+async function wait(what: string, options: Options & { timeout: number }): Promise<void> {
+  if (what !== "converged")
+    throw usageError(`the only thing to wait for is "converged", not ${quoted(what)}`);
+  const { waitConverged } = await import("../../../cluster/index.ts");
+  const cluster = await open(options);
+  const { head, timeMs } = await withProgress("waiting for one head", (update) =>
+    waitConverged(cluster, {
+      timeoutMs: options.timeout,
+      onLook: (nodes) => update(`heads: ${nodes.map((node) => node.status?.head.height ?? "?").join(", ")}`),
+    }),
+  );
+  if (options.json) printJson({ converged: true, head, timeMs: Math.round(timeMs) });
+  else printLine(`converged on ${head.height} ${shortId(head.id)} after ${formatDuration(timeMs)}`);
+}
+
+async function load(options: Options & { tps: number; for: number }): Promise<void> {
+  const { runLoad } = await import("../../../cluster/index.ts");
+  const cluster = await open(options);
+  const stop = new AbortController();
+  process.once("SIGINT", () => stop.abort());
+  const { ids: _, ...result } = await withProgress("funding the load's keys", (update) =>
+    runLoad(cluster, {
+      tps: options.tps,
+      durationMs: options.for,
+      signal: stop.signal,
+      onProgress: ({ sent, refused }) => update(`${sent} sent, ${refused} refused`),
+    }),
+  );
+  if (result.lost.length > 0) process.exitCode = 1;
+  if (options.json) return printJson(result);
+  const why = Object.entries(result.refusals).map(([code, count]) => `${count} ${code}`);
+  const rate = Math.round((result.sent * 1_000) / Math.max(1, result.durationMs));
+  printLine(
+    `${result.sent} sent in ${formatDuration(result.durationMs)} (${rate} a second): ${result.accepted} accepted, ${result.refused} refused`,
+  );
+  if (why.length > 0) printLine(`refused by: ${why.join(", ")}`);
+  if (result.blocksMined > 0) printLine("one block was mined to fund the load's keys, as mining is off");
+  for (const { node, message } of result.lost) printLine(`node ${node} was lost: ${message}`);
+  if (result.unanswered > 0)
+    printLine(`${result.unanswered} sent without an answer: they may be in a mempool or not`);
+}
+
+export function addNetwork(cluster: Command): void {
+  inDirectory(cluster.command("split"))
+    .description("cut the network into groups that cannot reach each other")
+    .argument("<groups>", "node numbers and ranges, groups apart by /, such as 1,2/3 or 1-5/6-10")
+    .addHelpText("after", "\nExample:\n  cumulo cluster split 1/2,3")
+    .action(split);
+  inDirectory(cluster.command("heal"))
+    .description("join all groups again")
+    .addHelpText("after", "\nExample:\n  cumulo cluster heal")
+    .action(heal);
+  inDirectory(cluster.command("wait"))
+    .description("wait until all nodes agree on one head")
+    .argument("<what>", "converged")
+    .addOption(timeOption("--timeout <time>", "give up after this time, with exit code 3", "60s"))
+    .addHelpText("after", "\nExample:\n  cumulo cluster wait converged --timeout 30s")
+    .action(wait);
+  inDirectory(cluster.command("load"))
+    .description("send signed transfers through all nodes and count what they say")
+    .requiredOption("--tps <n>", "transfers a second, 1 to 2000", integer(1, 2_000))
+    .requiredOption("--for <time>", "how long", duration)
+    .addHelpText("after", "\nExample:\n  cumulo cluster load --tps 50 --for 30s")
+    .action(load);
+}

@@ -1,0 +1,225 @@
+import { join } from "node:path";
+import type { Client } from "../client/index.ts";
+import type { Logger } from "../ports/index.ts";
+import { ClusterError } from "./errors.ts";
+import { checkGroups } from "./groups.ts";
+import { createMember, type Member, type NodeView, startingError } from "./member.ts";
+import type { NodeProcessOptions } from "./node-process.ts";
+import { waitUntil } from "./processes.ts";
+import { neighboursOf, type Topology } from "./topology.ts";
+
+/** A start takes a second or more of a core; many at once would only make all of them late. */
+const STARTS_AT_ONCE = 4;
+const CONNECT_MS = 20_000;
+
+/** What can be done to one node of a running cluster. */
+export const NODE_DEEDS = ["kill", "pause", "resume", "restart"] as const;
+export type NodeDeed = (typeof NODE_DEEDS)[number];
+
+/** The nodes of one cluster: started together, connected as the topology says, split and healed. */
+export interface Fleet {
+  readonly members: readonly Member[];
+  /** The split in force: nodes that are started or go on later get it too. */
+  groups(): readonly (readonly number[])[] | undefined;
+  /** Fails with a `CLUSTER_NODE_UNKNOWN`. */
+  member(n: number): Member;
+  /** Starts all nodes and connects them; fails when one does not come up. What runs then is ended by `stop`. */
+  start(signal: AbortSignal): Promise<void>;
+  act(n: number, deed: NodeDeed): Promise<NodeView>;
+  /** Cuts all links between the groups and restores those within. */
+  split(groups: readonly (readonly number[])[]): Promise<void>;
+  heal(): Promise<void>;
+  /** Gives up what is under way, and ends every node. */
+  stop(): Promise<void>;
+}
+
+export interface FleetDeps {
+  readonly logger: Logger;
+  /** Writes down which processes there are now. */
+  note(): Promise<void>;
+}
+
+export interface FleetOptions
+  extends Omit<NodeProcessOptions, "n" | "dataDir" | "miners" | "api" | "listen"> {
+  readonly directory: string;
+  readonly topology: Topology;
+}
+
+/** Some at a time. The first failure tells the others, and all have settled before it is passed on. */
+async function eachBounded<T>(
+  items: readonly T[],
+  signal: AbortSignal,
+  work: (item: T, signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const failure = new AbortController();
+  const either = AbortSignal.any([signal, failure.signal]);
+  const waiting = [...items];
+  const worker = async (): Promise<void> => {
+    for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) {
+      either.throwIfAborted();
+      await work(item, either);
+    }
+  };
+  const workers = Array.from({ length: STARTS_AT_ONCE }, async () => {
+    try {
+      await worker();
+    } catch (error) {
+      failure.abort(error);
+    }
+  });
+  await Promise.all(workers);
+  either.throwIfAborted();
+}
+
+export function createFleet(deps: FleetDeps, options: FleetOptions): Fleet {
+  const { directory, topology } = options;
+  const stopping = new AbortController();
+  /** Nodes that are being changed: one change at a time. */
+  const changing = new Map<number, Promise<unknown>>();
+  let groups: readonly (readonly number[])[] | undefined;
+
+  const members = Array.from({ length: topology.nodes }, (_, i) => {
+    const n = i + 1;
+    const dataDir = join(directory, `node${n}`);
+    return createMember(
+      { logger: deps.logger, onProcess: deps.note },
+      { ...options, n, dataDir, miners: topology.nodes },
+    );
+  });
+
+  function member(n: number): Member {
+    const found = members.find((one) => one.n === n);
+    if (found !== undefined) return found;
+    const message = `there is no node ${n}; the nodes of this cluster are 1 to ${members.length}`;
+    throw new ClusterError("CLUSTER_NODE_UNKNOWN", message, { details: { nodes: members.length } });
+  }
+
+  const neighbours = ({ n }: Member): Member[] => neighboursOf(topology, n).map(member);
+  const isRunning = async (one: Member): Promise<boolean> => (await one.view()).state === "running";
+
+  async function introduce(one: Member, others: readonly Member[], signal: AbortSignal): Promise<void> {
+    for (const other of others) {
+      const [address] = other.address()?.multiaddrs ?? [];
+      if (address !== undefined) await one.client().addPeer(address, { signal });
+    }
+  }
+
+  /** Each node gets the addresses of its neighbours, and all wait until all see them. */
+  async function connectAll(signal: AbortSignal): Promise<void> {
+    // From one side first: two nodes that dial each other at the same moment would have two connections.
+    for (const isFirst of [true, false])
+      await eachBounded(members, signal, async (one, either) => {
+        const others = neighbours(one).filter(({ n }) => n < one.n === isFirst);
+        await introduce(one, others, either);
+        const expected = isFirst ? others.length : neighbours(one).length;
+        const connected = async () => (await one.client().status({ signal: either })).peers >= expected;
+        if (await waitUntil(connected, CONNECT_MS)) return;
+        const message = `node ${one.n} did not connect to its neighbours within ${CONNECT_MS / 1_000} s`;
+        throw new ClusterError("CLUSTER_START_FAILED", message);
+      });
+  }
+
+  const isCut = (a: number, b: number): boolean => {
+    const groupOf = (n: number) => groups?.findIndex((group) => group.includes(n));
+    return groupOf(a) !== groupOf(b);
+  };
+
+  /** Sets every link of one node to cut or whole, on its own end. */
+  async function setLinks(one: Member): Promise<void> {
+    const client: Client = one.client();
+    const refused = (await client.links()).items.map(({ peer }) => peer);
+    for (const other of members) {
+      const peer = other.address()?.peer;
+      if (other === one || peer === undefined) continue;
+      if (!isCut(one.n, other.n)) {
+        if (refused.includes(peer)) await client.allowLink(peer);
+      } else if (!refused.includes(peer)) await client.refuseLink(peer);
+    }
+  }
+
+  /** On all nodes that can be asked now; the others get it when they can, and the far ends hold until then. */
+  async function setAllLinks(wanted: typeof groups): Promise<void> {
+    groups = wanted;
+    const set = async (one: Member): Promise<void> => {
+      if (!(await isRunning(one))) return;
+      try {
+        await setLinks(one);
+      } catch (error) {
+        // It ended meanwhile.
+        if (await isRunning(one)) throw error;
+      }
+    };
+    await Promise.all(members.map(set));
+  }
+
+  async function restart(one: Member): Promise<void> {
+    const before = one.address();
+    await one.stop();
+    stopping.signal.throwIfAborted();
+    await one.start(stopping.signal);
+    await deps.note();
+    // Before it knows anybody: what it refused was in its memory, and the split must not leak for a moment.
+    await setLinks(one);
+    await introduce(one, neighbours(one), stopping.signal);
+    const [old] = before?.multiaddrs ?? [];
+    const [now] = one.address()?.multiaddrs ?? [];
+    if (old === undefined || now === undefined || old === now) return;
+    // Its port was taken: whoever dials it must know the new one.
+    for (const other of neighbours(one)) {
+      if (!(await isRunning(other))) continue;
+      await other.client().removePeer(old);
+      await other.client().addPeer(now);
+    }
+  }
+
+  async function change(one: Member, deed: NodeDeed): Promise<void> {
+    if (deed === "restart") return restart(one);
+    if (deed === "pause") return one.pause();
+    await one.resume();
+    await setLinks(one);
+  }
+
+  /** One change of a node at a time; a second one is told so. */
+  async function alone(one: Member, work: () => Promise<void>): Promise<void> {
+    if (changing.has(one.n)) throw startingError(one.n, directory);
+    const running = work();
+    changing.set(one.n, running);
+    try {
+      await running;
+    } finally {
+      changing.delete(one.n);
+    }
+  }
+
+  return {
+    members,
+    groups: () => groups,
+    member,
+    async start(signal) {
+      await eachBounded(members, signal, (one, either) => one.start(either));
+      await connectAll(signal);
+    },
+    async act(n, deed) {
+      const one = member(n);
+      stopping.signal.throwIfAborted();
+      // A node that hangs while it starts must be killable.
+      if (deed === "kill") await one.kill();
+      else await alone(one, () => change(one, deed));
+      deps.logger.info({ node: n, pid: one.process()?.pid }, `node: ${deed}`);
+      return one.view();
+    },
+    async split(wanted) {
+      checkGroups(
+        wanted,
+        members.map(({ n }) => n),
+      );
+      await setAllLinks(wanted);
+    },
+    heal: () => setAllLinks(undefined),
+    async stop() {
+      stopping.abort(new ClusterError("CLUSTER_NOT_RUNNING", "the cluster is being ended"));
+      await Promise.allSettled(changing.values());
+      await Promise.all(members.map((one) => one.stop()));
+    },
+  };
+}
