@@ -205,7 +205,7 @@ export function createFleet(deps: FleetDeps, options: FleetOptions): Fleet {
       // A node that hangs while it starts must be killable.
       if (deed === "kill") await one.kill();
       else await alone(one, () => change(one, deed));
-      deps.logger.info({ node: n, pid: one.process()?.pid }, `node: ${deed}`);
+      deps.logger.info({ node: n, nodePid: one.process()?.pid, deed }, "a node was changed");
       return one.view();
     },
     async split(wanted) {

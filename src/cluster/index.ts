@@ -2,8 +2,9 @@
  * Cluster: several nodes on one machine, started, connected, split, healed and loaded as one. Nodes are ordinary
  * `node start` processes; everything goes through their HTTP API and the supervisor in front of them.
  *
- * Invariants: only processes that are verified to be ours are ever signalled; no process outlives its supervisor; a
- * failed or interrupted start leaves nothing running.
+ * Invariants: only processes that are verified to be ours are ever signalled; no process outlives its supervisor,
+ * but that a paused one cannot notice before `down`, the next `up`, or its own going on; a failed or interrupted start
+ * leaves nothing running.
  */
 export { markDirectory } from "./claim.ts";
 export * from "./client.ts";

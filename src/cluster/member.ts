@@ -94,22 +94,27 @@ async function portsOf(
   };
 }
 
+/** One process of a node, and what is known of its end. */
+interface Life {
+  readonly process: NodeProcess;
+  /** What we did to it, which explains its end. */
+  deed?: "kill" | "stop";
+  why?: string;
+}
+
 export function createMember(deps: MemberDeps, options: MemberOptions): Member {
   const { n, dataDir, directory } = options;
-  let process: NodeProcess | undefined;
+  let life: Life | undefined;
   let address: NodeAddress | undefined;
   let token = "";
   let isStarting = true;
-  /** What we did to the present process, which explains its end. */
-  let deed: "kill" | "stop" | undefined;
-  let why: string | undefined;
 
   const restartHint = `start it with ${hint(`restart ${n}`, directory)}`;
   const failed = (code: ClusterErrorCode, message: string): ClusterError =>
     new ClusterError(code, message, { details: { node: n } });
   const howItEnded = ({ code, signal }: NodeExit): string => String(signal ?? code);
 
-  async function explain({ code, signal }: NodeExit): Promise<string> {
+  async function explain({ deed }: Life, { code, signal }: NodeExit): Promise<string> {
     if (deed === "kill") return "killed by cluster kill";
     if (deed === "stop") return "stopped by its supervisor";
     if (signal !== null) return `ended by ${signal}`;
@@ -117,37 +122,44 @@ export function createMember(deps: MemberDeps, options: MemberOptions): Member {
   }
 
   /** Tells of the end of a process, whenever it comes. */
-  async function follow(one: NodeProcess): Promise<void> {
-    const exit = await one.ended;
-    const text = await explain(exit);
-    // Another may have taken its place meanwhile.
-    if (process === one) why ??= text;
-    const fields = { node: n, pid: one.id.pid, exit: howItEnded(exit), why: text };
-    if (deed === undefined) deps.logger.warn(fields, "a node ended");
+  async function follow(one: Life): Promise<void> {
+    const exit = await one.process.ended;
+    const why = await explain(one, exit);
+    one.why ??= why;
+    const fields = { node: n, nodePid: one.process.id.pid, exit: howItEnded(exit), why };
+    if (one.deed === undefined) deps.logger.warn(fields, "a node ended");
     else deps.logger.info(fields, "a node ended");
   }
 
+  const hasEnded = (): boolean => life === undefined || life.process.exit() !== undefined;
+
   async function stateNow(): Promise<NodeState> {
     if (isStarting) return "starting";
-    if (process === undefined || process.exit() !== undefined) return "ended";
-    const one = process;
-    const state = await processState(one.id);
+    if (life === undefined || hasEnded()) return "ended";
+    const { process } = life;
+    const state = await processState(process.id);
     if (state !== "gone") return state;
     // The system has noted its end, and this process hears of it in a moment.
-    await waitUntil(() => one.exit() !== undefined, SIGNAL_MS);
+    await waitUntil(() => process.exit() !== undefined, SIGNAL_MS);
     return "ended";
+  }
+
+  async function whyEnded(): Promise<string | null> {
+    const exit = life?.process.exit();
+    if (life === undefined || exit === undefined) return null;
+    return life.why ?? (await explain(life, exit));
   }
 
   async function view(): Promise<NodeView> {
     const state = await stateNow();
-    const exit = state === "ended" ? process?.exit() : undefined;
+    const exit = state === "ended" ? life?.process.exit() : undefined;
     const { api = "", peer = "", multiaddrs = [] }: Partial<NodeAddress> = address ?? {};
     return {
       n,
-      pid: process?.id.pid ?? 0,
+      pid: life?.process.id.pid ?? 0,
       state,
       exit: exit === undefined ? null : howItEnded(exit),
-      why: state === "ended" ? (why ?? (exit === undefined ? null : await explain(exit))) : null,
+      why: state === "ended" ? await whyEnded() : null,
       api,
       peer,
       multiaddrs,
@@ -156,13 +168,13 @@ export function createMember(deps: MemberDeps, options: MemberOptions): Member {
   }
 
   const endedError = (): ClusterError =>
-    failed("CLUSTER_NODE_ENDED", `node ${n} has ended (${why ?? "just now"}); ${restartHint}`);
+    failed("CLUSTER_NODE_ENDED", `node ${n} has ended (${life?.why ?? "just now"}); ${restartHint}`);
 
   /** The process that is to be signalled, or why there is none. */
   async function living(): Promise<{ readonly id: ProcessId; readonly state: NodeState }> {
     const state = await stateNow();
-    if (process === undefined || process.exit() !== undefined || state === "ended") throw endedError();
-    return { id: process.id, state };
+    if (life === undefined || hasEnded() || state === "ended") throw endedError();
+    return { id: life.process.id, state };
   }
 
   async function signalTo(name: NodeJS.Signals, wanted: "running" | "paused" | "gone"): Promise<void> {
@@ -176,17 +188,15 @@ export function createMember(deps: MemberDeps, options: MemberOptions): Member {
 
   async function start(signal: AbortSignal): Promise<void> {
     isStarting = true;
-    deed = undefined;
-    why = undefined;
     try {
-      const one = await startNodeProcess({ ...options, ...(await portsOf(address)) });
-      process = one;
-      void follow(one);
+      const process = await startNodeProcess({ ...options, ...(await portsOf(address)) });
+      life = { process };
+      void follow(life);
       await deps.onProcess();
-      address = await waitForNode(one, signal);
+      address = await waitForNode(process, signal);
       token = (await readFile(join(dataDir, "api-token"), "utf8")).trim();
     } catch (error) {
-      why = (error as Error).message;
+      if (life !== undefined) life.why = (error as Error).message;
       await stop();
       throw error;
     } finally {
@@ -195,28 +205,31 @@ export function createMember(deps: MemberDeps, options: MemberOptions): Member {
   }
 
   async function stop(): Promise<void> {
-    if (process === undefined || process.exit() !== undefined) return;
-    deed ??= "stop";
+    if (life === undefined || hasEnded()) return;
+    const { process } = life;
+    life.deed ??= "stop";
     await endProcess(process.id, NODE_GRACE_MS);
+    // Told of before another takes its place.
+    await waitUntil(() => process.exit() !== undefined, SIGNAL_MS);
   }
 
   return {
     n,
     dataDir,
-    process: () => process?.id,
+    process: () => life?.process.id,
     address: () => address,
     token: () => token,
     client() {
       if (address === undefined) throw endedError();
       return createClient({ url: address.api, token });
     },
-    ended: () => (process === undefined || process.exit() === undefined ? undefined : endedError()),
+    ended: () => (life === undefined || !hasEnded() ? undefined : endedError()),
     view,
     start,
     stop,
     async kill() {
       await living();
-      deed = "kill";
+      if (life !== undefined) life.deed = "kill";
       await signalTo("SIGKILL", "gone");
     },
     async pause() {

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import type { Reorg } from "../../src/api/index.ts";
 import { type ClusterClient, createClusterClient, runLoad, stopCluster } from "../../src/cluster/index.ts";
 import { isAlive, type ProcessId } from "../../src/cluster/processes.ts";
-import { runCli } from "../support/cli.ts";
+import { runCli, spawnCli } from "../support/cli.ts";
 import { createTempDir } from "../support/temp-dir.ts";
 import { until } from "../support/until.ts";
 
@@ -80,6 +81,59 @@ describe("a local cluster", () => {
     assert.equal((await cluster.node(1).reorgs()).items.length, 0, "the heavier side had none");
   });
 
+  it("a node that was killed comes back into the split in force, and catches up after the heal", async () => {
+    await run("cluster split 1,2/3");
+    assert.match(await run("cluster kill 2"), /node 2 is killed .*cumulo cluster restart 2 --dir/);
+    const again = await runCli(["cluster", "kill", "2", "--dir", directory]);
+    assert.deepEqual(
+      [again.code, again.stderr.split(";")[0]],
+      [1, "cumulo: node 2 has ended (killed by cluster kill)"],
+    );
+    assert.match(
+      await run("cluster status"),
+      /2 +ended .*\n(.*\n)*node 2 has ended \(killed by cluster kill\): cumulo/,
+    );
+    await mine(1, 2);
+    const { pid, api } = JSON.parse(await run("cluster restart 2 --json")) as { pid: number; api: string };
+    const status = (await cluster.snapshot()).find(({ n }) => n === 2);
+    assert.deepEqual([status?.pid, status?.api, status?.refuses.length], [pid, api, 1]);
+    await until("it has what was mined", async () => {
+      const [one, two] = await Promise.all([cluster.node(1).status(), cluster.node(2).status()]);
+      return one.head.id === two.head.id;
+    });
+    assert.notEqual((await cluster.node(3).status()).head.id, (await cluster.node(1).status()).head.id);
+    await run("cluster heal");
+    await run("cluster wait converged --timeout 30s");
+  });
+
+  it("a node that was paused misses what happens, and catches up when it goes on", async () => {
+    await run("cluster pause 3");
+    await mine(1, 1);
+    const apart = await runCli(["cluster", "wait", "converged", "--timeout", "300ms", "--dir", directory]);
+    assert.equal(apart.code, 3);
+    assert.match(apart.stderr, /node 3 is paused: let it go on with "cumulo cluster resume 3 --dir/);
+    await run("cluster resume 3");
+    await run("cluster wait converged --timeout 30s");
+  });
+
+  it("shows a node's log for people and for programs, and follows it over a restart", async () => {
+    // Nodes that only warn write their first lines and no more.
+    assert.match(await run("cluster logs 2 --lines 2"), /^node runs: API http\S+, data .*\nlistens on .*\n$/);
+    const lines = (await run("cluster logs 2 --json")).trimEnd().split("\n");
+    for (const line of lines) assert.equal(typeof JSON.parse(line), "object", line);
+    const follower = spawnCli(["cluster", "logs", "2", "--lines", "1", "--follow", "--dir", directory]);
+    let seen = "";
+    follower.stdout?.setEncoding("utf8").on("data", (text: string) => {
+      seen += text;
+    });
+    await until("it shows the end", () => seen.includes("listens on"));
+    await run("cluster restart 2");
+    await until("it shows the new start", () => seen.includes("node runs"));
+    const ended = once(follower, "exit");
+    follower.kill("SIGINT");
+    assert.deepEqual(await ended, [0, null]);
+  });
+
   it("equal branches stay tied until one block is mined, and the tools say so", async () => {
     await run("cluster split 1,2/3");
     await mine(3, 1);
@@ -105,8 +159,13 @@ describe("a local cluster", () => {
   it("down keeps the chain for the next up", async () => {
     const before = (await cluster.node(1).status()).head;
     await run("cluster down");
-    await run("cluster up --nodes 3 --log-level warn");
+    await run("cluster up --topology star --log-level warn");
     const again = await createClusterClient(directory);
+    assert.deepEqual(
+      (await again.snapshot()).map(({ status }) => status?.peers),
+      [2, 1, 1],
+      "as many as before, and only the first is everybody's peer",
+    );
     assert.deepEqual((await again.node(3).status()).head, before);
     cluster = again;
   });

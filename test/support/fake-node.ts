@@ -3,7 +3,7 @@
  * a chain or a network, so that supervisors can be tested in a second. FAKE_NODE chooses how it misbehaves.
  */
 import { createHash } from "node:crypto";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
 import { createApiServer, type Link } from "../../src/api/index.ts";
@@ -14,7 +14,7 @@ import { createStubNodeService, stubStatus } from "./stub-node-service.ts";
 const { values } = parseArgs({
   strict: false,
   allowPositionals: true,
-  options: { data: { type: "string" } },
+  options: { data: { type: "string" }, api: { type: "string" }, listen: { type: "string" } },
 });
 const dataDir = String(values["data"]);
 const behaviour = process.env["FAKE_NODE"] ?? "";
@@ -22,6 +22,12 @@ if (behaviour === "fails" && basename(dataDir) === "node2") {
   process.stderr.write("starting\ncumulo: the disk is on fire\n");
   process.exit(1);
 }
+if (behaviour === "fails-again" && existsSync(join(dataDir, "api-token"))) {
+  process.stderr.write("cumulo: the disk is full now\n");
+  process.exit(1);
+}
+
+const portIn = (address: unknown): number => Number(/\d+$/.exec(String(address))?.[0] ?? 0);
 
 // A peer's name in the right alphabet, different for each data directory.
 const digest = createHash("sha256").update(dataDir).digest("hex");
@@ -47,7 +53,7 @@ const server = createApiServer(
     timers: createRealTimers(),
     logger: silentLogger,
   },
-  { host: "127.0.0.1", port: 0, token, apiRead: "token", hostNames: [], version: "0" },
+  { host: "127.0.0.1", port: portIn(values.api), token, apiRead: "token", hostNames: [], version: "0" },
 );
 const stop = (): void => {
   if (behaviour === "stubborn") return;
@@ -59,6 +65,6 @@ mkdirSync(dataDir, { recursive: true });
 writeFileSync(join(dataDir, "api-token"), token);
 const api = await server.start();
 if (behaviour !== "silent") {
-  const multiaddrs = [`/ip4/127.0.0.1/tcp/4001/p2p/${peer}`];
+  const multiaddrs = [`/ip4/127.0.0.1/tcp/${portIn(values.listen) || 4001}/p2p/${peer}`];
   writeFileSync(join(dataDir, "node.json"), JSON.stringify({ pid: process.pid, api, multiaddrs }));
 }

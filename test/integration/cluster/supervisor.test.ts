@@ -1,9 +1,7 @@
 import assert from "node:assert/strict";
 import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, it, type TestContext } from "node:test";
-import { fileURLToPath } from "node:url";
-import type { ClusterFile } from "../../../src/cluster/cluster-file.ts";
+import { describe, it } from "node:test";
 import {
   createClusterClient,
   groupsOf,
@@ -11,37 +9,10 @@ import {
   startCluster,
   stopCluster,
 } from "../../../src/cluster/index.ts";
-import { endProcess, isAlive, type ProcessId } from "../../../src/cluster/processes.ts";
-import { createTempDir, temporaryDirectory } from "../../support/temp-dir.ts";
+import { endProcess, isAlive, processStart } from "../../../src/cluster/processes.ts";
+import { allGone, fakeCluster, fakeNode, processesOf, readFileOf } from "../../support/fake-cluster.ts";
+import { temporaryDirectory } from "../../support/temp-dir.ts";
 import { until } from "../../support/until.ts";
-
-const fakeNode = [process.execPath, fileURLToPath(new URL("../../support/fake-node.ts", import.meta.url))];
-
-async function readFileOf(directory: string): Promise<ClusterFile> {
-  return JSON.parse(await readFile(join(directory, "cluster.json"), "utf8")) as ClusterFile;
-}
-
-const processesOf = ({ supervisor, nodes }: ClusterFile): ProcessId[] => [
-  supervisor,
-  ...nodes.map((node) => node.process),
-];
-const allGone = async (processes: readonly ProcessId[]): Promise<true | undefined> =>
-  (await Promise.all(processes.map(isAlive))).some(Boolean) ? undefined : true;
-
-/** A cluster of fake nodes, ended with the test whatever happens. */
-async function fakeCluster(t: TestContext, behaviour = "", nodes = 2) {
-  const { path, remove } = await createTempDir();
-  const directory = join(path, "cluster");
-  // In this order: without its directory a cluster cannot be found.
-  t.after(async () => {
-    await stopCluster(directory).catch(() => {});
-    await remove();
-  });
-  const command = ["/usr/bin/env", `FAKE_NODE=${behaviour}`, ...fakeNode];
-  const start = (signal?: AbortSignal) =>
-    startCluster({ directory, nodes, command, ...(signal === undefined ? {} : { signal }) });
-  return { directory, start };
-}
 
 describe("cluster supervisor", { timeout: 60_000 }, () => {
   it("starts the nodes, introduces each to all others, and serves them at one address", async (t) => {
@@ -151,6 +122,9 @@ describe("cluster supervisor", { timeout: 60_000 }, () => {
       "one line, without a stack",
     );
     assert.ok(entries.some(({ node, msg }) => node === 2 && msg === "a node ended"));
+    const note = await readFile(join(directory, "node1", "node.json"), "utf8").catch(() => undefined);
+    const { pid } = JSON.parse(note ?? "{}") as { pid?: number };
+    if (pid !== undefined) assert.equal(await processStart(pid), undefined, "the first node is ended");
     await assert.rejects(readFileOf(directory), { code: "ENOENT" });
     await assert.rejects(createClusterClient(directory), { code: "CLUSTER_NOT_RUNNING" });
   });
@@ -169,18 +143,56 @@ describe("cluster supervisor", { timeout: 60_000 }, () => {
     await assert.rejects(startCluster(given), { code: "CLUSTER_START_FAILED", message: /another network/ });
   });
 
-  it("an interrupted start ends what it had started", async (t) => {
-    const { directory, start } = await fakeCluster(t, "silent");
-    const interrupt = new AbortController();
-    const starting = start(interrupt.signal);
-    starting.catch(() => {});
-    const file = await until("all nodes are spawned", async () => {
-      const now = await readFileOf(directory).catch(() => undefined);
-      return now?.nodes.length === 2 ? now : undefined;
+  /** A start whose nodes never answer, at the moment when all of them are spawned. */
+  async function hangingStart(directory: string, signal?: AbortSignal) {
+    const command = ["/usr/bin/env", "FAKE_NODE=silent", ...fakeNode];
+    const starting = startCluster({
+      directory,
+      nodes: 6,
+      command,
+      ...(signal === undefined ? {} : { signal }),
     });
+    starting.catch(() => {});
+    // As many as are started at once.
+    const file = await until("the first nodes are spawned", async () => {
+      const now = await readFileOf(directory).catch(() => undefined);
+      return now?.nodes.length === 4 ? now : undefined;
+    });
+    return { starting, file };
+  }
+
+  it("an interrupted start ends what it had started, and leaves nothing of a new directory", async (t) => {
+    const { directory } = await fakeCluster(t);
+    const interrupt = new AbortController();
+    const { starting, file } = await hangingStart(directory, interrupt.signal);
     interrupt.abort(new Error("interrupted"));
     await assert.rejects(starting, { message: "interrupted" });
-    await until("all are gone", () => allGone(processesOf(file)));
+    assert.ok(await allGone(processesOf(file)));
+    await assert.rejects(stat(directory), { code: "ENOENT" });
+  });
+
+  it("an interrupted start in a directory with a chain leaves that as it was", async (t) => {
+    const { directory, start } = await fakeCluster(t);
+    await start();
+    await stopCluster(directory);
+    const genesis = await readFile(join(directory, "genesis.json"), "utf8");
+    const interrupt = new AbortController();
+    const { starting, file } = await hangingStart(directory, interrupt.signal);
+    interrupt.abort(new Error("interrupted"));
+    await assert.rejects(starting, { message: "interrupted" });
+    assert.ok(await allGone(processesOf(file)));
+    assert.equal(await readFile(join(directory, "genesis.json"), "utf8"), genesis);
+    assert.ok(!(await readdir(directory)).includes("cluster.json"));
+  });
+
+  it("a start whose supervisor is killed fails, and leaves no process and no note of it", async (t) => {
+    const { directory, start } = await fakeCluster(t);
+    const { starting, file } = await hangingStart(directory);
+    process.kill(file.supervisor.pid, "SIGKILL");
+    await assert.rejects(starting, { code: "CLUSTER_START_FAILED", message: /the supervisor ended before/ });
+    assert.ok(await allGone(processesOf(file)));
+    assert.ok(!(await readdir(directory)).includes("cluster.json"));
+    await start();
   });
 
   it("nodes of a killed supervisor end by themselves, and down and up work again", async (t) => {

@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { groupsOf, isTied, type NodeSnapshot, parseGroups, relateHeads } from "../../../src/cluster/index.ts";
+import {
+  formatGroups,
+  groupsOf,
+  isTied,
+  type NodeSnapshot,
+  parseGroups,
+  relateHeads,
+} from "../../../src/cluster/index.ts";
 import { stubStatus } from "../../support/stub-node-service.ts";
 
 interface Shape {
@@ -78,7 +85,19 @@ describe("groups of a cluster", () => {
   it("are read from text that names every node once", () => {
     assert.deepEqual(parseGroups("1,2/3", [1, 2, 3]), [[1, 2], [3]]);
     assert.deepEqual(parseGroups("3/1/2", [1, 2, 3]), [[3], [1], [2]]);
+    const ten = Array.from({ length: 10 }, (_, i) => i + 1);
+    assert.deepEqual(parseGroups("1-5/6-10", ten), [ten.slice(0, 5), ten.slice(5)]);
+    assert.deepEqual(parseGroups("1,3-5,10/2,6-9", ten), [
+      [1, 3, 4, 5, 10],
+      [2, 6, 7, 8, 9],
+    ]);
     const wrong: [string, RegExp][] = [
+      ["1-3", /only one group/],
+      ["1-2/2-3", /node 2 is named twice/],
+      ["1-2/3-999", /there is no node 4; name each of nodes 1-3 once/],
+      ["2-1/3", /the range 2-1 does not go upwards/],
+      ["1-/2", /no list/],
+      ["1-2-3/4", /no list/],
       ["", /no list of groups/],
       ["1,2", /only one group/],
       ["1/2", /node 3 is in no group/],
@@ -95,6 +114,11 @@ describe("groups of a cluster", () => {
         message: says,
       });
     }
+  });
+
+  it("are shown as they are typed, three in a row as a range", () => {
+    assert.equal(formatGroups([[3, 1, 2], [4, 5, 7], [6]]), "1-3/4,5,7/6");
+    assert.deepEqual(parseGroups(formatGroups([[1, 2, 3, 5], [4]]), [1, 2, 3, 4, 5]), [[1, 2, 3, 5], [4]]);
   });
 
   it("are found again from the links refused, on either end", () => {

@@ -4,8 +4,17 @@ import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { isAlive, processStart, startByPs } from "../../../src/cluster/processes.ts";
+import {
+  endProcess,
+  isAlive,
+  pausedByPs,
+  processStart,
+  processState,
+  signalProcess,
+  startByPs,
+} from "../../../src/cluster/processes.ts";
 import { temporaryDirectory } from "../../support/temp-dir.ts";
+import { until } from "../../support/until.ts";
 
 describe("a process by its number and start", () => {
   it("is alive while it runs and gone afterwards", async (t) => {
@@ -20,6 +29,27 @@ describe("a process by its number and start", () => {
     child.kill("SIGKILL");
     await ended;
     assert.equal(await isAlive({ pid, started }), false);
+  });
+
+  it("is signalled, seen paused, and asked to end although it is paused", async (t) => {
+    const program =
+      "process.on('SIGTERM', () => process.exit(7)); setInterval(() => {}, 1000); console.log(1)";
+    const child = spawn(process.execPath, ["-e", program], { stdio: ["ignore", "pipe", "ignore"] });
+    t.after(() => child.kill("SIGKILL"));
+    await once(child.stdout, "data");
+    const pid = child.pid as number;
+    const id = { pid, started: (await processStart(pid)) ?? "" };
+    assert.deepEqual([await processState(id), await pausedByPs(pid)], ["running", false]);
+    assert.equal(await signalProcess(id, "SIGSTOP"), true);
+    await until("it is paused", async () => (await processState(id)) === "paused");
+    assert.equal(await pausedByPs(pid), true);
+    const other = { pid, started: "another start" };
+    assert.deepEqual([await processState(other), await signalProcess(other, "SIGCONT")], ["gone", false]);
+    assert.equal(await processState(id), "paused", "a number alone is not signalled");
+    const ended = once(child, "exit");
+    await endProcess(id, 10_000);
+    assert.deepEqual(await ended, [7, null]);
+    assert.deepEqual([await processState(id), await signalProcess(id, "SIGCONT")], ["gone", false]);
   });
 
   it("is not taken for gone by somebody who has no file descriptor left to look with", async (t) => {
