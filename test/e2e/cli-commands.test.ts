@@ -339,7 +339,10 @@ describe("command line", { concurrency: 2 }, () => {
   });
 
   it("completion knows commands and options", async () => {
-    assert.match((await runCli(["completion", "bash"])).stdout, /"cluster"\) words="up status down split/);
+    assert.match(
+      (await runCli(["completion", "bash"])).stdout,
+      /"cluster"\) words="up status down kill pause resume restart logs split/,
+    );
     assert.match((await runCli(["completion", "fish"])).stdout, /-a reorgs/);
   });
 });
