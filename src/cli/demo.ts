@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
-import { type DemoEvents, type DemoResult, markDirectory, runDemo, stopCluster } from "../cluster/index.ts";
+import { type DemoEvents, type DemoResult, markAlone, runDemo, stopCluster } from "../cluster/index.ts";
 import { fileProblem, makePrivateDirectory, removeDirectories } from "../files/index.ts";
 import { describeReorg } from "./commands/reorgs.ts";
 import { type CliError, EXIT, failure, onLostOutput, report, usageError } from "./failure.ts";
@@ -167,11 +167,11 @@ async function takeDirectory({ dir, once }: Options): Promise<DemoDirectory> {
     throw unusable(error);
   });
   // Of two that start at once, one makes the mark.
-  const marks = await markDirectory(directory).catch(async (error: unknown) => {
+  const isOurs = await markAlone(directory).catch(async (error: unknown) => {
     await removeDirectories(made);
     throw unusable(error);
   });
-  if (marks.length === 0) throw usageError(`another demo starts in ${directory}; choose another --dir`);
+  if (!isOurs) throw usageError(`another demo starts in ${directory}; choose another --dir`);
   return {
     path: directory,
     async remove() {

@@ -64,6 +64,11 @@ export async function markDirectory(directory: string): Promise<readonly string[
   return made;
 }
 
+/** Marks a directory that nobody else may be marking: false where its mark is there already, as of two at once one makes it. */
+export async function markAlone(directory: string): Promise<boolean> {
+  return (await markDirectory(directory)).includes(join(directory, MARK_FILE));
+}
+
 /** Whether `up` made this directory a cluster's: names alone tell nothing, as a node's directory has the same. */
 export async function isMarked(directory: string): Promise<boolean> {
   return (await readFile(join(directory, MARK_FILE), "utf8").catch(() => "")) === MARK;

@@ -6,7 +6,7 @@
  * but that a paused one cannot notice before `down`, the next `up`, or its own going on; a failed or interrupted start
  * leaves nothing running.
  */
-export { markDirectory } from "./claim.ts";
+export { markAlone } from "./claim.ts";
 export * from "./client.ts";
 export * from "./converge.ts";
 export * from "./demo/index.ts";

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { generateKeyPair } from "@libp2p/crypto/keys";
+import { peerIdFromPrivateKey } from "@libp2p/peer-id";
 import { multiaddr } from "@multiformats/multiaddr";
 import { specToJson } from "../../src/primitives/index.ts";
 import { createActingPeer } from "../support/acting-peer.ts";
@@ -55,4 +57,35 @@ test("a peer that was added by two addresses leaves for good, whichever of them 
     await daemon.client.removePeer(removed);
     await poll("it is gone", async () => one.network.connections().length === 0 && !(await there()));
   }
+});
+
+test("peers that can never be right are refused: whoever is asked says why, and keeps nothing", async (t) => {
+  const { client, peer } = await startDaemon(t);
+  const other = "12D3KooWEtdvXKjPoYkJEP2PyxZGuwzG74Kt8nCzDTuStZBQ1NkJ";
+  for (const wrong of [
+    `/ip4/127.0.0.1/tcp/4001/p2p/${other}k`,
+    "/ip4/127.0.0.1/tcp/4001/p2p/11111111111111111111",
+    "/ip4/127.0.0.1/tcp/0",
+    `/ip4/127.0.0.1/tcp/4001/p2p/${peer}`,
+  ])
+    await assert.rejects(client.addPeer(wrong), { code: "ADDRESS_INVALID", status: 400 }, wrong);
+  for (const wrong of [`${other}k`, "1".repeat(40), peer])
+    await assert.rejects(client.refuseLink(wrong), { code: "PEER_INVALID", status: 400 }, wrong);
+  assert.deepEqual([(await client.peers()).items, (await client.links()).items], [[], []]);
+});
+
+test("no more than 1,024 peers can be refused; one that is refused already still can, and allowing one makes room", async (t) => {
+  const { client } = await startDaemon(t);
+  const names = await Promise.all(
+    Array.from({ length: 1_025 }, async () =>
+      peerIdFromPrivateKey(await generateKeyPair("Ed25519")).toString(),
+    ),
+  );
+  const [first = "", last = ""] = [names[0], names.at(-1)];
+  for (const name of names.slice(0, -1)) await client.refuseLink(name);
+  await assert.rejects(client.refuseLink(last), { code: "TOO_MANY_PEERS", status: 409 });
+  await client.refuseLink(first);
+  await client.allowLink(first);
+  await client.refuseLink(last);
+  assert.equal((await client.links()).items.length, 1_024);
 });

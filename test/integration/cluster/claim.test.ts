@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdir, writeFile } from "node:fs/promises";
+import { readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, it, type TestContext } from "node:test";
+import { describe, it, type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { claimDirectory } from "../../../src/cluster/claim.ts";
+import { claimDirectory, markAlone } from "../../../src/cluster/claim.ts";
 import { type ClusterFile, readClusterFile, writeClusterFile } from "../../../src/cluster/cluster-file.ts";
 import { temporaryDirectory } from "../../support/temp-dir.ts";
 
@@ -101,4 +101,13 @@ describe("claim of a cluster's directory", { timeout: 60_000 }, () => {
     await claim.release();
     assert.deepEqual(await readClusterFile(other), note, "released: a note that names another stays");
   });
+});
+
+test("a directory is marked alone by one of many at once, also where the lock beside the mark was somebody else's", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const answers = await Promise.all(Array.from({ length: 8 }, () => markAlone(directory)));
+  assert.equal(answers.filter((isOurs) => isOurs).length, 1);
+  // As it stands where another has made the mark and not yet the lock.
+  await rm(join(directory, "cluster.lock"));
+  assert.equal(await markAlone(directory), false);
 });

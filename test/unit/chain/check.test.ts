@@ -111,6 +111,18 @@ test("signatures are judged where that is asked for", async () => {
   assert.match(findings[0]?.detail ?? "", /TX-03/);
 });
 
+test("a database of an earlier schema is refused with what brings it over, and left as it is", async () => {
+  const data = await database();
+  const store = createMemoryStore(data);
+  await store.write([{ key: keys.meta("schema"), value: new TextEncoder().encode("1") }], { sync: true });
+  const before = new Map(data);
+  await assert.rejects(checkChain(store, genesis), {
+    code: "CHAIN_SCHEMA_OLDER",
+    message: /start the node once/,
+  });
+  assert.deepEqual(data, before);
+});
+
 test("a directory without a chain, and one of another network, are refused", async () => {
   await assert.rejects(checkChain(createMemoryStore(), genesis), { code: "CHAIN_EMPTY" });
   const other = testGenesis({ salt: "01".repeat(16) });

@@ -204,3 +204,16 @@ test("a node whose reward key is encrypted starts without a passphrase, and coll
   const status = await fetch(`${node.api}/v1/status`);
   assert.equal(((await status.json()) as { mining: { rewardTo: string } }).mining.rewardTo, address);
 });
+
+test("a damaged key that nobody asked for stops no start; the reward's own does, by name", async (t) => {
+  const { options, dataDir } = await setUp(t);
+  await (await startNode(options)).stop();
+  const keys = join(dataDir, "keys");
+  await writeFile(join(keys, "zoe.json"), '{"x');
+  await (await startNode(options)).stop();
+  await writeFile(join(keys, "reward.json"), '{"x');
+  await assert.rejects(startNode(options), {
+    code: "KEY_FILE_INVALID",
+    message: /reward\.json is not a key file/,
+  });
+});
