@@ -113,6 +113,8 @@ async function loadPages(
 function createLedgerState(store: KeyValueStore, tree: StateTree, start: LedgerTotals): LedgerState {
   // What the store will say once `drain`ed writes are in it; `undefined` for an account that vanished.
   const dirty = new Map<AccountKey, { readonly index: number; readonly record: AccountRecord | undefined }>();
+  /** Indices that a reorg has vacated: whoever had one may come back under another. */
+  const vacated = new Set<number>();
   // What the store says; absent accounts are remembered too, as most look-ups of new recipients come twice.
   // In two halves: when the young one is full, the old one is forgotten whole, and what is asked for comes back to the
   // young one. (Moving each key within one map rebuilds that map again and again.)
@@ -224,7 +226,9 @@ function createLedgerState(store: KeyValueStore, tree: StateTree, start: LedgerT
       tree.prepare(update).commit();
       for (const record of undo.restored) dirty.set(record.key, { index: record.index, record });
       undo.created.forEach((key, i) => {
-        dirty.set(key, { index: undo.before.accounts + i, record: undefined });
+        const index = undo.before.accounts + i;
+        vacated.add(index);
+        dirty.set(key, { index, record: undefined });
       });
       totals = undo.before;
     },
@@ -235,7 +239,6 @@ function createLedgerState(store: KeyValueStore, tree: StateTree, start: LedgerT
         const stored = young.get(key);
         young.set(key, record);
         if (record === undefined) {
-          removed.push({ key: keys.account(index), value: undefined });
           removed.push({ key: keys.accountIndex(key), value: undefined });
           continue;
         }
@@ -243,6 +246,8 @@ function createLedgerState(store: KeyValueStore, tree: StateTree, start: LedgerT
         if (stored?.index !== index)
           writes.push({ key: keys.accountIndex(key), value: encodeAccountIndex(index) });
       }
+      for (const index of vacated) removed.push({ key: keys.account(index), value: undefined });
+      vacated.clear();
       for (const { page, children } of tree.drain()) writes.push({ key: keys.page(page), value: children });
       if (dirty.size > 0) writes.push({ key: keys.meta("totals"), value: encodeTotals(totals) });
       dirty.clear();

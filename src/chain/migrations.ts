@@ -5,7 +5,7 @@ import { type BlockId, bytesToHex, equalBytes, Uint32, Uint64 } from "../primiti
 import { createBlockStore } from "./block-store.ts";
 import { ChainError } from "./errors.ts";
 import type { Journal } from "./journal.ts";
-import { decodeTotals, keys, SCHEMA_VERSION, stateWrites } from "./schema.ts";
+import { decodeTotals, keys, SCHEMA_VERSION, stateWrites, tableRange } from "./schema.ts";
 
 /** Writes of a migration per batch. */
 const MIGRATION_BATCH = 10_000;
@@ -68,7 +68,11 @@ async function accountsByIndex({ store, journal, head }: Step): Promise<void> {
   const tree = totals && isWhole ? buildStateTree({ accounts, totals }) : undefined;
   if (tree === undefined || header === undefined || !equalBytes(tree.root, header.header.core.stateRoot))
     throw new ChainError("CHAIN_CORRUPT", "the accounts in the database are not the state of its head");
-  const writes: Write[] = stateWrites(accounts, tree);
+  // An attempt before may have been interrupted, and the earlier version have gone on from there.
+  const left: Write[] = [];
+  for (const table of ["accounts", "accountIndices", "pages"] as const)
+    for await (const [key] of store.scan(tableRange(table))) left.push({ key, value: undefined });
+  const writes: Write[] = [...left, ...stateWrites(accounts, tree)];
   for (let from = 0; from < writes.length; from += MIGRATION_BATCH)
     await journal.commit(writes.slice(from, from + MIGRATION_BATCH), head);
 }

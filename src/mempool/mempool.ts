@@ -239,6 +239,16 @@ export function createMempool(spec: ChainSpec, overrides: Partial<MempoolOptions
       const rival = rivalOf(transaction);
       if (rival !== undefined) {
         remove(rival);
+        // What the rival would have paid for may have been what pays for the newcomer.
+        const left =
+          senders.funds(transaction.sender, state.balance) - (senders.get(transaction.sender)?.cost ?? 0);
+        if (costOf(transaction) > left) {
+          insert(rival, state);
+          return refused(
+            "TX-09",
+            "it would be paid for with what the pending one that it replaces brings in",
+          );
+        }
         evicted.push({ transaction: rival.transaction, fate: "conflicted", by: transaction.txid });
       }
       insert({ transaction, receivedMs: nowMs, order: order++ }, state);

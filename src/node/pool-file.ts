@@ -10,6 +10,9 @@ const SAVE_EVERY_MS = 30_000;
 const MAX_FILE_BYTES = 64 * 1024 * 1024;
 /** Judged at a time, so that others get their turn. */
 const BATCH = 1_000;
+/** What lacks money or an earlier nonce is tried again once others are in, which may bring them. */
+const MAY_WAIT: ReadonlySet<string> = new Set(["TX-09", "MEM-03"]);
+const MAX_PASSES = 16;
 /** A new form of the file gets another. */
 const TAG = new TextEncoder().encode("cumulo/mempool/1");
 const HASH_BYTES = 32;
@@ -34,8 +37,8 @@ export interface PoolFile {
 
 /**
  * The file: tag, chain id, then for each transaction its length as uint32 and its bytes, and the SHA-256 of all before.
- * In an order in which they can be taken back: those that can be executed as a block would have them, then the others by
- * nonce.
+ * Best first, as a block would have them, then those that cannot be executed yet by nonce: where there is no room for all,
+ * the first ones count. One may stand before another that pays for it, so it takes more than one pass to take them back.
  */
 export function encodePool(chainId: Uint8Array, mempool: Mempool): Uint8Array {
   const ready = mempool.select();
@@ -121,9 +124,18 @@ export function createPoolFile(
       if (typeof found === "string")
         return logger.warn({ path, problem: found }, "what was pending before the restart is lost");
       let pending = 0;
-      for (let from = 0; from < found.length; from += BATCH) {
-        const judged = await deps.admit(found.slice(from, from + BATCH));
-        pending += judged.filter(({ admission }) => admission.status === "pending").length;
+      let waiting: readonly SealedTransaction[] = found;
+      for (let pass = 1; pass <= MAX_PASSES && waiting.length > 0; pass++) {
+        const again: SealedTransaction[] = [];
+        const before = pending;
+        for (let from = 0; from < waiting.length; from += BATCH) {
+          for (const { transaction, admission } of await deps.admit(waiting.slice(from, from + BATCH))) {
+            if (admission.status === "pending") pending += 1;
+            else if (admission.status === "refused" && MAY_WAIT.has(admission.rule)) again.push(transaction);
+          }
+        }
+        if (pending === before) break;
+        waiting = again;
       }
       if (found.length > 0) logger.info({ saved: found.length, pending }, "what was pending waits on");
     },

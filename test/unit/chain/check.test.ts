@@ -95,6 +95,21 @@ for (const [what, key, damage, code] of damages) {
   });
 }
 
+test("a reorg to a branch with fewer accounts, some of them under other indices, leaves nothing behind", async () => {
+  const forked = createBlockBuilder(genesis);
+  const root = forked.tip;
+  const pay = (to: string, nonce: number) => transfer(genesis, { from: "alice", to, amount: 1, nonce });
+  const many = forked.build({ parent: root, transactions: [pay("x", 0), pay("y", 1)] });
+  const few = forked.build({ parent: root, transactions: [pay("y", 0)] });
+  const next = forked.build({ parent: few.header.id });
+  const data: MemoryStoreData = new Map();
+  const chain = await openTestChain(genesis, { store: createMemoryStore(data) });
+  await importAll(chain, [many, few, next]);
+  assert.equal(chain.head.id, next.header.id);
+  await chain.close();
+  assert.deepEqual((await checkChain(createMemoryStore(data), genesis)).findings, []);
+});
+
 test("a row of state too many is found", async () => {
   const store = createMemoryStore(await database());
   await store.write([{ key: keys.account(10_000), value: new Uint8Array(48) }], { sync: true });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { checkChain } from "../../../src/chain/index.ts";
 import { decodeAccountRow, keys, tableRange } from "../../../src/chain/schema.ts";
 import { createMemoryStore, type MemoryStoreData, type Write } from "../../../src/ports/index.ts";
 import { hexToBytes } from "../../../src/primitives/index.ts";
@@ -84,4 +85,20 @@ test("a schema 1 whose accounts are damaged is rebuilt from its blocks", async (
   assert.deepEqual([chain.rebuilt, chain.head.id], [true, blocks.at(-1)?.header.id]);
   assert.deepEqual(await headStateRoot(chain), await replayedRoot(chain));
   await chain.close();
+});
+
+test("what an interrupted migration left, and the earlier version has since moved on from, does not stay", async () => {
+  const data = await schema1();
+  const store = createMemoryStore(data);
+  const ghost = new Uint8Array(32).fill(9);
+  await store.write(
+    [
+      { key: keys.accountIndex(Buffer.from(ghost).toString("hex")), value: Uint8Array.of(0, 0, 9, 9) },
+      { key: keys.account(2_313), value: new Uint8Array(48) },
+      { key: keys.page(2 ** 28 + 99), value: new Uint8Array(32) },
+    ],
+    { sync: true },
+  );
+  await (await openTestChain(genesis, { store })).close();
+  assert.deepEqual((await checkChain(createMemoryStore(data), genesis)).findings, []);
 });

@@ -100,6 +100,22 @@ describe("admission", () => {
     assert.deepEqual(txids(pool.select()), [elsewhere.txid]);
   });
 
+  test("a replacement cannot be paid for with what the replaced one brings back, and then the pending one stays", () => {
+    const pool = make();
+    const state = { nonce: 0, balance: 1_100_000 };
+    const nobody = { nonce: 0, balance: 0 };
+    const lent = pay("alice", 0, { to: "bob", amount: 1_000_000, fee: 20_000 });
+    const back = pay("bob", 0, { to: "alice", amount: 900_000, fee: 20_000 });
+    assert.equal(ruleOf(pool.add(lent, state, 0, 0)), "pending");
+    assert.equal(ruleOf(pool.add(back, nobody, 0, 0)), "pending");
+    const circular = pay("alice", 0, { to: "carol", amount: 1_500_000, fee: 200_000 });
+    assert.equal(ruleOf(pool.add(circular, state, 0, 0)), "TX-09");
+    assert.deepEqual(pool.takeEvicted(), []);
+    assert.deepEqual(new Set(txids(pool.select())), new Set([lent.txid, back.txid]));
+    assert.deepEqual(pool.revalidate(), []);
+    assert.equal(pool.size, 2);
+  });
+
   test("limits in number and in bytes hold", () => {
     const few = make({ maxTransactions: 2 });
     const answers = [0, 1, 2].map((nonce) => ruleOf(few.add(pay("alice", nonce), rich, 0, 0)));

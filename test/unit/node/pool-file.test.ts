@@ -50,6 +50,19 @@ test("case 25: what is pending waits on after a restart, gaps and borrowed money
   await second.file.stop();
 });
 
+test("case 25: one that pays more than the pending one it lives on comes back too", async (t) => {
+  const path = join(await temporaryDirectory(t), "mempool.bin");
+  const first = await setUp(path);
+  const spending = transfer(genesis, { from: "zoe", to: "bob", nonce: 0, amount: 5_000, fee: 50_000 });
+  await first.pool.admit([pay("alice", 0), spending]);
+  assert.equal(first.pool.mempool.size, 2);
+  await first.file.stop();
+  const second = await setUp(path);
+  await second.file.restore();
+  assert.equal(second.pool.mempool.size, 2);
+  await second.file.stop();
+});
+
 test("it is saved as time passes, and only when something has changed", async (t) => {
   const path = join(await temporaryDirectory(t), "mempool.bin");
   const { pool, timers, file } = await setUp(path);
