@@ -45,6 +45,8 @@ export interface Libp2pNetworkOptions extends AdmissionOptions {
 
 /** The port, and what only this form of it can tell. */
 export interface Libp2pNetwork extends Network {
+  /** May be handed on alone. */
+  readonly punish: Network["punish"];
   /** Peers that gossip tracks; all of them are connected, or something leaks. */
   gossipPeers(): readonly PeerName[];
   /** Peers in libp2p's peer store; each is connected or left a moment ago, or something leaks. */
@@ -91,7 +93,7 @@ class PortOverLibp2p implements Libp2pNetwork {
     this.#logger = deps.logger.child({ module: "network" });
     this.#deps = { ...deps, logger: this.#logger };
     this.#links = createLinks({ ...this.#deps, admission: createAdmission(this.#deps, options) });
-    this.#requests = createRequests({ ...this.#deps, punish: this.#punish });
+    this.#requests = createRequests({ ...this.#deps, punish: this.punish });
   }
 
   async start(): Promise<void> {
@@ -102,7 +104,7 @@ class PortOverLibp2p implements Libp2pNetwork {
       listen: this.#options.listen,
       announce: this.#options.announce ?? [],
       gater: this.#links.gater,
-      guard: { punish: this.#punish },
+      guard: { punish: this.punish },
       gossip: gossipService(this.#topics),
     });
     this.#host = host;
@@ -118,7 +120,8 @@ class PortOverLibp2p implements Libp2pNetwork {
     });
     host.addEventListener("peer:identify", ({ detail }) => {
       this.#gossip?.forgetDeadStream(detail.peerId.toString());
-      this.#links.identified(detail.connection, detail.protocols);
+      const announced = detail.listenAddrs.map((address) => address.toString());
+      this.#links.identified(detail.connection, detail.protocols, announced);
     });
     try {
       await this.#requests.register(host, this.#served);
@@ -130,7 +133,7 @@ class PortOverLibp2p implements Libp2pNetwork {
     const deps = {
       timers: this.#deps.timers,
       logger: this.#logger,
-      punish: this.#punish,
+      punish: this.punish,
       cut: this.#links.cut,
     };
     this.#gossip = runGossip(deps, host.services.gossip, this.#topics);
@@ -296,9 +299,11 @@ class PortOverLibp2p implements Libp2pNetwork {
     }
   }
 
-  readonly #punish = (peer: PeerName, reason: string): void => {
-    if (!this.#links.cut(peer, reason)) return;
-    this.#logger.warn({ peer, reason }, "a peer broke the protocol and loses its connection");
+  /** Bound, for it is handed to every part that reads what peers send. */
+  readonly punish = (peer: PeerName, reason: string): void => {
+    if (this.#links.cut(peer, reason))
+      this.#logger.warn({ peer, reason }, "a peer broke the protocol and loses its connection");
+    this.#links.tellFault(peer, reason);
   };
 
   #remember(peer: PeerName): void {

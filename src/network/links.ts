@@ -15,6 +15,8 @@ const IDENTIFY_TIMEOUT_MS = 10_000;
 /** A peer that says it gossips, and to which no gossip stream stands after it, would stay connected and deaf. */
 const GOSSIP_START_TIMEOUT_MS = 15_000;
 const GOSSIP_PROTOCOL_PREFIX = "/meshsub/";
+/** A machine has a few addresses; a message of 8 KiB could claim a thousand. */
+const MAX_ANNOUNCED = 16;
 
 export interface LinksDeps {
   readonly clock: Clock;
@@ -33,8 +35,8 @@ export interface LinksDeps {
 export interface Links {
   readonly gater: ConnectionGater;
   opened(connection: Connection): void;
-  /** `protocols`: what the peer says it speaks. */
-  identified(connection: Connection, protocols: readonly string[]): void;
+  /** What the peer says of itself: what it speaks, and where it can be dialled. */
+  identified(connection: Connection, protocols: readonly string[], announced: readonly string[]): void;
   closed(connection: Connection): void;
   /** Closes the peer's connections at once, and tells whether there were any. The reason goes to "disconnect". */
   cut(peer: PeerName, reason: string): boolean;
@@ -48,6 +50,8 @@ export interface Links {
   connectionTo(peer: PeerName): Connection | undefined;
   /** Settles when the connection's peer is announced; fails when the connection ends first. */
   whenAnnounced(connection: Connection): Promise<void>;
+  /** Tells "fault" listeners. */
+  tellFault(peer: PeerName, reason: string): void;
   on<Name extends keyof NetworkEvents>(name: Name, listener: NetworkEvents[Name]): () => void;
 }
 
@@ -68,6 +72,7 @@ export function createLinks(deps: LinksDeps): Links {
   const listeners: { readonly [Name in keyof NetworkEvents]: Set<NetworkEvents[Name]> } = {
     connect: new Set(),
     disconnect: new Set(),
+    fault: new Set(),
   };
 
   function guarded(call: () => void): void {
@@ -128,7 +133,7 @@ export function createLinks(deps: LinksDeps): Links {
     link.deadlines.set(connection, timer);
   }
 
-  function announce(link: Link, connection: Connection): void {
+  function announce(link: Link, connection: Connection, announced: readonly string[]): void {
     if (link.announced === undefined) {
       const info: PeerConnection = {
         peer: link.peer,
@@ -137,7 +142,8 @@ export function createLinks(deps: LinksDeps): Links {
         sinceMs: deps.clock.nowMs(),
       };
       link.announced = info;
-      for (const listener of [...listeners.connect]) guarded(() => listener(info));
+      for (const listener of [...listeners.connect])
+        guarded(() => listener(info, announced.slice(0, MAX_ANNOUNCED)));
     }
     for (const waiter of link.waiting) waiter.resolve();
     link.waiting.clear();
@@ -182,14 +188,14 @@ export function createLinks(deps: LinksDeps): Links {
       });
       link.deadlines.set(connection, timer);
     },
-    identified(connection, protocols) {
+    identified(connection, protocols, announced) {
       const link = links.get(connection.remotePeer.toString());
       if (!link?.connections.has(connection)) return;
       clearDeadline(link, connection);
       if (protocols.some((protocol) => protocol.startsWith(GOSSIP_PROTOCOL_PREFIX)))
         expectGossip(link, connection);
       link.connections.set(connection, true);
-      announce(link, connection);
+      announce(link, connection, announced);
     },
     closed,
     cut,
@@ -216,6 +222,9 @@ export function createLinks(deps: LinksDeps): Links {
       if (link === undefined) return Promise.reject(new Error("the connection was closed"));
       if (link.announced !== undefined) return Promise.resolve();
       return new Promise((resolve, reject) => link.waiting.add({ resolve, reject }));
+    },
+    tellFault(peer, reason) {
+      for (const listener of [...listeners.fault]) guarded(() => listener(peer, reason));
     },
     on(name, listener) {
       listeners[name].add(listener);

@@ -81,10 +81,7 @@ export function createContext(
     introduced,
     name: (kind) => `/cumulo/${options.chain.slice(0, 8)}/${kind}/1`,
     punish(peer, reason) {
-      logger.warn({ peer, reason }, "a peer broke the protocol and loses its connection");
-      deps.network.disconnect(peer, reason).catch((error: unknown) => {
-        logger.error({ peer, error }, "a peer could not be disconnected");
-      });
+      deps.network.punish(peer, reason);
       return new NetworkError("NETWORK_MALFORMED", `${peer}: ${reason}`);
     },
   };

@@ -3,12 +3,10 @@ import {
   type AccountStatus,
   type BlockDetail,
   type Fate,
-  type Link,
   type MiningStatus,
   type NodeEvent,
   type NodeService,
   type Page,
-  type Peer,
   type PendingTransaction,
   type Reorg,
   ServiceError,
@@ -22,7 +20,7 @@ import type { Chain } from "../chain/index.ts";
 import { formatWork, nextDifficulty } from "../consensus/index.ts";
 import { accountKeyOf } from "../ledger/index.ts";
 import { type Miner, MinerError } from "../miner/index.ts";
-import { isDialable, isPeerName, type Protocols, type Supervisor } from "../network/index.ts";
+import type { Protocols, Supervisor } from "../network/index.ts";
 import type { Clock, Network } from "../ports/index.ts";
 import {
   type BlockId,
@@ -32,7 +30,7 @@ import {
   specToJson,
   type TxId,
 } from "../primitives/index.ts";
-import { peerViews } from "./peer-views.ts";
+import { createPeerService } from "./peer-service.ts";
 import { findIds } from "./short-ids.ts";
 import type { SyncDriver } from "./sync-driver.ts";
 import type { TransactionPool } from "./transaction-pool.ts";
@@ -47,9 +45,6 @@ import {
   reorgView,
   tipView,
 } from "./views.ts";
-
-/** Peers refused at a time: by hand or by a cluster's split, so a bound that nobody meets but a mistake. */
-const MAX_REFUSED = 1_024;
 
 /** A list's `next` as the number it is. */
 function positionOf(cursor: string): number {
@@ -301,51 +296,7 @@ export function createNodeService(deps: NodeServiceDeps): NodeService {
       };
     },
     genesis: () => specToJson(spec),
-    peers: async (): Promise<Peer[]> => peerViews(deps),
-    async addPeer(address) {
-      const details = { at: "address", value: address };
-      if (!isDialable(address)) {
-        const message = `${address} is no address of a peer; give one such as /ip4/127.0.0.1/tcp/4001, with a port above 0 and after /p2p/ a whole peer's name`;
-        throw new ServiceError("ADDRESS_INVALID", 400, message, { details });
-      }
-      if (address.endsWith(`/p2p/${network.self}`)) {
-        throw new ServiceError("ADDRESS_INVALID", 400, `${address} is this node itself`, { details });
-      }
-      try {
-        return { address, peer: supervisor.add(address).peer ?? null };
-      } catch (error) {
-        throw new ServiceError("TOO_MANY_PEERS", 409, String((error as Error).message), { cause: error });
-      }
-    },
-    async removePeer(peerOrAddress) {
-      const removed = supervisor.remove(peerOrAddress);
-      const peers = new Set([peerOrAddress, ...removed.flatMap(({ peer }) => peer ?? [])]);
-      const connected = network.connections().filter(({ peer }) => peers.has(peer));
-      for (const { peer } of connected) await network.disconnect(peer, "removed by an operator");
-      return removed.length > 0 || connected.length > 0;
-    },
-    links: async (): Promise<Link[]> => network.refused().map((peer) => ({ peer, mode: "refuse" })),
-    async refuseLink(peer) {
-      const details = { at: "peer", value: peer };
-      if (!isPeerName(peer) || peer === network.self) {
-        const what = peer === network.self ? "this node itself" : "no peer's name, which begins with 12D3Koo";
-        throw new ServiceError("PEER_INVALID", 400, `${peer} is ${what}; GET /v1/peers lists peers`, {
-          details,
-        });
-      }
-      const refused = network.refused();
-      if (refused.length >= MAX_REFUSED && !refused.includes(peer)) {
-        const message = `${MAX_REFUSED} peers are refused already; allow some again first`;
-        throw new ServiceError("TOO_MANY_PEERS", 409, message);
-      }
-      await network.refuse(peer);
-    },
-    async allowLink(peer) {
-      const wasRefused = network.refused().includes(peer);
-      network.allow(peer);
-      supervisor.redialNow();
-      return wasRefused;
-    },
+    ...createPeerService(deps),
     tips: () =>
       Promise.all(
         chain.tree

@@ -33,7 +33,6 @@ import { NodeError, type NodeOptions } from "./options.ts";
 import { createPeerExchange } from "./peer-exchange.ts";
 import { createPoolFile } from "./pool-file.ts";
 import { createProtocolHandlers } from "./protocol-handlers.ts";
-import { createPunish } from "./punish.ts";
 import { createNodeService } from "./service.ts";
 import { createSyncDriver } from "./sync-driver.ts";
 import { createTransactionPool } from "./transaction-pool.ts";
@@ -226,7 +225,7 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
     onIdle: () => exchange.reconcileAll(),
     onPeerReorg: (peer) => exchange.reconcile(peer),
   });
-  const punish = createPunish({ network, logger });
+  const { punish } = network;
   const relay = createBlockRelay({
     chain,
     punish,

@@ -88,8 +88,11 @@ class MemoryNetwork implements Network {
   readonly #topics = new Map<string, Topic>();
   readonly #served = new Map<string, Served>();
   readonly #seen = new Map<string, number>();
-  readonly #connectListeners = new Set<NetworkEvents["connect"]>();
-  readonly #disconnectListeners = new Set<NetworkEvents["disconnect"]>();
+  readonly #listeners: { readonly [Name in keyof NetworkEvents]: Set<NetworkEvents[Name]> } = {
+    connect: new Set(),
+    disconnect: new Set(),
+    fault: new Set(),
+  };
   #running = false;
 
   constructor(deps: MemoryNetworkDeps, name: PeerName, nodes: ReadonlyMap<PeerName, MemoryNetwork>) {
@@ -118,8 +121,7 @@ class MemoryNetwork implements Network {
   }
 
   on<Name extends keyof NetworkEvents>(name: Name, listener: NetworkEvents[Name]): () => void {
-    const listeners: Set<NetworkEvents[keyof NetworkEvents]> =
-      name === "connect" ? (this.#connectListeners as Set<never>) : (this.#disconnectListeners as Set<never>);
+    const listeners: Set<NetworkEvents[Name]> = this.#listeners[name];
     listeners.add(listener);
     return () => {
       listeners.delete(listener);
@@ -153,6 +155,12 @@ class MemoryNetwork implements Network {
   async disconnect(peer: PeerName, reason: string): Promise<void> {
     if (this.#links.has(peer)) this.#logger.info({ peer, reason }, "disconnecting a peer");
     this.#unlink(peer, reason);
+  }
+
+  punish(peer: PeerName, reason: string): void {
+    this.#logger.warn({ peer, reason }, "a peer broke the protocol and loses its connection");
+    this.#unlink(peer, reason);
+    for (const listener of [...this.#listeners.fault]) this.#guard(() => listener(peer, reason));
   }
 
   async refuse(peer: PeerName): Promise<void> {
@@ -215,8 +223,7 @@ class MemoryNetwork implements Network {
       settled().then(() => link.remote.#serve(this.self, protocol, request.slice())),
     );
     if (response.length > limits.maxResponseBytes) {
-      this.#logger.warn({ peer, protocol, bytes: response.length }, "a response is too long");
-      this.#unlink(peer, "oversize response");
+      this.punish(peer, "oversize response");
       throw new NetworkError("NETWORK_OVERSIZE", `a response of ${response.length} bytes`);
     }
     return response;
@@ -239,7 +246,8 @@ class MemoryNetwork implements Network {
   #announce(peer: PeerName): void {
     const link = this.#links.get(peer);
     if (link === undefined) return;
-    for (const listener of [...this.#connectListeners]) this.#guard(() => listener(link.info));
+    for (const listener of [...this.#listeners.connect])
+      this.#guard(() => listener(link.info, link.remote.addresses()));
   }
 
   #unlink(peer: PeerName, reason: string): void {
@@ -248,7 +256,7 @@ class MemoryNetwork implements Network {
     this.#links.delete(peer);
     link.broken.abort(new NetworkError("NETWORK_NOT_CONNECTED", `the connection to ${peer} was lost`));
     link.remote.#unlink(this.self, "closed by the peer");
-    for (const listener of [...this.#disconnectListeners]) this.#guard(() => listener(peer, reason));
+    for (const listener of [...this.#listeners.disconnect]) this.#guard(() => listener(peer, reason));
   }
 
   #guard(call: () => void): void {
@@ -285,8 +293,7 @@ class MemoryNetwork implements Network {
     const joined = this.#topics.get(topic);
     if (joined === undefined || !this.#running) return;
     if (data.length > joined.maxBytes) {
-      this.#logger.warn({ peer: from, topic, bytes: data.length }, "a gossip message is too long");
-      this.#unlink(from, "oversize gossip");
+      this.punish(from, "oversize gossip");
       return;
     }
     if (!this.#markSeen(gossipId(topic, data))) return;
@@ -307,8 +314,7 @@ class MemoryNetwork implements Network {
       throw new NetworkError("NETWORK_REFUSED", `${this.self} does not serve this ${protocol} request`);
     }
     if (request.length > served.limits.maxRequestBytes) {
-      this.#logger.warn({ peer: from, protocol, bytes: request.length }, "a request is too long");
-      this.#unlink(from, "oversize request");
+      this.punish(from, "oversize request");
       throw new NetworkError("NETWORK_NOT_CONNECTED", "the connection was lost");
     }
     link.inboundRequests++;

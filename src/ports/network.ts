@@ -68,10 +68,15 @@ export interface PeerConnection {
 }
 
 export interface NetworkEvents {
-  /** The first connection to a peer stands, and its protocols are known. */
-  connect(connection: PeerConnection): void;
+  /**
+   * The first connection to a peer stands, and its protocols are known. `announced`: where it says that it can be
+   * dialled, at most 16 multiaddrs. Its claim, not checked.
+   */
+  connect(connection: PeerConnection, announced: readonly string[]): void;
   /** The last connection to a peer is gone. */
   disconnect(peer: PeerName, reason: string): void;
+  /** A peer was punished. Also of one that is not connected, or no longer: it may have hung up on purpose. */
+  fault(peer: PeerName, reason: string): void;
 }
 
 /**
@@ -97,6 +102,8 @@ export interface Network {
   dial(address: string, options?: { readonly signal?: AbortSignal }): Promise<PeerName>;
   /** Closes every connection to the peer; it may come back. */
   disconnect(peer: PeerName, reason: string): Promise<void>;
+  /** The peer broke the protocol or the chain's rules: closes its connections, logs why, and tells "fault" listeners. */
+  punish(peer: PeerName, reason: string): void;
   /**
    * The conditioner's *refuse*: closes connections to the peer and refuses new ones both ways, until `allow`. How a
    * cluster is split.

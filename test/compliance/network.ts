@@ -116,6 +116,16 @@ function describeConnections(join: Join, connect: Connect): void {
     await connect(b, a);
   });
 
+  test("a peer that is punished loses its connection and is told of as a fault", async () => {
+    const [a, b] = [await join(), await join()];
+    await connect(a, b);
+    const faults: string[] = [];
+    a.network.on("fault", (peer, reason) => faults.push(`${peer === b.network.self}: ${reason}`));
+    for (const reason of ["it lied", "it lied before it hung up"]) a.network.punish(b.network.self, reason);
+    await until("the connection is gone", () => !isConnected(a, b) && !isConnected(b, a));
+    assert.deepEqual(faults, ["true: it lied", "true: it lied before it hung up"]);
+  });
+
   test("a listener that throws or was removed harms nobody else", async () => {
     const [a, b] = [await join(), await join()];
     let calls = 0;
@@ -319,13 +329,8 @@ function describeRequests(join: Join, connect: Connect): void {
   });
 
   test("an unknown protocol and a handler that throws are refusals", async () => {
-    const a = await join();
-    const b = await join();
-    const c = await join(
-      serving(async () => {
-        throw new Error("not today");
-      }),
-    );
+    const [a, b] = [await join(), await join()];
+    const c = await join(serving(() => Promise.reject(new Error("not today"))));
     await connect(a, b);
     await connect(a, c);
     await assert.rejects(ask(a, b, bytes("x")), hasCode("NETWORK_REFUSED"));

@@ -13,9 +13,9 @@ import {
   createMemoryNetworkHub,
   type GossipVerdict,
   type NetworkErrorCode,
+  silentLogger,
 } from "../../../src/ports/index.ts";
 import { type Block, bytesToHex, type SealedTransaction } from "../../../src/primitives/index.ts";
-import { createRecordingLogger } from "../../support/recording-logger.ts";
 import { sampleBlock, sampleTransaction } from "../../support/sample-chain.ts";
 
 const CHAIN = bytesToHex(new Uint8Array(32).fill(0xab));
@@ -47,8 +47,9 @@ function createWorld() {
   async function node(name: string, options: NodeOptions = {}) {
     const { blocks = [], transactions = [], verdict = "accept" } = options;
     const network = hub.join(name);
-    const logger = createRecordingLogger();
     const gossiped: string[] = [];
+    const faults: { readonly peer: string; readonly reason: string }[] = [];
+    network.on("fault", (peer, reason) => faults.push({ peer, reason }));
     const handlers: ProtocolHandlers = {
       status: () => statusOf(blocks.length, options.chain),
       headers: () => blocks.map(({ header }) => header),
@@ -73,14 +74,14 @@ function createWorld() {
       },
       ...options.handlers,
     };
-    const deps = { network, clock, timers, logger };
+    const deps = { network, clock, timers, logger: silentLogger };
     const protocols = createProtocols(
       deps,
       { chain: options.chain ?? CHAIN, ...(options.quotas && { quotas: options.quotas }) },
       handlers,
     );
     await network.start();
-    return { network, protocols, gossiped, logger, name };
+    return { network, protocols, gossiped, faults, name };
   }
   /** A node that says what ours would not: it answers a protocol, or asks one, with bytes of its own. */
   async function bare(name: string, kind: string, answer: Uint8Array) {
@@ -215,7 +216,7 @@ test("transactions and blocks are gossiped, and forwarded as the verdict says", 
 });
 
 for (const kind of ["txs", "blocks"]) {
-  test(`malformed gossip of ${kind} costs the connection, and the log says why`, async () => {
+  test(`malformed gossip of ${kind} costs the connection, and is told as a fault`, async () => {
     const { node, bare } = createWorld();
     const b = await node("b");
     const hostile = await bare("hostile", "nothing", new Uint8Array(0));
@@ -224,7 +225,7 @@ for (const kind of ["txs", "blocks"]) {
     await settle();
     assert.deepEqual(b.network.connections(), []);
     assert.deepEqual(b.gossiped, []);
-    assert.ok(b.logger.lines.some(({ level, peer }) => level === "warn" && peer === "hostile"));
+    assert.ok(b.faults.some(({ peer }) => peer === "hostile"));
   });
 }
 
@@ -239,7 +240,7 @@ for (const kind of ["status", "headers", "blocks", "txs"]) {
       hostile.request("b", `/cumulo/${CHAIN.slice(0, 8)}/${kind}/1`, nonsense, BARE_LIMITS),
     );
     assert.deepEqual(b.network.connections(), []);
-    assert.ok(b.logger.lines.some(({ level, peer }) => level === "warn" && peer === "hostile"));
+    assert.ok(b.faults.some(({ peer }) => peer === "hostile"));
   });
 }
 
@@ -299,7 +300,7 @@ for (const [what, kind, answer, ask] of wrongAnswers) {
     await a.network.dial("/memory/b");
     await assert.rejects(ask(a), hasCode("NETWORK_MALFORMED"));
     assert.deepEqual(a.network.connections(), []);
-    assert.ok(a.logger.lines.some(({ level, peer }) => level === "warn" && peer === "b"));
+    assert.ok(a.faults.some(({ peer }) => peer === "b"));
   });
 }
 
