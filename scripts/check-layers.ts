@@ -20,6 +20,7 @@ export const planted = [
   "network/index.ts: network-imports-only-from",
   "node/even.ts: no-cycles",
   "node/past-the-index.ts: through-the-index",
+  "primitives/chance.ts: hashing-in-one-place",
   "primitives/impure.ts: pure-stays-pure",
   "primitives/port-code.ts: primitives-imports-types-only",
   "primitives/upwards.ts: primitives-imports-only-from",

@@ -12,3 +12,8 @@ declare const TextDecoder: new (
   label?: string,
   options?: { fatal?: boolean; ignoreBOM?: boolean },
 ) => TextDecoder;
+
+// Of node:crypto only this, and only in primitives/hash.ts (the layer rules see to that).
+declare module "node:crypto" {
+  export function hash(algorithm: "sha256", data: Uint8Array, encoding: "binary" | "hex"): string;
+}

@@ -134,8 +134,8 @@ function listOf(lists: Map<AccountKey, Waiting[]>, key: AccountKey): Waiting[] {
 }
 
 function insertByNonce(list: Waiting[], waiting: Waiting): void {
-  const { nonce } = waiting.transaction.transaction.body;
-  const before = list.findLastIndex((other) => other.transaction.transaction.body.nonce < nonce);
+  const { nonce } = waiting.transaction;
+  const before = list.findLastIndex((other) => other.transaction.nonce < nonce);
   list.splice(before + 1, 0, waiting);
 }
 

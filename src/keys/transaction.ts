@@ -17,18 +17,18 @@ export function signTransaction(body: TransactionBody, key: Key): SealedTransact
 }
 
 /** True when the transaction's signature is its sender's. For one or two; many go to the worker pool, packed. */
-export function verifyTransaction({ transaction, txidBytes }: SealedTransaction): boolean {
-  return verifySignature(transaction.signature, signingMessage(txidBytes), transaction.body.sender);
+export function verifyTransaction({ signatureBytes, txidBytes, senderBytes }: SealedTransaction): boolean {
+  return verifySignature(signatureBytes, signingMessage(txidBytes), senderBytes);
 }
 
 /** Transactions as `verifyPacked` wants them, in one buffer of their own that may be transferred to a worker. */
 export function packSignatures(transactions: readonly SealedTransaction[]): Uint8Array<ArrayBuffer> {
   const packed = new Uint8Array(transactions.length * RECORD_BYTES);
   let at = 0;
-  for (const { transaction, txidBytes } of transactions) {
-    packed.set(transaction.body.sender, at);
+  for (const { senderBytes, txidBytes, signatureBytes } of transactions) {
+    packed.set(senderBytes, at);
     packed.set(txidBytes, at + 32);
-    packed.set(transaction.signature, at + 64);
+    packed.set(signatureBytes, at + 64);
     at += RECORD_BYTES;
   }
   return packed;

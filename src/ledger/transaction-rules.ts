@@ -12,22 +12,21 @@ export function checkTransactionSanity(
   chainId: Uint8Array,
   sealed: SealedTransaction,
 ): Verdict {
-  const { body } = sealed.transaction;
-  if (!equalBytes(body.chain, chainId))
+  const { amount, fee } = sealed;
+  if (!equalBytes(sealed.chainBytes, chainId))
     return refuse("TX-02", `transaction ${sealed.txid} is for another chain`);
-  const { amount } = body.action.value;
   if (amount < 1) return refuse("TX-04", `transaction ${sealed.txid} moves nothing`);
-  if (addAmounts(amount, body.fee) === undefined) {
+  if (addAmounts(amount, fee) === undefined) {
     return refuse(
       "TX-05",
-      `transaction ${sealed.txid}: amount ${amount} and fee ${body.fee} exceed 2^53 - 1 together`,
+      `transaction ${sealed.txid}: amount ${amount} and fee ${fee} exceed 2^53 - 1 together`,
     );
   }
   const minimum = minimumFee(spec, sealed.bytes.length);
-  if (body.fee < minimum) {
+  if (fee < minimum) {
     return refuse(
       "TX-06",
-      `transaction ${sealed.txid}: fee ${body.fee} base units; ${minimum} is the least for ${sealed.bytes.length} bytes`,
+      `transaction ${sealed.txid}: fee ${fee} base units; ${minimum} is the least for ${sealed.bytes.length} bytes`,
     );
   }
   return PASSED;

@@ -78,8 +78,7 @@ export function createTransition(
 
   return {
     apply(sealed) {
-      const { nonce, fee, expiry, action } = sealed.transaction.body;
-      const { amount } = action.value;
+      const { nonce, fee, expiry, amount } = sealed;
       if (expiry < height) return refuse("TX-07", `transaction ${sealed.txid} expired at height ${expiry}`);
       const sender = load(sealed.sender);
       const expected = sender?.nonce ?? 0;

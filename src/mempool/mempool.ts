@@ -77,7 +77,7 @@ export function createMempool(spec: ChainSpec, overrides: Partial<MempoolOptions
     byLeaf.set(transaction.leaf, transaction);
     bytes += transaction.bytes.length;
     revision++;
-    earliestExpiry = Math.min(earliestExpiry, transaction.transaction.body.expiry);
+    earliestExpiry = Math.min(earliestExpiry, transaction.expiry);
   }
 
   function remove(entry: PendingEntry): void {
@@ -117,7 +117,7 @@ export function createMempool(spec: ChainSpec, overrides: Partial<MempoolOptions
     );
 
   function check(transaction: SealedTransaction, state: SenderState, height: number): Refused | undefined {
-    const { nonce, expiry, fee } = transaction.transaction.body;
+    const { nonce, expiry, fee } = transaction;
     if (expiry <= height)
       return refused("TX-07", `expired at height ${expiry}; the next block has ${height + 1}`, {
         expiry,
@@ -280,7 +280,7 @@ export function createMempool(spec: ChainSpec, overrides: Partial<MempoolOptions
       const removals: Removal[] = [];
       earliestExpiry = Number.POSITIVE_INFINITY;
       for (const entry of [...byId.values()]) {
-        const { expiry } = entry.transaction.transaction.body;
+        const { expiry } = entry.transaction;
         if (expiry > height) earliestExpiry = Math.min(earliestExpiry, expiry);
         else removals.push(drop(entry, "TX-07", `expired at height ${expiry}`));
       }

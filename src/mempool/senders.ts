@@ -47,8 +47,7 @@ export function createSenders(): Senders {
   /** A transfer to oneself brings nothing: it would pay for itself. */
   function credit({ transaction }: PendingEntry, sign: 1 | -1): string | undefined {
     if (transaction.recipient === transaction.sender) return undefined;
-    const sum =
-      (incoming.get(transaction.recipient) ?? 0) + sign * transaction.transaction.body.action.value.amount;
+    const sum = (incoming.get(transaction.recipient) ?? 0) + sign * transaction.amount;
     if (sum > 0) incoming.set(transaction.recipient, sum);
     else incoming.delete(transaction.recipient);
     return transaction.recipient;

@@ -81,6 +81,6 @@ export function replacementFee(
   pending: SealedTransaction,
   newcomer: SealedTransaction,
 ): number {
-  const forBytes = pending.transaction.body.fee + minimumFee(spec, newcomer.bytes.length);
+  const forBytes = pending.fee + minimumFee(spec, newcomer.bytes.length);
   return Math.max(forBytes, Math.floor(feeRate(pending) * newcomer.bytes.length) + 1);
 }

@@ -46,7 +46,7 @@ export function encodePool(chainId: Uint8Array, mempool: Mempool): Uint8Array {
   const waiting = [...mempool.entries()]
     .map(({ transaction }) => transaction)
     .filter((transaction) => !isReady.has(transaction))
-    .sort((a, b) => a.transaction.body.nonce - b.transaction.body.nonce);
+    .sort((a, b) => a.nonce - b.nonce);
   const all = [...ready, ...waiting];
   const length = all.reduce((sum, { bytes }) => sum + 4 + bytes.length, TAG.length + chainId.length);
   const file = new Uint8Array(length + HASH_BYTES);

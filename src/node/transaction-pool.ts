@@ -363,7 +363,7 @@ interface Successor {
 
 function createReorgIndex(): ReorgIndex {
   const bySlot = new Map<string, Successor | undefined>();
-  const slot = ({ sender, transaction }: SealedTransaction): string => `${sender}:${transaction.body.nonce}`;
+  const slot = ({ sender, nonce }: SealedTransaction): string => `${sender}:${nonce}`;
   return {
     disconnected: (transaction) => void bySlot.set(slot(transaction), undefined),
     mined(transaction, block) {

@@ -1,6 +1,6 @@
-import { concatBytes, hexToBytes } from "@noble/hashes/utils.js";
+import { concatBytes } from "@noble/hashes/utils.js";
 
-export { concatBytes, hexToBytes };
+export { concatBytes };
 
 export const ZERO_32: Uint8Array = new Uint8Array(32);
 
@@ -25,16 +25,42 @@ export function bytesToHex(bytes: Uint8Array): string {
   return decoder.decode(digits);
 }
 
+/** What a hex digit stands for, by its character code; -1 for every other character. */
+const DIGIT_VALUES = new Int8Array(128).fill(-1);
+for (const [value, digit] of [..."0123456789abcdef"].entries()) {
+  DIGIT_VALUES[digit.charCodeAt(0)] = value;
+  DIGIT_VALUES[digit.toUpperCase().charCodeAt(0)] = value;
+}
+
+/** Bytes of hex in either case. Throws a `RangeError` for any other text. */
+export function hexToBytes(hex: string): Uint8Array {
+  const bytes = new Uint8Array(hex.length >> 1);
+  for (let i = 0; i < bytes.length; i++) {
+    const high = DIGIT_VALUES[hex.charCodeAt(2 * i)] ?? -1;
+    const low = DIGIT_VALUES[hex.charCodeAt(2 * i + 1)] ?? -1;
+    if ((high | low) < 0) throw new RangeError("this is not hex");
+    bytes[i] = (high << 4) | low;
+  }
+  if (hex.length % 2 !== 0) throw new RangeError("hex has two digits for each byte");
+  return bytes;
+}
+
 /** Writes an integer below 2^53 as a little-endian uint64. */
 export function setUint64(view: DataView, offset: number, value: number): void {
   view.setUint32(offset, value >>> 0, true);
   view.setUint32(offset + 4, Math.floor(value / 2 ** 32), true);
 }
 
-/** A little-endian uint64; `undefined` above 2^53 - 1. */
-export function getUint64(view: DataView, offset: number): number | undefined {
-  const high = view.getUint32(offset + 4, true);
-  return high > 0x1f_ffff ? undefined : high * 2 ** 32 + view.getUint32(offset, true);
+/** The little-endian uint32 at an offset, which must lie within the bytes. */
+export function getUint32(bytes: Uint8Array, offset: number): number {
+  const at = (i: number): number => bytes[offset + i] as number;
+  return (at(0) | (at(1) << 8) | (at(2) << 16) | (at(3) << 24)) >>> 0;
+}
+
+/** The same for a uint64; `undefined` above 2^53 - 1. */
+export function getUint64(bytes: Uint8Array, offset: number): number | undefined {
+  const high = getUint32(bytes, offset + 4);
+  return high > 0x1f_ffff ? undefined : high * 2 ** 32 + getUint32(bytes, offset);
 }
 
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {

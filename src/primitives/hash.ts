@@ -1,12 +1,19 @@
-import { digest } from "@chainsafe/as-sha256";
+// Computation only: the one thing of node:crypto that a pure folder may use, and only here.
+import { hash } from "node:crypto";
 import { setHasher } from "@chainsafe/persistent-merkle-tree";
 
 /** SHA-256 of any bytes. */
 export function sha256(bytes: Uint8Array): Uint8Array {
-  // The library answers with a piece of a shared pool, which one long-lived hash would keep alive as a whole.
-  const hash = new Uint8Array(32);
-  hash.set(digest(bytes));
-  return hash;
+  // As text and back, one byte a character: twice as fast as asking for a Buffer, three times as WebAssembly.
+  const text = hash("sha256", bytes, "binary");
+  const digest = new Uint8Array(32);
+  for (let i = 0; i < 32; i++) digest[i] = text.charCodeAt(i);
+  return digest;
+}
+
+/** The same in lowercase hex. */
+export function sha256Hex(bytes: Uint8Array): string {
+  return hash("sha256", bytes, "hex");
 }
 
 /** Hashes each 64-byte node of `input` to 32 bytes of `output`; lengths must be a multiple of 64, and half of it. */

@@ -52,6 +52,14 @@ if (wanted.has("sync")) {
     rows.push({ what: "sync to signature limit", value: rate / limit, unit: "ratio", aim: "0.5", note: "" });
   const note = spread(result.cpuMs);
   rows.push({ what: "CPU of the syncing process", value: median(result.cpuMs), unit: "ms", aim: "", note });
+  const serving = spread(result.servingCpuMs);
+  rows.push({
+    what: "CPU of the serving process",
+    value: median(result.servingCpuMs),
+    unit: "ms",
+    aim: "",
+    note: serving,
+  });
   rows.push({ what: "peak memory while syncing", value: result.peakRssMiB, unit: "MiB", aim: "", note: "" });
 }
 if (wanted.has("start")) {

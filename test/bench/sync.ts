@@ -12,6 +12,8 @@ export interface SyncResult {
   readonly transfersPerSecond: readonly number[];
   /** CPU time of the syncing process on all its threads, one per run: unlike the rate, hardly moved by other programs. */
   readonly cpuMs: readonly number[];
+  /** The same of the process that serves the blocks: it shares the cores with the one that syncs. */
+  readonly servingCpuMs: readonly number[];
   readonly peakRssMiB: number;
 }
 
@@ -24,17 +26,20 @@ export async function measureSync(runs: number, nodeArgs: readonly string[] = []
     const source = await lab.start({ dataDir, logLevel: "warn" });
     const transfersPerSecond: number[] = [];
     const usedMs: number[] = [];
+    const servingMs: number[] = [];
     let peak = 0;
     for (let run = 0; run < runs; run++) {
       const { genesisFile } = built;
       const node = await lab.start({ genesisFile, logLevel: "warn", nodeArgs });
       const cpuBeforeMs = await cpuMs(node.pid);
+      const servingBeforeMs = await cpuMs(source.pid);
       const startMs = performance.now();
       await node.client.addPeer(source.multiaddr);
       const synced = async () => (await node.client.status()).head.id === built.head.id;
       await poll("the chain is synced", synced, 120_000);
       transfersPerSecond.push((built.transfers * 1_000) / (performance.now() - startMs));
       usedMs.push((await cpuMs(node.pid)) - cpuBeforeMs);
+      servingMs.push((await cpuMs(source.pid)) - servingBeforeMs);
       peak = Math.max(peak, await memoryMiB(node.pid, "VmHWM"));
       await node.end("SIGTERM");
     }
@@ -43,6 +48,7 @@ export async function measureSync(runs: number, nodeArgs: readonly string[] = []
       transfers: built.transfers,
       transfersPerSecond,
       cpuMs: usedMs,
+      servingCpuMs: servingMs,
       peakRssMiB: peak,
     };
   } finally {

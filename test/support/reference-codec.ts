@@ -1,14 +1,15 @@
-import { createHash } from "node:crypto";
+import { sha256 as nobleSha256 } from "@noble/hashes/sha2.js";
 
 /**
- * The formats of docs/protocol.md written by hand with node:crypto, without any of our code and without an SSZ library:
+ * The formats of docs/protocol.md written by hand, with SHA-256 of noble, without any of our code and without an SSZ library:
  * what a second implementer would write from the document. Tests hold the real code to it.
  */
 
+/** Not Node's own, which the code under test uses. */
 export const sha256 = (...parts: Uint8Array[]): Uint8Array => {
-  const hash = createHash("sha256");
+  const hash = nobleSha256.create();
   for (const part of parts) hash.update(part);
-  return new Uint8Array(hash.digest());
+  return hash.digest();
 };
 
 export const fromHex = (hex: string): Uint8Array => new Uint8Array(Buffer.from(hex, "hex"));

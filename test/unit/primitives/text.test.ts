@@ -6,6 +6,7 @@ import {
   addAmounts,
   bigintFromBytes,
   bigintToBytes,
+  bytesToHex,
   compareBytes,
   decodeAddress,
   encodeAddress,
@@ -13,6 +14,7 @@ import {
   hashNodes,
   hashNodesPortable,
   hashPair,
+  hexToBytes,
   MAX_AMOUNT,
   parseCoins,
 } from "../../../src/primitives/index.ts";
@@ -138,7 +140,21 @@ test("bytes order and big integers agree", () => {
   assert.ok(compareBytes(Uint8Array.of(1), Uint8Array.of(1, 0)) < 0);
 });
 
-test("the native and the portable hasher give node:crypto's hashes for any number of nodes", (t) => {
+test("bytes read back from their hex, in either case; what is not hex is refused", () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 70 }), (bytes) => {
+      const hex = bytesToHex(bytes);
+      assert.equal(hex, Buffer.from(bytes).toString("hex"));
+      assert.deepEqual(hexToBytes(hex), bytes);
+      assert.deepEqual(hexToBytes(hex.toUpperCase()), bytes);
+    }),
+    { seed: SEED, numRuns: 200 },
+  );
+  for (const text of ["0", "abc", "0g", "g0", "0x00", " 00", "00\n", "é0", "0\u{1f600}", "\u0130\u0130"])
+    assert.throws(() => hexToBytes(text), RangeError, JSON.stringify(text));
+});
+
+test("the native and the portable hasher give the hashes of a third implementation for any number of nodes", (t) => {
   if (hashNodes === hashNodesPortable)
     t.diagnostic("no native hasher on this machine: only the portable one was tested");
   fc.assert(
