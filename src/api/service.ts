@@ -4,6 +4,7 @@ import type {
   AccountStatus,
   AddedPeer,
   BlockDetail,
+  BlockMark,
   Link,
   MiningStatus,
   NodeEvent,
@@ -76,6 +77,13 @@ export interface NodeService {
   mempool(page: { readonly limit: number; readonly after?: string }): Promise<Page<PendingTransaction>>;
   /** By height: on the best chain. */
   block(selector: BlockSelector): Promise<BlockDetail | undefined>;
+  /**
+   * Sets a block and its descendants aside until `reconsiderBlock`, over restarts too. Undefined where it is unknown; a
+   * `ServiceError` for genesis and invalid blocks.
+   */
+  invalidateBlock(selector: BlockSelector): Promise<BlockMark | undefined>;
+  /** Takes such marks from the block, its ancestors and its descendants. */
+  reconsiderBlock(selector: BlockSelector): Promise<BlockMark | undefined>;
   transaction(id: TxId): Promise<TransactionStatus | undefined>;
   /**
    * Ids that begin with these hex digits, at most `limit`: of blocks near the head and of transactions this node saw

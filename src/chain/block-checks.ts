@@ -64,6 +64,8 @@ export function createBlockChecks({ genesis, tree, clock, signatures }: BlockChe
         return refuseForNow("HDR-11", `parent ${header.parent} is not known`);
       }
       if (parent.status === "invalid") return refuse("HDR-12", `parent ${header.parent} is invalid`);
+      if (parent.mark !== undefined)
+        return refuseForNow("HDR-13", `this node's operator has invalidated block ${parent.mark}`);
       const grandparent = parent.height === 0 ? undefined : tree.get(parent.parent);
       return checkHeaderContext(spec, header, parent, grandparent, clock.nowMs());
     },

@@ -5,6 +5,7 @@ import type { Block, BlockId } from "../primitives/index.ts";
 import type { BlockChecks } from "./block-checks.ts";
 import type { BlockStore } from "./block-store.ts";
 import type { ChainEvents, Emitter } from "./events.ts";
+import type { MarkResult } from "./operator-marks.ts";
 import type { Publisher, SettleTransactions } from "./publisher.ts";
 import type { BlockSource } from "./reorg.ts";
 import type { SignatureVerifier } from "./signatures.ts";
@@ -90,6 +91,13 @@ export interface Chain {
   /** Everything of a child of the head but the nonce. */
   buildTemplate(request: TemplateRequest): Promise<Template>;
   readonly reorgs: Publisher["reorgs"];
+  /**
+   * Sets a block and its descendants aside by the operator's word, over restarts too, and goes to the best branch that
+   * remains; never a lighter one than there is. Its transactions return as in any reorg.
+   */
+  invalidate(id: BlockId): Promise<MarkResult>;
+  /** Takes the marks from a block, its ancestors and its descendants, and goes to the best branch. */
+  reconsider(id: BlockId): Promise<MarkResult>;
   /** Lets the batch being written end, turns away what waits behind it with CHAIN_STOPPED, and closes the store. */
   close(): Promise<void>;
 }

@@ -12,6 +12,7 @@ export { type CheckReport, checkChain, type Finding } from "./check.ts";
 export * from "./errors.ts";
 export type { ChainEvents, HeadChange } from "./events.ts";
 export { openChain } from "./open.ts";
+export type { MarkResult } from "./operator-marks.ts";
 export type { Settlement, SettleTransactions } from "./publisher.ts";
 export { markForReindex } from "./recovery.ts";
 export * from "./reorg.ts";

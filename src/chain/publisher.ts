@@ -51,8 +51,8 @@ export interface Publisher {
   readonly lastReorg: number;
   /** Pending bytes after which a batch should be published. */
   readonly batchBytes: number;
-  /** Remembers where a block came from until it is published. */
-  note(id: BlockId, source: BlockSource): void;
+  /** Remembers where a block came from until it is published, or by which other block it comes to be the head. */
+  note(id: BlockId, source: BlockSource, by?: BlockId): void;
   isConnected(id: BlockId): boolean;
   idAt(height: number): BlockId | undefined;
   /** Settles transactions, writes the reorg record, flushes, and tells listeners. */
@@ -79,7 +79,7 @@ export async function createPublisher(deps: PublisherDeps): Promise<Publisher> {
   for await (const [key] of store.scan({ ...tableRange("reorgs"), reverse: true, limit: 1 })) {
     lastReorg = numberFromKey(key);
   }
-  const sources = new Map<BlockId, BlockSource>();
+  const sources = new Map<BlockId, BlockSource & { readonly block: BlockId }>();
   let startedMs: number | undefined;
   let startedMonotonicMs = 0;
 
@@ -124,6 +124,7 @@ export async function createPublisher(deps: PublisherDeps): Promise<Publisher> {
       peer: "local",
       message: "recovery",
       receivedMs: clock.nowMs(),
+      block: position.id,
     };
     return {
       id: lastReorg + 1,
@@ -135,7 +136,7 @@ export async function createPublisher(deps: PublisherDeps): Promise<Publisher> {
       disconnected: await describe(disconnected),
       connected: await describe(connected),
       connectedCount: connected.length,
-      cause: { peer: source.peer, message: source.message, block: position.id },
+      cause: { peer: source.peer, message: source.message, block: source.block },
       receivedMs: source.receivedMs,
       startedMs: startedMs ?? source.receivedMs,
       durationMs: Math.max(0, Math.round((clock.monotonicMs() - startedMonotonicMs) * 1_000) / 1_000),
@@ -155,8 +156,8 @@ export async function createPublisher(deps: PublisherDeps): Promise<Publisher> {
       return lastReorg;
     },
     batchBytes: BATCH_BYTES,
-    note(id, source) {
-      sources.set(id, source);
+    note(id, source, by = id) {
+      sources.set(id, { ...source, block: by });
       startedMs ??= clock.nowMs();
       if (sources.size === 1) startedMonotonicMs = clock.monotonicMs();
     },

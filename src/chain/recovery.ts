@@ -278,15 +278,11 @@ async function readTree(
   store: KeyValueStore,
   genesis: Genesis,
 ): Promise<{ tree: ForkTree; nextArrival: number; lost: BlockId[] }> {
-  const { core } = genesis.block.header.header;
-  const tree = createForkTree({
-    id: genesis.block.header.id,
-    parent: genesis.block.header.parent,
-    height: 0,
-    timestampMs: core.timestampMs,
-    difficulty: core.difficulty,
-    arrival: 0,
-  });
+  const { id, parent, header } = genesis.block.header;
+  const { timestampMs, difficulty } = header.core;
+  const marks: BlockId[] = [];
+  for await (const [key] of store.scan(tableRange("marks"))) marks.push(bytesToHex(key.subarray(1)));
+  const tree = createForkTree({ id, parent, height: 0, timestampMs, difficulty, arrival: 0 }, marks);
   const { rows, damaged } = await readRows(store);
   const lost = [...damaged];
   let nextArrival = 1;

@@ -6,8 +6,11 @@ import type { BlockId, TxId } from "../primitives/index.ts";
 export interface BlockSource {
   /** The peer's name, or "local" for a block mined or imported here. */
   readonly peer: string;
-  /** What brought it: a gossip message, an answer to our request, our own miner, or recovery after a crash. */
-  readonly message: "gossip" | "sync" | "mined" | "recovery";
+  /**
+   * What brought it: a gossip message, an answer to our request, our own miner, or recovery after a crash. In a reorg
+   * record also the operator's word on a block.
+   */
+  readonly message: "gossip" | "sync" | "mined" | "recovery" | "invalidate" | "reconsider";
   /** Unix ms when what brought it was here: the announcement, or the whole answer. */
   readonly receivedMs: number;
 }
@@ -55,6 +58,7 @@ export interface ReorgRecord {
   readonly cause: {
     readonly peer: string;
     readonly message: BlockSource["message"];
+    /** The block that tipped the scale, or that the operator invalidated or reconsidered. */
     readonly block: BlockId;
   };
   readonly receivedMs: number;

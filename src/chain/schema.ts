@@ -37,6 +37,8 @@ const TABLES = {
   pages: "p",
   /** number -> reorg record as JSON. */
   reorgs: "r",
+  /** block id -> 1: invalidated by the operator. */
+  marks: "x",
   /** sequence number -> link of the chain of batches. */
   batches: "s",
 } as const;
@@ -95,6 +97,7 @@ export const keys = {
   account: (index: number): Uint8Array => tableKey("accounts", uint32Key(index)),
   accountIndex: (key: AccountKey): Uint8Array => tableKey("accountIndices", hexToBytes(key)),
   page: (page: PageNumber): Uint8Array => tableKey("pages", uint32Key(page)),
+  mark: (id: BlockId): Uint8Array => tableKey("marks", hexToBytes(id)),
   reorg: (number: number): Uint8Array => tableKey("reorgs", uint64Key(number)),
   batch: (sequence: number): Uint8Array => tableKey("batches", uint64Key(sequence)),
 };

@@ -139,8 +139,18 @@ function insertByNonce(list: Waiting[], waiting: Waiting): void {
   list.splice(before + 1, 0, waiting);
 }
 
+/**
+ * Later than the parent, and than every child of it that the operator has invalidated: a child that is otherwise the same
+ * would be that block again.
+ */
+function timestampMsFor({ tree, head, nowMs }: TemplateDeps): number {
+  const children = tree.children(head.id).flatMap((id) => tree.get(id) ?? []);
+  const invalidated = children.filter(({ mark }) => mark !== undefined);
+  return Math.max(nowMs, ...[head, ...invalidated].map(({ timestampMs }) => timestampMs + 1));
+}
+
 export async function buildTemplate(deps: TemplateDeps, request: TemplateRequest): Promise<Template> {
-  const { genesis, tree, state, head, nowMs } = deps;
+  const { genesis, tree, state, head } = deps;
   const { spec, chainId } = genesis;
   const height = head.height + 1;
   await state.prefetchProven(touchedKeys([], request.proposer));
@@ -153,7 +163,7 @@ export async function buildTemplate(deps: TemplateDeps, request: TemplateRequest
     chain: chainId,
     height,
     parent: hexToBytes(head.id),
-    timestampMs: Math.max(nowMs, head.timestampMs + 1),
+    timestampMs: timestampMsFor(deps),
     transactionsRoot: transactionsRoot(chosen),
     stateRoot: (await state.prepare(change)).root,
     proposer: request.proposer,

@@ -9,6 +9,7 @@ import { ChainError } from "./errors.ts";
 import type { ChainEvents, Emitter } from "./events.ts";
 import type { LedgerState } from "./ledger-state.ts";
 import { createLock } from "./lock.ts";
+import { createOperatorMarks } from "./operator-marks.ts";
 import type { Publisher } from "./publisher.ts";
 import { isDamage, markForRebuild, type RecoveredChain } from "./recovery.ts";
 import type { BlockSource } from "./reorg.ts";
@@ -49,6 +50,7 @@ interface WriterDeps extends ChainDeps {
 export function createWriter(deps: WriterDeps): Chain & { resume(): Promise<void> } {
   const { connector, checks, emitter, publisher, clock, genesis, state } = deps;
   const { tree } = deps.recovered;
+  const marks = createOperatorMarks({ tree, connector, publisher, clock });
   const lock = createLock();
   const queue: Job[] = [];
   const queued = new Map<BlockId, Promise<ImportResult>>();
@@ -235,6 +237,8 @@ export function createWriter(deps: WriterDeps): Chain & { resume(): Promise<void
       return { forkPoint, length: block.height - forkPoint.height };
     },
     reorgs: publisher.reorgs,
+    invalidate: (id) => exclusively(() => marks.invalidate(id)),
+    reconsider: (id) => exclusively(() => marks.reconsider(id)),
     get totals() {
       return publisher.totals;
     },

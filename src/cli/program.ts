@@ -25,7 +25,8 @@ function finish(command: Command): void {
   command.exitOverride();
   command.configureOutput({ outputError: () => {} });
   command.helpCommand(false);
-  if (command.commands.length === 0 && command.name() !== "completion") {
+  const doesSomething = command.commands.length === 0 || command.registeredArguments.length > 0;
+  if (doesSomething && command.name() !== "completion") {
     command.option("--json", "print JSON, for programs");
   }
   for (const sub of command.commands) finish(sub);

@@ -3,6 +3,7 @@ import type {
   AccountStatus,
   AddedPeer,
   BlockDetail,
+  BlockMark,
   Link,
   MiningRequest,
   MiningResult,
@@ -37,6 +38,9 @@ const DEFAULT_MINE_TIMEOUT_MS = 60_000;
 /** The server ends counted mining itself; this much later we stop waiting for its answer. */
 const ANSWER_SLACK_MS = 5_000;
 
+/** A reorg of thousands of full blocks. */
+const REORG_TIMEOUT_MS = 600_000;
+
 /** One node's HTTP API, a method per route. Failures are `ApiError`s, or the signal's reason. */
 export interface Client {
   readonly url: string;
@@ -56,6 +60,9 @@ export interface Client {
   mempool(page?: PageOptions): Promise<Page<PendingTransaction>>;
   /** By id, or by height on the best chain. */
   block(idOrHeight: string | number, options?: CallOptions): Promise<BlockDetail>;
+  /** Answers when the best branch that remains is the head, which may take minutes for an old block. */
+  invalidateBlock(idOrHeight: string | number, options?: CallOptions): Promise<BlockMark>;
+  reconsiderBlock(idOrHeight: string | number, options?: CallOptions): Promise<BlockMark>;
   transaction(id: string, options?: CallOptions): Promise<TransactionStatus>;
   account(address: string, options?: CallOptions): Promise<AccountStatus>;
   /** The account at the head, with what proves it: `provenBlock` tells of which block. Only of accounts that exist. */
@@ -82,6 +89,12 @@ export function createClient(options: HttpOptions): Client {
   const url = options.url.replace(/\/+$/, "");
   const http = createHttp({ ...options, url });
   const part = encodeURIComponent;
+  const markBlock = (idOrHeight: string | number, what: string, call?: CallOptions): Promise<BlockMark> =>
+    http(`/v1/blocks/${part(String(idOrHeight))}/${what}`, {
+      ...call,
+      method: "POST",
+      timeoutMs: REORG_TIMEOUT_MS,
+    });
   return {
     url,
     status: (call) => http("/v1/status", call),
@@ -98,6 +111,8 @@ export function createClient(options: HttpOptions): Client {
     reorgs: (page = {}) => http(`/v1/reorgs${pageQuery(page)}`, { signal: page.signal }),
     mempool: (page = {}) => http(`/v1/mempool${pageQuery(page)}`, { signal: page.signal }),
     block: (idOrHeight, call) => http(`/v1/blocks/${part(String(idOrHeight))}`, call),
+    invalidateBlock: (idOrHeight, call) => markBlock(idOrHeight, "invalidate", call),
+    reconsiderBlock: (idOrHeight, call) => markBlock(idOrHeight, "reconsider", call),
     transaction: (id, call) => http(`/v1/transactions/${part(id)}`, call),
     account: (address, call) => http(`/v1/accounts/${part(address)}`, call),
     accountProof: (address, call) => http(`/v1/accounts/${part(address)}/proof`, call),

@@ -30,6 +30,7 @@ import {
   specToJson,
   type TxId,
 } from "../primitives/index.ts";
+import { createBlockMarks } from "./block-marks.ts";
 import { createPeerService } from "./peer-service.ts";
 import { findIds } from "./short-ids.ts";
 import type { SyncDriver } from "./sync-driver.ts";
@@ -43,6 +44,7 @@ import {
   headView,
   minedFate,
   reorgView,
+  stateOf,
   tipView,
 } from "./views.ts";
 
@@ -111,9 +113,12 @@ export function createNodeService(deps: NodeServiceDeps): NodeService {
       return { state: "waiting-for-peers", reason: `${why}; ${age}` };
     }
     const plural = peers === 1 ? "peer claims" : "peers claim";
+    const marked = chain.tree.marks.size;
+    const but =
+      marked === 0 ? "" : `, but for what was invalidated here (${marked} blocks; see "cumulo tips")`;
     return {
       state: "synced",
-      reason: `${peers} ${plural} no more work; ${age}`,
+      reason: `${peers} ${plural} no more work${but}; ${age}`,
     };
   }
 
@@ -128,7 +133,7 @@ export function createNodeService(deps: NodeServiceDeps): NodeService {
     const { head } = chain;
     return chain.tree
       .tips()
-      .filter((block) => block.id !== head.id && block.status !== "invalid" && block.work === head.work)
+      .filter((block) => block.id !== head.id && stateOf(chain, block) === "side" && block.work === head.work)
       .map(blockRef);
   }
 
@@ -297,17 +302,22 @@ export function createNodeService(deps: NodeServiceDeps): NodeService {
     },
     genesis: () => specToJson(spec),
     ...createPeerService(deps),
-    tips: () =>
-      Promise.all(
-        chain.tree
-          .tips()
-          .slice(0, MAX_TIPS)
-          .map((tip) => tipView(chain, tip)),
-      ),
+    tips: () => {
+      // The head need be neither the heaviest nor a leaf: what is above it may be invalid, or invalidated.
+      const { head } = chain;
+      const others = chain.tree.tips().filter(({ id }) => id !== head.id);
+      return Promise.all([head, ...others].slice(0, MAX_TIPS).map((tip) => tipView(chain, tip)));
+    },
     tree,
     reorgs,
     mempool: pendingPage,
     block: (selector) => block("id" in selector ? selector.id : chain.idAt(selector.height)),
+    ...createBlockMarks({
+      chain,
+      askPeers() {
+        for (const { peer } of network.connections()) void sync.exchangeStatus(peer);
+      },
+    }),
     transaction,
     findIds: async (kind, prefix, limit) =>
       findIds({ tree: chain.tree, headHeight: chain.head.height, pool }, kind, prefix, limit),

@@ -27,7 +27,14 @@ export function headView(head: TreeBlock): Head {
 
 export function stateOf(chain: Chain, block: TreeBlock): BlockSummary["state"] {
   if (block.status === "invalid") return "invalid";
+  if (block.mark !== undefined) return "invalidated";
   return chain.isConnected(block.id) ? "best" : "side";
+}
+
+/** The block by which the operator set this one aside, where that was done. */
+function markView(chain: Chain, { mark }: TreeBlock): Pick<Tip, "mark"> {
+  const marked = mark === undefined ? undefined : chain.tree.get(mark);
+  return marked === undefined ? {} : { mark: { id: marked.id, height: marked.height } };
 }
 
 export function blockSummary(chain: Chain, block: TreeBlock, stored: StoredBlock): BlockSummary {
@@ -54,6 +61,7 @@ export function blockDetail(chain: Chain, block: TreeBlock, data: Block, stored:
     sizeBytes: stored.bodyBytes,
     state,
     ...(stored.refusal === "" ? {} : { rule: stored.refusal }),
+    ...markView(chain, block),
     rulesVersion: core.rulesVersion,
     nonce,
     transactionsRoot: bytesToHex(core.transactionsRoot),
@@ -70,15 +78,17 @@ export function blockDetail(chain: Chain, block: TreeBlock, data: Block, stored:
 
 export async function tipView(chain: Chain, block: TreeBlock): Promise<Tip> {
   const { forkPoint, length } = chain.branchOf(block);
+  const state = stateOf(chain, block);
   const stored = block.status === "invalid" ? await chain.blocks.stored(block.id) : undefined;
   const rule = stored === undefined || stored.refusal === "" ? undefined : stored.refusal;
   return {
     ...blockRef(block),
     timestampMs: block.timestampMs,
-    state: block.id === chain.head.id ? "head" : block.status === "invalid" ? "invalid" : "side",
+    state: state === "best" ? "head" : state,
     forkPoint: { id: forkPoint.id, height: forkPoint.height },
     length,
     ...(rule === undefined ? {} : { rule }),
+    ...markView(chain, block),
   };
 }
 
@@ -94,7 +104,7 @@ export function reorgView(chain: Chain, record: ReorgRecord): Reorg {
     depth: record.depth,
     blocksOut: [...record.disconnected].reverse(),
     blocksIn: [...record.connected],
-    cause: { peer: cause.peer === "local" ? null : cause.peer, message: cause.message },
+    cause: { peer: cause.peer === "local" ? null : cause.peer, message: cause.message, block: cause.block },
     receivedMs: record.receivedMs,
     startedMs: record.startedMs,
     durationMs: record.durationMs,

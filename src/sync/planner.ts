@@ -66,6 +66,8 @@ export function createSyncPlanner(rules: HeaderRules, chain: SyncChain): SyncPla
 
   const isBetter = ({ work, head }: PeerStatus): boolean => {
     const ours = chain.head();
+    // Our operator does not want it, whatever its work.
+    if (chain.get(head)?.mark !== undefined) return false;
     // A tie is fetched too: only who has both branches can tell that they are tied.
     return work > ours.work || (work === ours.work && chain.get(head) === undefined);
   };
@@ -192,7 +194,7 @@ export function createSyncPlanner(rules: HeaderRules, chain: SyncChain): SyncPla
     current: Sync,
     headers: readonly SealedHeader[],
     nowMs: number,
-  ): Refusal | "done" | "more" | "cut-short" | "moved" {
+  ): Refusal | "done" | "more" | "cut-short" | "moved" | "set-aside" {
     // The peer may have left its branch between two answers, which is no lie.
     if (
       current.chain !== undefined &&
@@ -211,6 +213,7 @@ export function createSyncPlanner(rules: HeaderRules, chain: SyncChain): SyncPla
       }
       // Headers up to the fork point may be known already; the chain begins after them.
       if (current.chain === undefined && chain.get(header.id) !== undefined) continue;
+      if (current.chain === undefined && chain.get(header.parent)?.mark !== undefined) return "set-aside";
       current.chain ??= anchorOf(header);
       if (current.chain === undefined) {
         return {
@@ -254,6 +257,8 @@ export function createSyncPlanner(rules: HeaderRules, chain: SyncChain): SyncPla
       sync.requestOpen = false;
       const result = takeHeaders(sync, headers, nowMs);
       if (result === "moved") return fail(peer);
+      // It builds on what our operator invalidated, which says nothing about the peer.
+      if (result === "set-aside") return end("forget");
       if (typeof result === "object") return drop(peer, `headers refused: ${result.code}, ${result.detail}`);
       failures.delete(peer);
       const found = sync.chain;

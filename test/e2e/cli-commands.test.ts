@@ -23,7 +23,7 @@ const reorg: Reorg = {
   depth: 2,
   blocksOut: [block(12), block(11)],
   blocksIn: [block(11), block(12), block(13)],
-  cause: { peer: PEER, message: "gossip" },
+  cause: { peer: PEER, message: "gossip", block: ID_B },
   receivedMs: 1_767_225_600_000,
   startedMs: 1_767_225_600_001,
   durationMs: 4.5,

@@ -1,4 +1,4 @@
-import { createForkTree } from "../../src/consensus/index.ts";
+import { createForkTree, type ForkTree } from "../../src/consensus/index.ts";
 import type { Block, BlockId } from "../../src/primitives/index.ts";
 import { createSyncPlanner, type SyncEffect, type SyncPlanner } from "../../src/sync/index.ts";
 import { createBlockBuilder, testGenesis } from "./block-builder.ts";
@@ -12,6 +12,7 @@ export const nowMs = genesis.spec.genesisTimestampMs + 365 * 86_400_000;
 
 export interface Lab {
   readonly planner: SyncPlanner;
+  readonly tree: ForkTree;
   /** Takes blocks into the chain as its writer would. */
   connect(...taken: readonly Block[]): void;
 }
@@ -34,6 +35,7 @@ export function createLab(invalid: ReadonlySet<BlockId> = new Set()): Lab {
   );
   return {
     planner,
+    tree,
     connect(...taken) {
       for (const { header: sealed } of taken) {
         const { height, timestampMs: time, difficulty: work } = sealed.header.core;

@@ -69,6 +69,8 @@ export function createStubNodeService(overrides: Partial<NodeService> = {}): Stu
       return { items: [], next: null };
     },
     block: async () => undefined,
+    invalidateBlock: async () => undefined,
+    reconsiderBlock: async () => undefined,
     transaction: async () => undefined,
     findIds: async () => [],
     account: async (key) => ({

@@ -5,6 +5,7 @@ import { type BlockId, decodeTransaction, type SealedTransaction } from "../../p
 import {
   AddedPeer,
   AddPeer,
+  BlockMark,
   Link,
   LinkMode,
   MiningRequest,
@@ -20,7 +21,7 @@ import {
 import { type NodeService, ServiceError } from "../service.ts";
 import { transactionFromJson } from "../transaction-json.ts";
 import { check, fits, invalidRequest } from "../validation.ts";
-import { answers } from "./reading.ts";
+import { answers, BlockName, ofBlockNamed } from "./reading.ts";
 
 export interface ChangingDeps {
   readonly node: NodeService;
@@ -183,6 +184,22 @@ function addPeers(app: FastifyInstance, node: NodeService): void {
   );
 }
 
+function addBlockMarks(app: FastifyInstance, node: NodeService): void {
+  const schema = (summary: string) => ({
+    schema: { summary, params: Strict({ block: BlockName }), response: answers(BlockMark) },
+  });
+  app.post<{ Params: { block: string } }>(
+    "/v1/blocks/:block/invalidate",
+    schema("Sets a block and its descendants aside, and goes to the best branch that remains"),
+    ({ params }) => ofBlockNamed(node, params.block, node.invalidateBlock),
+  );
+  app.post<{ Params: { block: string } }>(
+    "/v1/blocks/:block/reconsider",
+    schema("Takes such marks from a block, its ancestors and its descendants, and goes to the best branch"),
+    ({ params }) => ofBlockNamed(node, params.block, node.reconsiderBlock),
+  );
+}
+
 function addLinks(app: FastifyInstance, node: NodeService): void {
   const params = Strict({ peer: PeerName });
   app.put<{ Params: { peer: string }; Body: unknown }>(
@@ -215,5 +232,6 @@ export function addChangingRoutes(app: FastifyInstance, deps: ChangingDeps): voi
   });
   addMining(app, deps);
   addPeers(app, deps.node);
+  addBlockMarks(app, deps.node);
   addLinks(app, deps.node);
 }

@@ -18,7 +18,7 @@ import {
   TransactionStatus,
   Tree,
 } from "../schemas/index.ts";
-import { type IdKind, type NodeService, ServiceError } from "../service.ts";
+import { type BlockSelector, type IdKind, type NodeService, ServiceError } from "../service.ts";
 import { invalidRequest } from "../validation.ts";
 
 /** Heights below the head that one tree shows at most: the answer stays around a few megabytes. */
@@ -109,7 +109,7 @@ const ID_DIGITS = 64;
 /** Ids that an ambiguous one is told to fit. */
 const MAX_MATCHES = 10;
 
-const BlockName = Type.String({
+export const BlockName = Type.String({
   pattern: `^([0-9a-f]{${SHORT_ID_DIGITS},${ID_DIGITS}}|[0-9]{1,15})$`,
   description: `a block id (${ID_DIGITS} lowercase hex digits, or the first ${SHORT_ID_DIGITS} or more of them) or a height`,
 });
@@ -127,12 +127,17 @@ async function wholeId(node: NodeService, kind: IdKind, text: string): Promise<s
   throw new ServiceError("ID_AMBIGUOUS", 409, message, { details: { matches } });
 }
 
-async function findBlock(node: NodeService, text: string): Promise<BlockDetail> {
+/** What `find` says of the block that a text names: a whole id, the beginning of one, or a height. */
+export async function ofBlockNamed<Found>(
+  node: NodeService,
+  text: string,
+  find: (selector: BlockSelector) => Promise<Found | undefined>,
+): Promise<Found> {
   // Ids begin with zeros where blocks are hard to find; a height has none to spare.
   const isHeight = /^([0-9]{1,7}|[1-9][0-9]{7,14})$/.test(text);
   const id = text.length < SHORT_ID_DIGITS ? undefined : await wholeId(node, "block", text);
   const selector = id === undefined ? { height: Number(text) } : { id };
-  const block = id === undefined && !isHeight ? undefined : await node.block(selector);
+  const block = id === undefined && !isHeight ? undefined : await find(selector);
   if (block !== undefined) return block;
   const what =
     text.length === ID_DIGITS
@@ -170,7 +175,7 @@ function addLookups(app: FastifyInstance, node: NodeService): void {
         response: answers(BlockDetail),
       },
     },
-    ({ params }) => findBlock(node, params.block),
+    ({ params }) => ofBlockNamed(node, params.block, node.block),
   );
   app.get<{ Params: { id: string } }>(
     "/v1/transactions/:id",

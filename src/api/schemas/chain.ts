@@ -2,8 +2,14 @@ import Type from "typebox";
 import { Address, BlockRef, Count, Height, Id, ListOf, PeerName, Strict, TimeMs, Work } from "./common.ts";
 import { TransactionJson } from "./transactions.ts";
 
-/** `best`: on our best chain. `side`: valid so far, on another branch. `invalid`: it or an ancestor broke a rule. */
-export const BlockState = Type.Enum(["best", "side", "invalid"]);
+/**
+ * `best`: on our best chain. `side`: valid so far, on another branch. `invalid`: it or an ancestor broke a rule.
+ * `invalidated`: the operator has invalidated it or an ancestor.
+ */
+export const BlockState = Type.Enum(["best", "side", "invalid", "invalidated"]);
+
+/** Of an invalidated block: which one, itself or an ancestor, the operator has named. */
+const Mark = Type.Optional(Strict({ id: Id, height: Height }));
 
 /** A block as a point of the tree. `work` is cumulative. */
 export const BlockSummary = Strict({
@@ -34,6 +40,7 @@ export const BlockDetail = Strict({
   state: BlockState,
   /** Why an invalid block is invalid: a rule code. */
   rule: Type.Optional(Type.String()),
+  mark: Mark,
   rulesVersion: Count,
   nonce: Count,
   transactionsRoot: Id,
@@ -53,10 +60,11 @@ export const Tip = Strict({
   height: Height,
   work: Work,
   timestampMs: TimeMs,
-  state: Type.Enum(["head", "side", "invalid", "headers-only"]),
+  state: Type.Enum(["head", "side", "invalid", "invalidated", "headers-only"]),
   forkPoint: Strict({ id: Id, height: Height }),
   length: Count,
   rule: Type.Optional(Type.String()),
+  mark: Mark,
 });
 export type Tip = Type.Static<typeof Tip>;
 export const TipList = ListOf(Tip);
@@ -93,6 +101,8 @@ export const Reorg = Strict({
     peer: Type.Union([PeerName, Type.Null()]),
     /** How it came: gossip, sync, mined, invalidate, reconsider, start... */
     message: Type.String(),
+    /** The block that tipped the scale, or that the operator invalidated or reconsidered. */
+    block: Id,
   }),
   receivedMs: TimeMs,
   startedMs: TimeMs,
@@ -101,3 +111,19 @@ export const Reorg = Strict({
 });
 export type Reorg = Type.Static<typeof Reorg>;
 export const ReorgList = ListOf(Reorg);
+
+/** What an operator's word on a block did. */
+export const BlockMark = Strict({
+  id: Id,
+  height: Height,
+  state: BlockState,
+  /** False when there was nothing to do. */
+  changed: Type.Boolean(),
+  /** Blocks whose marks were set, or taken away: with the block's own also those of its ancestors and descendants. */
+  marks: Type.Array(Id),
+  /** Where the best chain ends now. */
+  head: BlockRef,
+  /** The reorg that it led to, as `GET /v1/reorgs` lists it. */
+  reorg: Type.Union([Type.String(), Type.Null()]),
+});
+export type BlockMark = Type.Static<typeof BlockMark>;

@@ -20,7 +20,12 @@ function fates({ transactions }: Reorg): string {
 /** One reorg record as a few lines; also what `watch` prints. */
 export function describeReorg(reorg: Reorg): string {
   const { oldHead, newHead, forkPoint, cause } = reorg;
-  const who = cause.peer === null ? cause.message : `${cause.message} from ${shortPeer(cause.peer)}`;
+  const who =
+    cause.peer !== null
+      ? `${cause.message} from ${shortPeer(cause.peer)}`
+      : ["invalidate", "reconsider"].includes(cause.message)
+        ? `the operator: ${cause.message} ${shortId(cause.block)}`
+        : cause.message;
   const when = new Date(reorg.startedMs).toISOString().slice(11, 23);
   return [
     style(

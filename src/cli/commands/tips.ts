@@ -1,6 +1,15 @@
 import type { Command } from "commander";
+import type { Tip } from "../../api/index.ts";
 import { type ConnectionOptions, connected, type JsonOption, openClient } from "../connection.ts";
 import { formatWork, printJson, printLine, shortId, style, table } from "../output.ts";
+
+/** Why a tip is in no branch that can win. */
+const reasonOf = (id: string, rule: string | undefined, mark: Tip["mark"]): string =>
+  rule !== undefined
+    ? ` (${rule})`
+    : mark === undefined || mark.id === id
+      ? ""
+      : ` (with ${mark.height} ${shortId(mark.id)})`;
 
 export function addTips(program: Command): void {
   connected(program.command("tips"))
@@ -9,11 +18,11 @@ export function addTips(program: Command): void {
     .action(async (options: ConnectionOptions & JsonOption) => {
       const { items } = await (await openClient(options)).tips();
       if (options.json) return printJson(items);
-      const rows = items.map(({ id, height, work, state, forkPoint, length, rule }) => [
+      const rows = items.map(({ id, height, work, state, forkPoint, length, rule, mark }) => [
         shortId(id),
         String(height),
         formatWork(work),
-        style(state === "head" ? "green" : "yellow", rule === undefined ? state : `${state} (${rule})`),
+        style(state === "head" ? "green" : "yellow", state + reasonOf(id, rule, mark)),
         length === 0 ? "-" : `${length} from ${forkPoint.height}`,
       ]);
       printLine(await table(["TIP", "HEIGHT", "WORK", "STATE", "BRANCH"], rows));

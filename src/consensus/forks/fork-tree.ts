@@ -18,23 +18,37 @@ export interface TreeBlock {
   /** Order in which complete blocks became known to this node; on equal work the lower one stays head. */
   readonly arrival: number;
   readonly status: BlockStatus;
+  /**
+   * The nearest block, this one or an ancestor, that the operator invalidated. Such a branch is passed over like an invalid
+   * one, but the mark says nothing about the block, and can be taken back.
+   */
+  readonly mark: BlockId | undefined;
 }
+
+/** A block as it comes into the tree, which adds the rest. */
+export type NewBlock = Omit<TreeBlock, "work" | "status" | "mark">;
 
 /**
  * Every block with a known way to genesis, and the rule that chooses among them: most cumulative work; on equal work
- * whose complete data was known first; never through an invalid block.
+ * whose complete data was known first; never through an invalid block, or one that the operator invalidated.
  */
 export interface ForkTree {
   readonly genesis: TreeBlock;
   readonly size: number;
   get(id: BlockId): TreeBlock | undefined;
   /** Adds a block whose parent is in the tree; status is invalid where the parent's is. Throws where it is known. */
-  insert(block: Omit<TreeBlock, "work" | "status">, status?: "stored" | "valid"): TreeBlock;
+  insert(block: NewBlock, status?: "stored" | "valid"): TreeBlock;
   /** Records that the block was connected. */
   markValid(id: BlockId): void;
   /** Marks a block and its descendants; returns all ids that changed, the block first. Genesis cannot be invalid. */
   markInvalid(id: BlockId): BlockId[];
-  /** The tip of the best branch without invalid blocks. */
+  /** The operator's marks in force, also those of blocks that are not in the tree now. */
+  readonly marks: ReadonlySet<BlockId>;
+  /** Sets the operator's mark on a block, and so its descendants aside. Genesis cannot be. */
+  invalidate(id: BlockId): void;
+  /** Takes the marks from a block, its ancestors and its descendants; returns whose they were. */
+  reconsider(id: BlockId): BlockId[];
+  /** The tip of the best branch without invalid or invalidated blocks. */
   best(): TreeBlock;
   /** Leaves of the tree, invalid ones too: most work first, then the order of arrival. */
   tips(): TreeBlock[];
@@ -49,15 +63,18 @@ export interface ForkTree {
 
 interface Node extends TreeBlock {
   status: BlockStatus;
+  mark: BlockId | undefined;
   children: BlockId[];
 }
 
 const NO_CHILDREN: BlockId[] = [];
 
-export function createForkTree(genesisBlock: Omit<TreeBlock, "work" | "status">): ForkTree {
-  const genesis: Node = { ...genesisBlock, work: 0n, status: "valid", children: [] };
+/** `marked`: blocks that the operator has invalidated; they need not be there yet. */
+export function createForkTree(genesisBlock: NewBlock, marked: Iterable<BlockId> = []): ForkTree {
+  const genesis: Node = { ...genesisBlock, work: 0n, status: "valid", mark: undefined, children: [] };
+  const marks = new Set(marked);
   const nodes = new Map<BlockId, Node>([[genesis.id, genesis]]);
-  // Candidates for the head: blocks that are not invalid and have no child that is not invalid.
+  // Candidates for the head: blocks that are neither invalid nor set aside and have no child of that kind.
   const candidates = new Set<Node>([genesis]);
   const leaves = new Set<Node>([genesis]);
 
@@ -66,8 +83,27 @@ export function createForkTree(genesisBlock: Omit<TreeBlock, "work" | "status">)
     if (node === undefined) throw new Error(`block ${id} is not in the tree`);
     return node;
   };
+  const isEligible = ({ status, mark }: Node): boolean => status !== "invalid" && mark === undefined;
   const isCandidate = (node: Node): boolean =>
-    node.status !== "invalid" && !node.children.some((child) => need(child).status !== "invalid");
+    isEligible(node) && !node.children.some((child) => isEligible(need(child)));
+
+  /** Every block from one upwards, parents first. */
+  function descendantsOf(top: Node): Node[] {
+    const found = [top];
+    for (const node of found) for (const child of node.children) found.push(need(child));
+    return found;
+  }
+
+  /** Says of a block and its descendants anew whether a mark sets them aside. */
+  function applyMarks(top: Node): void {
+    const changed = descendantsOf(top);
+    for (const node of changed) node.mark = marks.has(node.id) ? node.id : nodes.get(node.parent)?.mark;
+    const parent = nodes.get(top.parent);
+    for (const node of parent === undefined ? changed : [parent, ...changed]) {
+      if (isCandidate(node)) candidates.add(node);
+      else candidates.delete(node);
+    }
+  }
 
   function forkPoint(a: BlockId, b: BlockId): Node {
     let [left, right] = [need(a), need(b)];
@@ -94,6 +130,7 @@ export function createForkTree(genesisBlock: Omit<TreeBlock, "work" | "status">)
         ...block,
         work,
         status: parent.status === "invalid" ? "invalid" : status,
+        mark: marks.has(block.id) ? block.id : parent.mark,
         children: NO_CHILDREN,
       };
       nodes.set(node.id, node);
@@ -102,7 +139,7 @@ export function createForkTree(genesisBlock: Omit<TreeBlock, "work" | "status">)
       // Most blocks have one child or none: the array is made only when needed.
       if (parent.children === NO_CHILDREN) parent.children = [node.id];
       else parent.children.push(node.id);
-      if (node.status !== "invalid") {
+      if (isEligible(node)) {
         candidates.delete(parent);
         candidates.add(node);
       }
@@ -117,9 +154,7 @@ export function createForkTree(genesisBlock: Omit<TreeBlock, "work" | "status">)
       const first = need(id);
       if (first === genesis) throw new Error("genesis cannot be invalid");
       const changed: BlockId[] = [];
-      const queue: Node[] = [first];
-      for (let node = queue.pop(); node !== undefined; node = queue.pop()) {
-        for (const child of node.children) queue.push(need(child));
+      for (const node of descendantsOf(first)) {
         if (node.status === "invalid") continue;
         node.status = "invalid";
         candidates.delete(node);
@@ -128,6 +163,26 @@ export function createForkTree(genesisBlock: Omit<TreeBlock, "work" | "status">)
       const parent = need(first.parent);
       if (isCandidate(parent)) candidates.add(parent);
       return changed;
+    },
+    marks,
+    invalidate(id) {
+      const node = need(id);
+      if (node === genesis) throw new Error("genesis cannot be invalidated");
+      marks.add(id);
+      applyMarks(node);
+    },
+    reconsider(id) {
+      const taken: BlockId[] = [];
+      let lowest = need(id);
+      for (let node = lowest; node !== genesis; node = need(node.parent)) {
+        if (!marks.has(node.id)) continue;
+        lowest = node;
+        taken.push(node.id);
+      }
+      for (const node of descendantsOf(need(id)).slice(1)) if (marks.has(node.id)) taken.push(node.id);
+      for (const one of taken) marks.delete(one);
+      if (taken.length > 0) applyMarks(lowest);
+      return taken;
     },
     best() {
       let best: Node = genesis;

@@ -15,6 +15,7 @@ export const RULES = {
   "HDR-10": "the difficulty is the one that the ancestors' timestamps demand",
   "HDR-11": "the parent is known",
   "HDR-12": "no ancestor is invalid",
+  "HDR-13": "this node's operator has invalidated no ancestor",
   "BLK-01": "the body is the canonical encoding of a body",
   "BLK-02": "the body matches the header's transactions root",
   "BLK-03": "the serialized body is within the size limit",

@@ -268,3 +268,17 @@ test("a block that is invalid for good costs its sender the connection and ends 
   assert.deepEqual(kinds(planner.imported("a", ids[0] as string, { ok: false, refusal })), ["disconnect a"]);
   assert.equal(planner.progress, undefined);
 });
+
+test("case 11: a peer on a branch that our operator invalidated is neither followed nor punished, and asked no more", () => {
+  const { planner, connect, tree } = createLab();
+  connect(...blocks.slice(0, 20));
+  tree.invalidate(ids[9] as string);
+  assert.deepEqual(planner.peerStatus("a", statusAt(20)), [], "its head is known to stand on that branch");
+  assert.deepEqual(kinds(planner.peerStatus("a", statusAt(300))), ["request-headers a"]);
+  // From the fork point on: known ones first, then what builds on them.
+  assert.deepEqual(kinds(planner.headers("a", headersOf(blocks.slice(9)), nowMs)), []);
+  assert.equal(planner.progress, undefined);
+  tree.reconsider(ids[9] as string);
+  assert.deepEqual(kinds(planner.peerStatus("a", statusAt(300))), ["request-headers a"]);
+  assert.deepEqual(kinds(planner.headers("a", headersOf(blocks.slice(20)), nowMs)), ["request-blocks a"]);
+});
