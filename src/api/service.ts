@@ -1,5 +1,6 @@
 import type { BlockId, GenesisJson, SealedTransaction, TxId } from "../primitives/index.ts";
 import type {
+  AccountHistory,
   AccountProof,
   AccountStatus,
   AddedPeer,
@@ -94,6 +95,12 @@ export interface NodeService {
   account(publicKey: Uint8Array): Promise<AccountStatus>;
   /** Undefined for unknown accounts: that one is absent cannot be proven. */
   accountProof(publicKey: Uint8Array): Promise<AccountProof | undefined>;
+
+  /** Newest first; fails with HISTORY_OFF where this node keeps none. */
+  accountHistory(
+    publicKey: Uint8Array,
+    page: { readonly limit: number; readonly after?: string },
+  ): Promise<AccountHistory>;
 
   /** One verdict per transaction, in order; checks signatures, admits to the mempool and relays. Never blames anyone. */
   submit(transactions: readonly SealedTransaction[]): Promise<Submission[]>;

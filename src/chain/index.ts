@@ -11,6 +11,13 @@ export * from "./chain.ts";
 export { type CheckReport, checkChain, type Finding } from "./check.ts";
 export * from "./errors.ts";
 export type { ChainEvents, HeadChange } from "./events.ts";
+export {
+  createHistoryIndex,
+  type HistoryIndex,
+  type HistoryItem,
+  type HistoryPage,
+} from "./history-index.ts";
+export type { HistoryDirection, HistoryPosition } from "./history-rows.ts";
 export { openChain } from "./open.ts";
 export type { MarkResult } from "./operator-marks.ts";
 export type { Settlement, SettleTransactions } from "./publisher.ts";

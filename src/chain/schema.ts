@@ -85,7 +85,15 @@ export function numberFromKey(key: Uint8Array): number {
   return view.getUint32(0) * 2 ** 32 + view.getUint32(4);
 }
 
-export type MetaName = "schema" | "chain" | "head" | "published" | "totals" | "rebuild" | "reindex";
+export type MetaName =
+  | "schema"
+  | "chain"
+  | "head"
+  | "published"
+  | "totals"
+  | "rebuild"
+  | "reindex"
+  | "firstHeight";
 
 export const keys = {
   meta: (name: MetaName): Uint8Array => tableKey("meta", textBytes(name)),

@@ -22,6 +22,10 @@ export function printJson(value: unknown): void {
   printLine(JSON.stringify(value));
 }
 
+/** "1 coin", "0.5 coins", "2 blocks": a count with its noun, which takes an s. */
+export const countOf = (count: number | string, noun: string): string =>
+  `${count} ${noun}${String(count) === "1" ? "" : "s"}`;
+
 /** Rows under headings, without lines: short enough to read and to cut with awk. A last column of sentences may wrap. */
 export async function table(
   headings: readonly string[],

@@ -1,4 +1,5 @@
 import type {
+  AccountHistory,
   AccountProof,
   AccountStatus,
   AddedPeer,
@@ -67,6 +68,8 @@ export interface Client {
   account(address: string, options?: CallOptions): Promise<AccountStatus>;
   /** The account at the head, with what proves it: `provenBlock` tells of which block. Only of accounts that exist. */
   accountProof(address: string, options?: CallOptions): Promise<AccountProof>;
+  /** What happened to the account, newest first, up to `indexedHeight`. */
+  accountHistory(address: string, page?: PageOptions): Promise<AccountHistory>;
   /** One transaction as its SSZ bytes; a refused one is an `ApiError` with the rule's code and status 422. */
   submit(bytes: Uint8Array, options?: CallOptions): Promise<Submission>;
   /** 1 to 1,000 transactions; refused ones are told in the result. */
@@ -116,6 +119,8 @@ export function createClient(options: HttpOptions): Client {
     transaction: (id, call) => http(`/v1/transactions/${part(id)}`, call),
     account: (address, call) => http(`/v1/accounts/${part(address)}`, call),
     accountProof: (address, call) => http(`/v1/accounts/${part(address)}/proof`, call),
+    accountHistory: (address, page = {}) =>
+      http(`/v1/accounts/${part(address)}/history${pageQuery(page)}`, { signal: page.signal }),
     submit: (bytes, call) => http("/v1/transactions", { ...call, method: "POST", bytes }),
     submitBatch: (transactions, call) =>
       http("/v1/transactions", { ...call, method: "POST", json: { transactions } }),

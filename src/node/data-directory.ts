@@ -52,6 +52,8 @@ export interface DataDirectory {
   keepGenesis(): Promise<void>;
   /** Where pending transactions wait for the next start. */
   readonly poolFile: string;
+  /** Opens the store of the history index, which its user closes. `anew`: without what it held. */
+  openHistory(options: { readonly anew: boolean }): Promise<KeyValueStore>;
   writeNodeFile(file: NodeFile): Promise<void>;
   removeNodeFile(): Promise<void>;
   close(): Promise<void>;
@@ -61,6 +63,8 @@ export interface DataDirectory {
 
 const DIRECTORY_ADVICE = "choose another --data directory, or see that this user may write there";
 const SECRET_BYTES = 32;
+/** Histories are read now and then, and a page is one range. */
+const HISTORY_CACHE_BYTES = 8 * 1024 * 1024;
 /** Far more than its 64 hex digits and a line's end. */
 const MAX_SECRET_FILE_BYTES = 1024;
 const genesisFileOf = (dataDir: string): string => join(dataDir, "genesis.json");
@@ -307,6 +311,12 @@ export async function openDataDirectory(
         made.file(genesisFileOf(path));
       },
       poolFile: join(path, "mempool.bin"),
+      async openHistory({ anew }) {
+        const directory = join(path, "history");
+        if (anew) await rm(directory, { recursive: true, force: true });
+        if (!(await exists(directory))) made.tree(directory);
+        return await createLevelStore({ directory, cacheBytes: HISTORY_CACHE_BYTES });
+      },
       writeNodeFile: (file) => replaceWhole(nodeFile, `${JSON.stringify(file)}\n`),
       removeNodeFile: () => rm(nodeFile, { force: true }),
       close: () => opened.close(),

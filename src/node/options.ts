@@ -14,6 +14,8 @@ export interface NodeOptions {
   readonly tokenFile?: string;
   /** Multiaddrs to keep connected. */
   readonly peers: readonly string[];
+  /** Whether to keep an index of what happened to each account; default: yes. */
+  readonly history?: boolean;
   readonly mine: boolean;
   /** Tries a second while mining; default: the network's share of one miner. */
   readonly hashRate?: number;

@@ -16,7 +16,7 @@ import {
   type Tree,
   transactionToJson,
 } from "../api/index.ts";
-import type { Chain } from "../chain/index.ts";
+import type { Chain, HistoryIndex } from "../chain/index.ts";
 import { formatWork, nextDifficulty } from "../consensus/index.ts";
 import { accountKeyOf } from "../ledger/index.ts";
 import { type Miner, MinerError } from "../miner/index.ts";
@@ -31,6 +31,7 @@ import {
   type TxId,
 } from "../primitives/index.ts";
 import { createBlockMarks } from "./block-marks.ts";
+import { historyOf } from "./history-view.ts";
 import { createPeerService } from "./peer-service.ts";
 import { findIds } from "./short-ids.ts";
 import type { SyncDriver } from "./sync-driver.ts";
@@ -59,6 +60,8 @@ export interface NodeServiceDeps {
   readonly version: string;
   readonly clock: Clock;
   readonly chain: Chain;
+  /** Undefined where this node keeps none. */
+  readonly history: HistoryIndex | undefined;
   readonly pool: TransactionPool;
   readonly network: Network;
   readonly protocols: Protocols;
@@ -323,6 +326,7 @@ export function createNodeService(deps: NodeServiceDeps): NodeService {
       findIds({ tree: chain.tree, headHeight: chain.head.height, pool }, kind, prefix, limit),
     account,
     accountProof,
+    accountHistory: (publicKey, page) => historyOf(deps, publicKey, page),
     submit,
     mineBlocks,
     mineContinuously: async (hashRate) => miner.startContinuous(hashRate),

@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { createApiServer } from "../api/index.ts";
-import { type Chain, createSignatureVerifier, openChain } from "../chain/index.ts";
+import { type Chain, createHistoryIndex, createSignatureVerifier, openChain } from "../chain/index.ts";
 import type { VerifyTasks } from "../keys/index.ts";
 import { createGenesis } from "../ledger/index.ts";
 import type { SearchTasks } from "../miner/index.ts";
@@ -275,8 +275,20 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
   network.on("connect", ({ peer }) => exchange.connected(peer));
   network.on("disconnect", (peer) => sync.peerGone(peer));
 
+  const history =
+    options.history === false
+      ? undefined
+      : await createHistoryIndex({
+          chain,
+          openStore: directory.openHistory,
+          timers,
+          logger,
+          isBusy: () => sync.isSyncing,
+        });
+  if (history !== undefined) shutdown.add("history index", () => history.close());
   const service = createNodeService({
     version: VERSION,
+    history,
     clock,
     chain,
     pool,

@@ -83,6 +83,10 @@ export function createStubNodeService(overrides: Partial<NodeService> = {}): Stu
       head: { id: ID_B, height: 12 },
     }),
     accountProof: async () => undefined,
+    accountHistory: async (_key, { limit, after }) => {
+      note("accountHistory", limit, after ?? "-");
+      return { items: [], next: null, indexedHeight: 12, firstHeight: 0, head: { id: ID_B, height: 12 } };
+    },
     submit: async (transactions: readonly SealedTransaction[]) => {
       note("submit", transactions.length);
       return transactions.map(({ txid, transaction }) =>

@@ -2,6 +2,7 @@ import type { FastifyInstance } from "fastify";
 import Type from "typebox";
 import { decodeAddress } from "../../primitives/index.ts";
 import {
+  AccountHistory,
   AccountProof,
   AccountStatus,
   Address,
@@ -217,9 +218,25 @@ function addLookups(app: FastifyInstance, node: NodeService): void {
   );
 }
 
+function addHistory(app: FastifyInstance, node: NodeService): void {
+  app.get<{ Params: { address: string }; Querystring: Paging }>(
+    "/v1/accounts/:address/history",
+    {
+      schema: {
+        summary: "What happened to one account, newest first, as far as the index is (indexedHeight)",
+        params: Strict({ address: Address }),
+        querystring: Paging,
+        response: answers(AccountHistory),
+      },
+    },
+    ({ params: { address }, query }) => node.accountHistory(keyOf(address), pageOf(query)),
+  );
+}
+
 /** Everything that only looks. */
 export function addReadingRoutes(app: FastifyInstance, node: NodeService): void {
   addOverviews(app, node);
   addLists(app, node);
   addLookups(app, node);
+  addHistory(app, node);
 }

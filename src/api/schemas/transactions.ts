@@ -1,6 +1,6 @@
 import Type from "typebox";
 import { MAX_AMOUNT, MAX_MEMO_BYTES } from "../../primitives/index.ts";
-import { Address, Amount, Count, Height, Id, ListOf, Strict, TimeMs } from "./common.ts";
+import { Address, Amount, Count, Cursor, Height, Id, ListOf, Strict, TimeMs } from "./common.ts";
 
 /** Most transactions in one POST: as JSON they take about 0.6 MB, well below the body limit. */
 export const MAX_BATCH = 1_000;
@@ -123,6 +123,37 @@ export const AccountStatus = Strict({
   head: Strict({ id: Id, height: Height }),
 });
 export type AccountStatus = Type.Static<typeof AccountStatus>;
+
+/** One thing that happened to an account. */
+export const HistoryItem = Strict({
+  direction: Type.Enum(["in", "out", "self", "reward", "allocation"], {
+    description:
+      "in: received. out: sent. self: sent to itself. reward: for a block, with its fees. allocation: in genesis",
+  }),
+  /** Null for rewards and allocations. */
+  transaction: Type.Union([Id, Type.Null()]),
+  /** The other account; null for rewards and allocations. */
+  counterpart: Type.Union([Address, Type.Null()]),
+  amount: Amount,
+  /** Paid by the sender beside the amount. */
+  fee: Amount,
+  height: Height,
+  block: Id,
+  timestampMs: TimeMs,
+});
+export type HistoryItem = Type.Static<typeof HistoryItem>;
+
+/** Newest first. */
+export const AccountHistory = Strict({
+  items: Type.Array(HistoryItem),
+  next: Type.Union([Cursor, Type.Null()]),
+  /** What happened up to here is in the list; behind the head's height while the index catches up. */
+  indexedHeight: Height,
+  /** Lowest height in the index; above 0 where the blocks below were pruned before they were indexed. */
+  firstHeight: Height,
+  head: Strict({ id: Id, height: Height }),
+});
+export type AccountHistory = Type.Static<typeof AccountHistory>;
 
 /** Hashes from an account's root to a block's id. */
 const PROOF_HASHES = 42;

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { dataDirectory, type JsonOption } from "../connection.ts";
 import { EXIT, usageError } from "../failure.ts";
-import { fields, printJson, printLine, shortId, withProgress } from "../output.ts";
+import { countOf, fields, printJson, printLine, shortId, withProgress } from "../output.ts";
 import { path } from "../values.ts";
 
 interface Options extends JsonOption {
@@ -62,7 +62,7 @@ async function check(options: Options): Promise<void> {
       ["accounts", String(report.accounts)],
       [
         "supply",
-        `${formatCoins(supply.issued)} coins issued = ${formatCoins(supply.balances)} in accounts + ${formatCoins(supply.burned)} burned`,
+        `${countOf(formatCoins(supply.issued), "coin")} issued = ${formatCoins(supply.balances)} in accounts + ${formatCoins(supply.burned)} burned`,
       ],
     ]),
   );

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { type ConnectionOptions, connected, type JsonOption, nodeFlags, openClient } from "../connection.ts";
 import { usageError } from "../failure.ts";
-import { formatDuration, printJson, printLine, shortId, withProgress } from "../output.ts";
+import { countOf, formatDuration, printJson, printLine, shortId, withProgress } from "../output.ts";
 import { duration, hashRate, quoted, timeOption } from "../values.ts";
 
 interface Options extends ConnectionOptions, JsonOption {
@@ -20,7 +20,7 @@ async function mineBlocks(count: number, options: Options): Promise<void> {
   if (options.json) return printJson(result);
   const last = result.blocks.at(-1) ?? "";
   const { length } = result.blocks;
-  printLine(`mined ${length} ${length === 1 ? "block" : "blocks"}; the last is ${shortId(last)}`);
+  printLine(`mined ${countOf(length, "block")}; the last is ${shortId(last)}`);
 }
 
 async function mineContinuously(options: Options): Promise<void> {

@@ -26,6 +26,7 @@ interface StartOptions extends InitOptions {
   readonly tokenFile?: string;
   readonly peer?: readonly string[];
   readonly mine?: boolean;
+  readonly history: boolean;
   readonly hashRate?: number;
   readonly rewardTo?: string;
   readonly logLevel: string;
@@ -128,6 +129,7 @@ async function start(options: StartOptions): Promise<void> {
     apiRead: options.apiRead,
     peers: [...(options.peer ?? [])],
     mine: options.mine === true,
+    history: options.history,
     logLevel: options.logLevel,
     ...(options.genesis === undefined ? {} : { genesisFile: options.genesis }),
     ...(options.tokenFile === undefined ? {} : { tokenFile: options.tokenFile }),
@@ -195,6 +197,7 @@ export function addNode(program: Command): void {
     )
     .option("--peer <multiaddr>", "a peer to keep connected; may be given several times", collect(multiaddr))
     .option("--mine", "mine continuously")
+    .option("--no-history", "keep no index of what happened to each account")
     .option(
       "--hash-rate <n>",
       "tries a second (default: this node's share of one block an interval)",

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { Fate, TransactionStatus } from "../../api/index.ts";
 import { type ConnectionOptions, connected, type JsonOption, openClient } from "../connection.ts";
 import { usageError } from "../failure.ts";
-import { fields, printJson, printLine, shortId } from "../output.ts";
+import { countOf, fields, printJson, printLine, shortId } from "../output.ts";
 import { quoted } from "../values.ts";
 
 type Options = ConnectionOptions & JsonOption;
@@ -30,7 +30,7 @@ async function showTransaction({ id, fate, transaction, events }: TransactionSta
           ["to", transaction.action.to] as const,
           [
             "amount",
-            `${formatCoins(transaction.action.amount)} coins, fee ${formatCoins(transaction.fee)}`,
+            `${countOf(formatCoins(transaction.action.amount), "coin")}, fee ${formatCoins(transaction.fee)}`,
           ] as const,
           ["expires", `after height ${transaction.expiry}`] as const,
         ];
