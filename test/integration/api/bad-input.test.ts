@@ -101,8 +101,6 @@ const reading: Case[] = [
   ),
   bad("an address of another kind", "/v1/accounts/bc1qxyz", /address must be an address: cum1/),
   bad("an address with a wrong checksum", `/v1/accounts/${wrongChecksum}`, /wrong checksum/),
-  bad("a history's limit beyond the bound", `/v1/accounts/${ADDRESS}/history?limit=1001`, /not 1001/),
-  bad("a history of an address with a wrong checksum", `/v1/accounts/${wrongChecksum}/history`, /checksum/),
   bad("a path nobody serves", "/v1/nothing", /\/v1\/nothing/, 404, "ROUTE_NOT_FOUND"),
   bad("a path with broken percent-encoding", "/v1/blocks/%zz", /percent-encoding/, 400, "URL_INVALID"),
   bad("an endless path part", `/v1/blocks/${"a".repeat(2_000)}`, /./, 414, "URL_INVALID"),
