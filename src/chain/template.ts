@@ -35,16 +35,21 @@ const OFFSET_BYTES = 4;
 const CANDIDATES_PER_FETCH = 1_024;
 /** So many candidates that no longer fit, and the block counts as full: transactions differ by a few bytes only. */
 const MAX_MISFITS = 16;
+/**
+ * Candidates tried for a block, at most. Without it, as many as a mempool holds that pay well and cannot be executed would
+ * hold up the chain with every template; those tried are refused, so that the next template has others.
+ */
+const MAX_TRIED = 16_384;
 
 export interface TemplateRequest {
   /** Public key that receives reward and fees. */
   readonly proposer: Uint8Array;
   /**
    * Called when the head cannot move any more, as what is pending belongs to it: chosen before, it might lack what a reorg
-   * has just given back, and all that builds on that would seem impossible. In the order to be tried; those that do not
-   * fit or cannot be executed are left out.
+   * has just given back, and all that builds on that would seem impossible. In the order to be tried, and taken only as far
+   * as the block has room; those that do not fit or cannot be executed are left out.
    */
-  readonly candidates: () => readonly SealedTransaction[];
+  readonly candidates: () => Iterable<SealedTransaction>;
 }
 
 /** A block without its nonce. */
@@ -111,9 +116,10 @@ async function choose(deps: TemplateDeps, request: TemplateRequest, transition: 
 
   const everyWaiting = (): Waiting[] => [...bySender.values(), ...byRecipient.values()].flat();
   const isFull = (): boolean => misfits >= MAX_MISFITS || chosen.length >= MAX_BLOCK_TRANSACTIONS;
-  const candidates = request.candidates();
-  for (let from = 0; from < candidates.length && !isFull(); from += CANDIDATES_PER_FETCH) {
-    const part = candidates.slice(from, from + CANDIDATES_PER_FETCH);
+  const candidates = request.candidates()[Symbol.iterator]();
+  for (let tried = 0; tried < MAX_TRIED && !isFull(); tried += CANDIDATES_PER_FETCH) {
+    const part = takeFrom(candidates, CANDIDATES_PER_FETCH);
+    if (part.length === 0) break;
     const later = everyWaiting().map(({ transaction }) => transaction);
     await deps.state.prefetchProven(touchedKeys([...part, ...later], request.proposer));
     for (const candidate of part) {
@@ -123,8 +129,16 @@ async function choose(deps: TemplateDeps, request: TemplateRequest, transition: 
       }
     }
   }
-  const everythingTried = misfits === 0 && chosen.length < MAX_BLOCK_TRANSACTIONS;
-  return { chosen, refused: everythingTried ? everyWaiting() : [] };
+  const gotFull = misfits > 0 || chosen.length >= MAX_BLOCK_TRANSACTIONS;
+  return { chosen, refused: gotFull ? [] : everyWaiting() };
+}
+
+function takeFrom<T>(items: Iterator<T>, count: number): T[] {
+  const taken: T[] = [];
+  for (let next = items.next(); next.done !== true; next = items.next()) {
+    if (taken.push(next.value) >= count) break;
+  }
+  return taken;
 }
 
 function listOf(lists: Map<AccountKey, Waiting[]>, key: AccountKey): Waiting[] {

@@ -19,10 +19,13 @@ async function syncDirectory(directory: string): Promise<void> {
   }
 }
 
+/** In pieces where it is long and made while it is written. */
+type Content = string | Uint8Array | AsyncIterable<Uint8Array>;
+
 /** Writes and syncs the content under a name that nobody reads, hands that over to be given its name, and syncs the name. */
 async function writeThen(
   file: string,
-  content: string | Uint8Array,
+  content: Content,
   mode: number,
   giveName: (temporary: string) => Promise<void>,
 ): Promise<void> {
@@ -51,7 +54,7 @@ export function createWhole(file: string, content: string | Uint8Array, mode = P
 }
 
 /** Replaces a file whole, or makes it: readers see the old or the new one, also after a power cut. */
-export function replaceWhole(file: string, content: string | Uint8Array, mode = PRIVATE): Promise<void> {
+export function replaceWhole(file: string, content: Content, mode = PRIVATE): Promise<void> {
   return writeThen(file, content, mode, (temporary) => rename(temporary, file));
 }
 

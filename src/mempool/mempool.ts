@@ -1,14 +1,14 @@
 import { minimumFee } from "../ledger/index.ts";
 import type { ChainSpec, Leaf, SealedTransaction, TxId } from "../primitives/index.ts";
-import { createEvictionOrder, isWorthMore, type Worth } from "./eviction.ts";
-import { createSenders } from "./senders.ts";
+import { createArrivalIndex, createExpiryIndex, createLeafIndex } from "./indexes.ts";
+import { createRanking, isWorthMore, type Worth } from "./ranking.ts";
+import { createSenders, entryAt, lowestRateOf } from "./senders.ts";
 import {
   type Admission,
   costOf,
   DEFAULT_MEMPOOL_OPTIONS,
   feeRate,
   type MempoolOptions,
-  nonceOf,
   type PendingEntry,
   type RefusalRule,
   type Refused,
@@ -28,8 +28,12 @@ export interface Mempool {
   readonly revision: number;
   get(txid: TxId): PendingEntry | undefined;
   getByLeaf(leaf: Leaf): SealedTransaction | undefined;
-  /** In order of arrival. */
+  /** All of them; for who needs a part, there are `entriesAfter` and `leavesAfter`. */
   entries(): Iterable<PendingEntry>;
+  /** In order of arrival: the first `limit` after the one with this `order`. */
+  entriesAfter(order: number, limit: number): PendingEntry[];
+  /** In bytewise order: the first `limit` leaves greater than `after`. */
+  leavesAfter(after: Leaf, limit: number): Leaf[];
   /**
    * What can be said before the signature was verified, which costs more: a refusal here is one `add` would give too.
    * A transaction that passes may still be refused for what others of its batch change.
@@ -54,39 +58,57 @@ export interface Mempool {
   setAccounts(states: ReadonlyMap<string, SenderState>): void;
   /** Takes out what its sender can no longer pay or has sent otherwise, and whatever depended on that. */
   revalidate(): Removal[];
-  /** Everything that can be executed as far as is known, best first; the nonces of one sender come in order. */
-  select(): SealedTransaction[];
+  /**
+   * Everything that can be executed as far as is known, best first; the nonces of one sender come in order. Taking the first
+   * few costs no more than they are; not to be gone on with after a change.
+   */
+  select(): Iterable<SealedTransaction>;
 }
 
 export function createMempool(spec: ChainSpec, overrides: Partial<MempoolOptions> = {}): Mempool {
   const options: MempoolOptions = { ...DEFAULT_MEMPOOL_OPTIONS, ...overrides };
   const byId = new Map<TxId, PendingEntry>();
   const byLeaf = new Map<Leaf, SealedTransaction>();
-  const senders = createSenders();
-  const eviction = createEvictionOrder(senders, (entry) => byId.get(entry.transaction.txid) === entry);
+  const isPending = (entry: PendingEntry): boolean => byId.get(entry.transaction.txid) === entry;
+  const senders = createSenders((key) => ranking.touch(key));
+  const ranking = createRanking(senders);
+  const expiries = createExpiryIndex();
+  const arrivals = createArrivalIndex(isPending);
+  const leaves = createLeafIndex();
   let evicted: Removal[] = [];
   let bytes = 0;
   let order = 0;
   let revision = 0;
-  let earliestExpiry = Number.POSITIVE_INFINITY;
 
   function insert(entry: PendingEntry, state: SenderState): void {
     const { transaction } = entry;
     senders.insert(entry, state);
     byId.set(transaction.txid, entry);
     byLeaf.set(transaction.leaf, transaction);
+    leaves.add(transaction.leaf);
+    expiries.add(entry);
+    arrivals.add(entry);
+    ranking.refresh();
     bytes += transaction.bytes.length;
     revision++;
-    earliestExpiry = Math.min(earliestExpiry, transaction.expiry);
   }
 
   function remove(entry: PendingEntry): void {
+    if (!isPending(entry)) return;
+    forget(entry);
+    senders.remove(entry);
+  }
+
+  /** Takes it out everywhere but among its sender's. */
+  function forget(entry: PendingEntry): void {
     const { transaction } = entry;
-    if (!byId.delete(transaction.txid)) return;
+    byId.delete(transaction.txid);
     byLeaf.delete(transaction.leaf);
+    leaves.remove(transaction.leaf);
+    expiries.remove(entry);
+    arrivals.removed();
     bytes -= transaction.bytes.length;
     revision++;
-    senders.remove(entry);
   }
 
   function drop(entry: PendingEntry, rule: RefusalRule, detail: string): Removal {
@@ -108,8 +130,10 @@ export function createMempool(spec: ChainSpec, overrides: Partial<MempoolOptions
     return count >= options.maxTransactions || bytes - freed + transaction.bytes.length > options.maxBytes;
   };
   /** The one of the same sender and nonce. */
-  const rivalOf = (transaction: SealedTransaction): PendingEntry | undefined =>
-    senders.get(transaction.sender)?.byNonce.get(nonceOf(transaction));
+  const rivalOf = (transaction: SealedTransaction): PendingEntry | undefined => {
+    const sender = senders.get(transaction.sender);
+    return sender && entryAt(sender, transaction.nonce);
+  };
   const noRoom = (): Refused =>
     refused(
       "MEM-01",
@@ -151,7 +175,7 @@ export function createMempool(spec: ChainSpec, overrides: Partial<MempoolOptions
       return refused("TX-09", text, { cost, available });
     }
     if (isFullFor(transaction, rival)) {
-      const lowest = eviction.lowest();
+      const lowest = ranking.lowest();
       const best = { gapped: false, rate: feeRate(transaction) };
       if (lowest === undefined || !isWorthMore(best, lowest)) return noRoom();
     }
@@ -162,8 +186,15 @@ export function createMempool(spec: ChainSpec, overrides: Partial<MempoolOptions
     const sender = senders.get(transaction.sender);
     let rate = feeRate(transaction);
     let gapped = false;
-    for (let nonce = accountNonce; nonce < nonceOf(transaction); nonce++) {
-      const before = sender?.byNonce.get(nonce);
+    // Most come right after all of their sender's.
+    const last = sender?.entries.at(-1);
+    if (sender !== undefined && last !== undefined && last.transaction.nonce + 1 === transaction.nonce)
+      return {
+        gapped: sender.gaplessEnd < transaction.nonce,
+        rate: Math.min(rate, lowestRateOf(sender)),
+      };
+    for (let nonce = accountNonce; nonce < transaction.nonce; nonce++) {
+      const before = sender && entryAt(sender, nonce);
       if (before === undefined) gapped = true;
       else rate = Math.min(rate, feeRate(before.transaction));
     }
@@ -175,18 +206,18 @@ export function createMempool(spec: ChainSpec, overrides: Partial<MempoolOptions
     const sender = senders.get(transaction.sender);
     const gaplessEnd = nextNonce(transaction.sender, nonce);
     const rival = rivalOf(transaction);
-    if (nonceOf(transaction) > gaplessEnd && rival === undefined) {
-      const waiting = (sender?.byNonce.size ?? 0) - (gaplessEnd - nonce);
+    if (transaction.nonce > gaplessEnd && rival === undefined) {
+      const waiting = (sender?.entries.length ?? 0) - (gaplessEnd - nonce);
       if (waiting >= options.maxGappedPerSender)
         return refused("MEM-03", `nonce ${gaplessEnd} is missing and ${waiting} wait for it already`);
     }
     if (!isFullFor(transaction, rival)) return undefined;
     const worth = worthOf(transaction, nonce);
-    let victim = eviction.lowest();
+    let victim = ranking.lowest();
     if (victim === undefined || !isWorthMore(worth, victim)) return noRoom();
     while (victim !== undefined && isFullFor(transaction, rivalOf(transaction))) {
       evicted.push(drop(victim.entry, "MEM-01", `gave way to ${transaction.txid}, which pays more`));
-      victim = eviction.lowest();
+      victim = ranking.lowest();
     }
     return undefined;
   }
@@ -195,7 +226,7 @@ export function createMempool(spec: ChainSpec, overrides: Partial<MempoolOptions
     const sender = senders.get(key);
     if (sender?.accountNonce === accountNonce) return sender.gaplessEnd;
     let nonce = accountNonce;
-    while (sender?.byNonce.has(nonce)) nonce++;
+    while (sender !== undefined && entryAt(sender, nonce) !== undefined) nonce++;
     return nonce;
   }
 
@@ -205,11 +236,8 @@ export function createMempool(spec: ChainSpec, overrides: Partial<MempoolOptions
     let funds = senders.funds(key, sender.balance);
     if (sender.cost <= funds && !sender.hasUsedNonces) return;
     sender.hasUsedNonces = false;
-    const inOrder = [...sender.byNonce.values()].sort(
-      (a, b) => nonceOf(a.transaction) - nonceOf(b.transaction),
-    );
-    for (const entry of inOrder) {
-      const nonce = nonceOf(entry.transaction);
+    for (const entry of [...sender.entries]) {
+      const nonce = entry.transaction.nonce;
       const cost = costOf(entry.transaction);
       if (nonce < sender.accountNonce) yield drop(entry, "TX-08", `nonce ${nonce} was used`);
       else if (cost > funds)
@@ -231,6 +259,8 @@ export function createMempool(spec: ChainSpec, overrides: Partial<MempoolOptions
     get: (txid) => byId.get(txid),
     getByLeaf: (leaf) => byLeaf.get(leaf),
     entries: () => byId.values(),
+    entriesAfter: arrivals.after,
+    leavesAfter: leaves.after,
     check,
     add(transaction, state, height, nowMs) {
       if (byId.has(transaction.txid)) return { status: "known" };
@@ -260,15 +290,14 @@ export function createMempool(spec: ChainSpec, overrides: Partial<MempoolOptions
       return taken;
     },
     nextNonce,
-    countOf: (key) => senders.get(key)?.byNonce.size ?? 0,
-    isReady: (transaction, accountNonce) =>
-      nonceOf(transaction) < nextNonce(transaction.sender, accountNonce),
+    countOf: (key) => senders.get(key)?.entries.length ?? 0,
+    isReady: (transaction, accountNonce) => transaction.nonce < nextNonce(transaction.sender, accountNonce),
     removeMined(transactions) {
       const removals: Removal[] = [];
       for (const mined of transactions) {
-        const rival = senders.get(mined.sender)?.byNonce.get(nonceOf(mined));
+        const rival = senders.mined(mined);
         if (rival === undefined) continue;
-        remove(rival);
+        forget(rival);
         const { transaction } = rival;
         if (transaction.txid !== mined.txid)
           removals.push({ transaction, fate: "conflicted", by: mined.txid });
@@ -276,15 +305,9 @@ export function createMempool(spec: ChainSpec, overrides: Partial<MempoolOptions
       return removals;
     },
     removeExpired(height) {
-      if (earliestExpiry > height) return [];
-      const removals: Removal[] = [];
-      earliestExpiry = Number.POSITIVE_INFINITY;
-      for (const entry of [...byId.values()]) {
-        const { expiry } = entry.transaction;
-        if (expiry > height) earliestExpiry = Math.min(earliestExpiry, expiry);
-        else removals.push(drop(entry, "TX-07", `expired at height ${expiry}`));
-      }
-      return removals;
+      return expiries
+        .upTo(height)
+        .map((entry) => drop(entry, "TX-07", `expired at height ${entry.transaction.expiry}`));
     },
     removeUnexecutable(transactions) {
       return transactions.flatMap(({ txid, rule, detail }) => {
@@ -293,7 +316,6 @@ export function createMempool(spec: ChainSpec, overrides: Partial<MempoolOptions
       });
     },
     setAccounts(states) {
-      eviction.reset();
       senders.setAccounts(states);
     },
     revalidate() {
@@ -302,29 +324,6 @@ export function createMempool(spec: ChainSpec, overrides: Partial<MempoolOptions
         for (const key of dirty) for (const removal of revalidateSender(key)) removals.push(removal);
       return removals;
     },
-    select() {
-      // Along one sender's nonces the rate may only fall and the arrival only rise, so that sorting by both keeps the
-      // nonces in order, and a transfer that spends another pending one's money comes after it at equal rates.
-      const ready: {
-        readonly transaction: SealedTransaction;
-        readonly rate: number;
-        readonly order: number;
-      }[] = [];
-      for (const { byNonce, accountNonce, payableEnd } of senders.values()) {
-        let rate = Number.POSITIVE_INFINITY;
-        let latest = 0;
-        for (let nonce = accountNonce; nonce < payableEnd; nonce++) {
-          const entry = byNonce.get(nonce);
-          if (entry === undefined) break;
-          rate = Math.min(rate, feeRate(entry.transaction));
-          latest = Math.max(latest, entry.order);
-          ready.push({ transaction: entry.transaction, rate, order: latest });
-        }
-      }
-      ready.sort(
-        (a, b) => b.rate - a.rate || a.order - b.order || nonceOf(a.transaction) - nonceOf(b.transaction),
-      );
-      return ready.map(({ transaction }) => transaction);
-    },
+    select: ranking.select,
   };
 }

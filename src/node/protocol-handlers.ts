@@ -50,7 +50,7 @@ export function createProtocolHandlers(deps: ProtocolHandlersDeps): ProtocolHand
         ? undefined
         : { headerBytes: stored.header, bodyBytes };
     },
-    mempoolLeaves: (_peer, after, limit) => pool.leavesAfter(after, limit),
+    mempoolLeaves: (_peer, after, limit) => pool.mempool.leavesAfter(after, limit),
     transaction: (_peer, leaf) => pool.mempool.getByLeaf(leaf) ?? pool.recentlyMined(leaf),
     async gossipedTransactions(from, transactions) {
       const judged = await pool.admit(transactions);

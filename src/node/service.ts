@@ -26,6 +26,7 @@ import {
   type BlockId,
   bytesToHex,
   encodeAddress,
+  hexToBytes,
   type SealedTransaction,
   specToJson,
   type TxId,
@@ -253,16 +254,16 @@ export function createNodeService(deps: NodeServiceDeps): NodeService {
     after?: string;
   }): Promise<Page<PendingTransaction>> {
     const from = after === undefined ? -1 : positionOf(after);
-    const entries = [...mempool.entries()].filter(({ order }) => order > from);
+    const entries = mempool.entriesAfter(from, limit + 1);
     const page = entries.slice(0, limit);
     const accounts = await chain.accounts(page.map(({ transaction: { sender } }) => sender));
     const items = page.map(({ transaction: sealed, receivedMs }, i) => {
-      const { sender, nonce, fee, action } = sealed.transaction.body;
+      const { senderBytes, recipient, amount, fee, nonce } = sealed;
       return {
         id: sealed.txid,
-        sender: encodeAddress(sender),
-        to: encodeAddress(action.value.to),
-        amount: action.value.amount,
+        sender: encodeAddress(senderBytes),
+        to: encodeAddress(hexToBytes(recipient)),
+        amount,
         fee,
         nonce,
         sizeBytes: sealed.bytes.length,

@@ -306,7 +306,7 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
     { mempool: pool.mempool, admit: pool.admit, timers, logger },
     { path: directory.poolFile, chainId: genesis.chainId },
   );
-  // Before there are peers: a node that has begun to sync takes nothing in.
+  // Before there are peers, as far as there is time: a node that has begun to sync takes nothing in.
   await poolFile.restore();
   poolFile.start();
   shutdown.add("pending transactions", () => poolFile.stop());

@@ -18,7 +18,6 @@ import {
   type SealedTransaction,
   type TxId,
 } from "../primitives/index.ts";
-import { createLeafList } from "./leaf-list.ts";
 
 /** Blocks whose transactions peers may still ask for, to put an announced block together. */
 const RECENT_BLOCKS = 8;
@@ -56,8 +55,6 @@ export interface TransactionPool {
   settle(settlement: Settlement): Promise<TransactionFate[]>;
   /** What a block template on `head` could not execute leaves, unless the head has moved since. */
   refusedOn(head: BlockId, transactions: RefusedTransactions): Promise<void>;
-  /** Pending leaves greater than `after`, in order; where very many are pending, as of up to a second ago. */
-  leavesAfter(after: Leaf, limit: number): Leaf[];
   /** A transaction of one of the latest blocks: peers that rebuild a block ask for what has just left the mempool. */
   recentlyMined(leaf: Leaf): SealedTransaction | undefined;
   /** Call when the head change is public: tells of what `settle` changed. */
@@ -70,7 +67,6 @@ export function createTransactionPool(deps: TransactionPoolDeps): TransactionPoo
   const { genesis, clock, signatures } = deps;
   const mempool = createMempool(genesis.spec);
   const history = createTransactionHistory();
-  const leaves = createLeafList(mempool, clock);
   const recent = new Map<Leaf, SealedTransaction>();
   let changed: TxId[] = [];
 
@@ -307,7 +303,6 @@ export function createTransactionPool(deps: TransactionPoolDeps): TransactionPoo
     mempool,
     history,
     admit,
-    leavesAfter: leaves.after,
     recentlyMined: (leaf) => recent.get(leaf),
     refusedOn,
     async settle(settlement) {

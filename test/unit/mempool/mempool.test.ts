@@ -24,9 +24,9 @@ describe("admission", () => {
     assert.equal(ruleOf(pool.add(pay("alice", 5), rich, 0, 0)), "MEM-03");
     assert.equal(pool.isReady(three, 0), false);
     assert.equal(pool.nextNonce(three.sender, 0), 1);
-    assert.deepEqual(txids(pool.select()), [zero.txid]);
+    assert.deepEqual(txids([...pool.select()]), [zero.txid]);
     assert.equal(ruleOf(pool.add(one, rich, 0, 0)), "pending");
-    assert.deepEqual(txids(pool.select()), [zero.txid, one.txid]);
+    assert.deepEqual(txids([...pool.select()]), [zero.txid, one.txid]);
   });
 
   test("each refusal names its rule, and nothing is kept of what was refused", () => {
@@ -58,7 +58,7 @@ describe("admission", () => {
     assert.equal(ruleOf(pool.add(better, rich, 0, 0)), "pending");
     assert.deepEqual(pool.takeEvicted(), [{ transaction: old, fate: "conflicted", by: better.txid }]);
     assert.deepEqual([pool.get(old.txid), pool.size], [undefined, 2]);
-    assert.deepEqual(txids(pool.select()), [better.txid, next.txid]);
+    assert.deepEqual(txids([...pool.select()]), [better.txid, next.txid]);
     assert.equal(pool.bytes, better.bytes.length + next.bytes.length);
     assert.equal(ruleOf(pool.add(old, rich, 0, 0)), "MEM-02", "nor back");
   });
@@ -97,7 +97,7 @@ describe("admission", () => {
       [unpaid?.transaction.txid, unpaid?.fate === "dropped" && unpaid.rule],
       [spending.txid, "TX-09"],
     );
-    assert.deepEqual(txids(pool.select()), [elsewhere.txid]);
+    assert.deepEqual(txids([...pool.select()]), [elsewhere.txid]);
   });
 
   test("a replacement cannot be paid for with what the replaced one brings back, and then the pending one stays", () => {
@@ -111,7 +111,7 @@ describe("admission", () => {
     const circular = pay("alice", 0, { to: "carol", amount: 1_500_000, fee: 200_000 });
     assert.equal(ruleOf(pool.add(circular, state, 0, 0)), "TX-09");
     assert.deepEqual(pool.takeEvicted(), []);
-    assert.deepEqual(new Set(txids(pool.select())), new Set([lent.txid, back.txid]));
+    assert.deepEqual(new Set(txids([...pool.select()])), new Set([lent.txid, back.txid]));
     assert.deepEqual(pool.revalidate(), []);
     assert.equal(pool.size, 2);
   });
@@ -137,7 +137,7 @@ describe("admission", () => {
     assert.equal(ruleOf(pool.add(spending, nobody, 0, 0)), "TX-09");
     pool.add(funding, rich, 0, 0);
     assert.equal(ruleOf(pool.add(spending, nobody, 0, 0)), "pending");
-    assert.deepEqual(txids(pool.select()), [funding.txid, spending.txid]);
+    assert.deepEqual(txids([...pool.select()]), [funding.txid, spending.txid]);
     // Once the funding is mined, the account itself has it.
     assert.deepEqual(pool.removeMined([funding]), []);
     pool.setAccounts(new Map([[spending.sender, { nonce: 0, balance: 100_000 }]]));
@@ -154,7 +154,7 @@ test("blocks take the best fee per byte first, without breaking the order of one
   const cheapFirst = [pay("alice", 0, { fee: 15_000 }), pay("alice", 1, { fee: 90_000 })];
   const middle = pay("bob", 0, { fee: 40_000 });
   for (const each of [...cheapFirst, middle]) pool.add(each, rich, 0, 0);
-  assert.deepEqual(txids(pool.select()), txids([middle, ...cheapFirst]));
+  assert.deepEqual(txids([...pool.select()]), txids([middle, ...cheapFirst]));
 });
 
 // One model for everything: a plain list, searched from end to end.
@@ -257,7 +257,7 @@ test("whatever comes and goes, the pool holds what a plain list would, and its s
             if (!own.includes(nonce)) return false;
           return true;
         });
-        const selected = pool.select();
+        const selected = [...pool.select()];
         assert.deepEqual(new Set(selected), new Set(ready));
         assert.equal(selected.length, ready.length);
         for (const [i, one] of selected.entries()) {

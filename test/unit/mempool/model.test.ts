@@ -58,8 +58,7 @@ test("whatever happens, counts fit, senders' nonces are selected in order, and a
       accounts.set(keyHex("alice"), { nonce: 0, balance: 10 * FEE });
       for (const one of steps) {
         if (one === "mine") {
-          const mined = pool
-            .select()
+          const mined = [...pool.select()]
             .slice(0, 1)
             .filter((first) => execute(pool, accounts).includes(first));
           for (const { sender, recipient, transaction } of mined) {
@@ -86,7 +85,7 @@ test("whatever happens, counts fit, senders' nonces are selected in order, and a
         pool.revalidate();
         assert.ok(pool.size <= 8);
         assert.equal(pool.bytes, total(pool));
-        const selected = pool.select();
+        const selected = [...pool.select()];
         const next = new Map([...accounts].map(([key, account]) => [key, account.nonce]));
         for (const { sender, transaction } of selected) {
           assert.equal(transaction.body.nonce, next.get(sender));

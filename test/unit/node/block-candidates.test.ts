@@ -26,7 +26,7 @@ test("a transfer that pays better than the one that brings its money is mined in
   const child = transfer(genesis, { from: "bob", to: "carol", amount: 1_500 * COIN, nonce: 0, fee: COIN });
   const after = transfer(genesis, { from: "bob", to: "carol", amount: 1, nonce: 1, fee: COIN });
   assert.deepEqual(words(await pool.admit([parent, child, after])), ["pending", "pending", "pending"]);
-  const candidates = pool.mempool.select();
+  const candidates = [...pool.mempool.select()];
   assert.equal(candidates[0]?.txid, child.txid);
   const template = await chain.buildTemplate({ proposer, candidates: () => candidates });
   assert.deepEqual(txidsOf(template.body), [parent.txid, child.txid, after.txid]);

@@ -63,6 +63,46 @@ test("case 25: one that pays more than the pending one it lives on comes back to
   await second.file.stop();
 });
 
+test("case 25: what a node that begins to sync cannot judge is taken back when it has synced, and saved if it stops before", async (t) => {
+  const path = join(await temporaryDirectory(t), "mempool.bin");
+  const first = await setUp(path);
+  await first.pool.admit([pay("alice", 0), pay("alice", 1), pay("bob", 0)]);
+  await first.file.stop();
+
+  const second = await setUp(path);
+  let isSyncing = true;
+  const admit: typeof second.pool.admit = async (transactions) => {
+    if (!isSyncing) return await second.pool.admit(transactions);
+    const admission = { status: "refused", rule: "MEM-04", detail: "the node is syncing" } as const;
+    return transactions.map((transaction) => ({ transaction, admission, senderAtFault: false }));
+  };
+  const open = () =>
+    createPoolFile({ ...second, mempool: second.pool.mempool, admit }, { path, chainId: genesis.chainId });
+  const interrupted = open();
+  let goesOn = false;
+  void interrupted.restore().then(() => {
+    goesOn = true;
+  });
+  // A start has other things to do than to wait for the end of a sync.
+  await until("the start goes on", () => {
+    second.timers.advance(1_000);
+    return goesOn;
+  });
+  await second.pool.admit([pay("carol", 0)]);
+  await interrupted.stop();
+  second.pool.mempool.removeMined([pay("carol", 0)]);
+
+  const last = open();
+  const restored = last.restore();
+  isSyncing = false;
+  await until("all are back", () => {
+    second.timers.advance(1_000);
+    return second.pool.mempool.size === 4;
+  });
+  await restored;
+  await last.stop();
+});
+
 test("it is saved as time passes, and only when something has changed", async (t) => {
   const path = join(await temporaryDirectory(t), "mempool.bin");
   const { pool, timers, file } = await setUp(path);

@@ -117,7 +117,7 @@ test("a reorg returns, finds mined again, or rules out each transaction of the b
     { txid: spent.txid, fate: "conflicted", by: spentAgain.txid },
   ]);
   assert.deepEqual(
-    pool.mempool.select().map(({ txid }) => txid),
+    [...pool.mempool.select()].map(({ txid }) => txid),
     [back.txid],
   );
   const third = build(second, [back], "rival");
@@ -149,7 +149,7 @@ test("case 21: dependent transfers of disconnected blocks return in order", asyn
     fates,
     [funding, spends, spendsMore].map(({ txid }) => ({ txid, fate: "returned" })),
   );
-  assert.deepEqual(pool.mempool.select(), [funding, spends, spendsMore]);
+  assert.deepEqual([...pool.mempool.select()], [funding, spends, spendsMore]);
 });
 
 test("case 22: transfers whose funds came from a disconnected reward leave, with their dependants and a reason", async () => {
