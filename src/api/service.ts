@@ -4,6 +4,8 @@ import type {
   AccountProof,
   AccountStatus,
   AddedPeer,
+  Ban,
+  BanRequest,
   BlockDetail,
   BlockMark,
   Link,
@@ -68,6 +70,16 @@ export interface NodeService {
   refuseLink(peer: string): Promise<void>;
   /** Ends `refuseLink` and redials at once. False when the peer was not refused. */
   allowLink(peer: string): Promise<boolean>;
+
+  /** Bans in force, by subject. `after` is a `next` of an earlier page. */
+  bans(page: { readonly limit: number; readonly after?: string }): Promise<Page<Ban>>;
+  /**
+   * Keeps a peer away, or all peers at an IP address, and disconnects them: by name, IP address, or multiaddr (its name if
+   * it has one, else its IP address). Repeating it changes the ban.
+   */
+  ban(peerOrAddress: string, request: BanRequest): Promise<Ban>;
+  /** False when there was no such ban. Configured peers are redialled at once. */
+  unban(peerOrAddress: string): Promise<boolean>;
 
   /** The head first, then by work, descending. */
   tips(): Promise<Tip[]>;

@@ -3,6 +3,8 @@ import type {
   AccountProof,
   AccountStatus,
   AddedPeer,
+  Ban,
+  BanRequest,
   BlockDetail,
   BlockMark,
   Link,
@@ -54,6 +56,10 @@ export interface Client {
   links(options?: CallOptions): Promise<Page<Link>>;
   refuseLink(peer: string, options?: CallOptions): Promise<Link>;
   allowLink(peer: string, options?: CallOptions): Promise<{ done: boolean }>;
+  bans(page?: PageOptions): Promise<Page<Ban>>;
+  /** By name, IP address or multiaddr (its name if it has one, else its IP address); for 24 hours by default. */
+  ban(peerOrAddress: string, request?: BanRequest, options?: CallOptions): Promise<Ban>;
+  unban(peerOrAddress: string, options?: CallOptions): Promise<{ done: boolean }>;
   tips(options?: CallOptions): Promise<Page<Tip>>;
   /** Blocks from `depth` (1 to 1,000) below the head upwards. */
   tree(depth: number, options?: CallOptions): Promise<Tree>;
@@ -109,6 +115,10 @@ export function createClient(options: HttpOptions): Client {
     refuseLink: (peer, call) =>
       http(`/v1/links/${part(peer)}`, { ...call, method: "PUT", json: { mode: "refuse" } }),
     allowLink: (peer, call) => http(`/v1/links/${part(peer)}`, { ...call, method: "DELETE" }),
+    bans: (page = {}) => http(`/v1/bans${pageQuery(page)}`, { signal: page.signal }),
+    ban: (peer, request = {}, call = {}) =>
+      http(`/v1/bans/${part(peer)}`, { ...call, method: "PUT", json: request }),
+    unban: (peer, call) => http(`/v1/bans/${part(peer)}`, { ...call, method: "DELETE" }),
     tips: (call) => http("/v1/tips", call),
     tree: (depth, call) => http(`/v1/tree?depth=${depth}`, call),
     reorgs: (page = {}) => http(`/v1/reorgs${pageQuery(page)}`, { signal: page.signal }),

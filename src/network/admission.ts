@@ -1,11 +1,13 @@
 import type { MultiaddrConnection } from "@libp2p/interface";
 import type { Multiaddr } from "@multiformats/multiaddr";
 import type { Clock, Logger, PeerName } from "../ports/index.ts";
+import { bytesToHex } from "../primitives/index.ts";
+import { parseEndpoint, parseIp } from "../sync/index.ts";
 
 /** Slots for peers that nobody here asked for. Those that are wanted have theirs besides, however full it is. */
-const MAX_STRANGERS = 128;
+export const MAX_INBOUND = 128;
 /** Of them, those from one address: whoever has one machine must not take the slots of all others. */
-const MAX_INBOUND_PER_ADDRESS = 16;
+export const MAX_INBOUND_PER_IP = 16;
 /** Two peers that dial each other at once have two connections; more is an attempt to take the slots of others. */
 const MAX_INBOUND_PER_PEER = 4;
 /** A stranger's slot of an address stays taken so long after the end, or a peer that was cut would be back at once. */
@@ -18,12 +20,16 @@ export interface AdmissionDeps {
 
 export interface AdmissionOptions {
   /** Connections that strangers may have opened to us. Default 128. */
-  readonly maxStrangers?: number;
+  readonly maxInbound?: number;
   /**
-   * Of them, those from one IPv4 address or one IPv6 /64, and as many more that have not said who they are. Default 16,
-   * with loopback left out, because all nodes of a local cluster share it; where it is given, it counts there too.
+   * Of them, those from one IPv4 address or one IPv6 /64, and as many more that have not said who they are. Default 16.
+   * Not of loopback and private networks: all nodes of a local cluster share one.
    */
-  readonly maxInboundPerAddress?: number;
+  readonly maxInboundPerIp?: number;
+  /** For tests, which have no other addresses: counts loopback and private ones like all. */
+  readonly countsLocal?: boolean;
+  /** Peers' names and IP addresses that are kept away. Asked at each connection, both ways. */
+  readonly isBanned?: (subject: string) => boolean;
   /** Peers that this node wants: once named they find a slot, and take none of the strangers'. Asked at each connection. */
   readonly wanted?: () => ReadonlySet<PeerName>;
 }
@@ -34,6 +40,8 @@ export interface Admission {
   denies(connection: MultiaddrConnection): boolean;
   /** The same one: its peer has proven its name. */
   deniesPeer(peer: PeerName, connection: MultiaddrConnection): boolean;
+  /** Whether a peer, or all at an address, are kept away: not to be dialled either. */
+  isBanned(peerOrAddress: PeerName | Multiaddr): boolean;
 }
 
 interface Slot {
@@ -44,9 +52,8 @@ interface Slot {
 }
 
 export function createAdmission(deps: AdmissionDeps, options: AdmissionOptions): Admission {
-  const { maxStrangers = MAX_STRANGERS, maxInboundPerAddress = MAX_INBOUND_PER_ADDRESS } = options;
-  const countsLoopback = options.maxInboundPerAddress !== undefined;
-  const wanted = options.wanted ?? (() => new Set());
+  const { maxInbound = MAX_INBOUND, maxInboundPerIp = MAX_INBOUND_PER_IP, countsLocal = false } = options;
+  const { wanted = () => new Set(), isBanned = () => false } = options;
   const slots = new Map<MultiaddrConnection, Slot>();
   /** Slots of strangers that left, oldest first. */
   let resting: { readonly host: string; readonly untilMs: number }[] = [];
@@ -72,25 +79,33 @@ export function createAdmission(deps: AdmissionDeps, options: AdmissionOptions):
 
   /** Why a named peer may not come in. */
   function problemOf(peer: PeerName, host: string | undefined): string | undefined {
+    if (isBanned(peer)) return "banned";
     if (count((slot) => slot.peer === peer) >= MAX_INBOUND_PER_PEER)
       return "too many connections of one peer";
     const friends = wanted();
     if (friends.has(peer)) return undefined;
     const isStranger = (slot: Slot) => slot.peer !== undefined && !friends.has(slot.peer);
-    if (count(isStranger) >= maxStrangers) return "all slots for strangers are taken";
+    if (count(isStranger) >= maxInbound) return "all slots for strangers are taken";
     if (host === undefined) return undefined;
     const ofHost = count((slot) => slot.host === host && isStranger(slot)) + restingOf(host);
-    return ofHost >= maxInboundPerAddress ? "too many connections from one address" : undefined;
+    return ofHost >= maxInboundPerIp ? "too many connections from one address" : undefined;
+  }
+
+  function bansAddress(address: Multiaddr): boolean {
+    const ip = parseEndpoint(address.toString())?.ip;
+    return ip !== undefined && isBanned(ip);
   }
 
   return {
+    isBanned: (one) => (typeof one === "string" ? isBanned(one) : bansAddress(one)),
     denies(connection) {
       if (connection.status !== "open") return true;
-      const { host, isLoopback } = hostOf(connection.remoteAddr);
-      const counted = isLoopback && !countsLoopback ? undefined : host;
+      const { host, isLocal } = hostOf(connection.remoteAddr);
+      const counted = isLocal && !countsLocal ? undefined : host;
       const unnamed = (slot: Slot) => slot.host === counted && slot.peer === undefined;
-      if (counted !== undefined && count(unnamed) >= maxInboundPerAddress) {
-        const reason = "too many handshakes from one address";
+      const isCrowded = counted !== undefined && count(unnamed) >= maxInboundPerIp;
+      if (isCrowded || bansAddress(connection.remoteAddr)) {
+        const reason = isCrowded ? "too many handshakes from one address" : "banned";
         deps.logger.debug({ address: connection.remoteAddr.toString(), reason }, "a connection was denied");
         return true;
       }
@@ -112,22 +127,15 @@ export function createAdmission(deps: AdmissionDeps, options: AdmissionOptions):
   };
 }
 
-const IP4_CODE = 4;
-const IP6_CODE = 41;
-/** An IPv4 address as a socket for both kinds shows it: ::ffff:1.2.3.4. */
-const MAPPED_PREFIX = "00000000000000000000ffff";
-const LOOPBACK_6 = "1".padStart(32, "0");
-
-/** What one party can be expected to hold as its own: an IPv4 address, or an IPv6 network of 64 bits. */
-export function hostOf(address: Multiaddr): { readonly host: string; readonly isLoopback: boolean } {
-  const [code] = address.bytes;
-  const hex = (bytes: number) => Buffer.from(address.bytes.subarray(1, 1 + bytes)).toString("hex");
-  if (code === IP4_CODE) return host4(hex(4));
+/**
+ * What one party can be expected to hold as its own: an IPv4 address, or an IPv6 network of 64 bits. `isLocal`: of this
+ * machine or a private network, where many nodes may share one.
+ */
+export function hostOf(address: Multiaddr): { readonly host: string; readonly isLocal: boolean } {
+  const endpoint = parseEndpoint(address.toString());
+  const bytes = parseIp(endpoint?.ip ?? "");
   // Not by TCP over IP: nothing that we listen on.
-  if (code !== IP6_CODE) return { host: address.toString(), isLoopback: false };
-  const ip = hex(16);
-  if (ip.startsWith(MAPPED_PREFIX)) return host4(ip.slice(MAPPED_PREFIX.length));
-  return { host: ip.slice(0, 16), isLoopback: ip === LOOPBACK_6 };
+  if (endpoint === undefined || bytes === undefined) return { host: address.toString(), isLocal: false };
+  const host = endpoint.ip.includes(":") ? bytesToHex(bytes.subarray(0, 8)) : endpoint.ip;
+  return { host, isLocal: endpoint.reach !== "public" };
 }
-
-const host4 = (hex: string) => ({ host: hex, isLoopback: hex.startsWith("7f") });

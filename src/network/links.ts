@@ -165,16 +165,18 @@ export function createLinks(deps: LinksDeps): Links {
     else cut(link.peer, "one of its connections ended");
   }
 
-  const isRefused = (peer: PeerId) => refused.has(peer.toString());
+  const isRefused = (peer: PeerId) =>
+    refused.has(peer.toString()) || deps.admission.isBanned(peer.toString());
 
   return {
     gater: {
       denyDialPeer: isRefused,
+      denyDialMultiaddr: (address) => deps.admission.isBanned(address),
       denyOutboundEncryptedConnection: isRefused,
       // Before noise has named the peer there is nobody to refuse.
       denyInboundConnection: (connection) => deps.admission.denies(connection),
       denyInboundEncryptedConnection: (peer, connection) =>
-        isRefused(peer) || deps.admission.deniesPeer(peer.toString(), connection),
+        refused.has(peer.toString()) || deps.admission.deniesPeer(peer.toString(), connection),
     },
     opened(connection) {
       // Refused while it was being upgraded, or gone already.

@@ -54,6 +54,8 @@ export interface DataDirectory {
   readonly poolFile: string;
   /** Opens the store of the history index, which its user closes. `anew`: without what it held. */
   openHistory(options: { readonly anew: boolean }): Promise<KeyValueStore>;
+  /** Where known peers and bans are kept. */
+  readonly peersFile: string;
   writeNodeFile(file: NodeFile): Promise<void>;
   removeNodeFile(): Promise<void>;
   close(): Promise<void>;
@@ -317,6 +319,7 @@ export async function openDataDirectory(
         if (!(await exists(directory))) made.tree(directory);
         return await createLevelStore({ directory, cacheBytes: HISTORY_CACHE_BYTES });
       },
+      peersFile: join(path, "peers.json"),
       writeNodeFile: (file) => replaceWhole(nodeFile, `${JSON.stringify(file)}\n`),
       removeNodeFile: () => rm(nodeFile, { force: true }),
       close: () => opened.close(),

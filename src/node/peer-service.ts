@@ -1,15 +1,39 @@
-import { type Link, type NodeService, type Peer, ServiceError } from "../api/index.ts";
+import { type Ban, type Link, type NodeService, type Page, type Peer, ServiceError } from "../api/index.ts";
 import { isDialable, isPeerName } from "../network/index.ts";
+import { type Ban as BanEntry, formatIp, MAX_BANS, parseEndpoint, parseIp, reachOf } from "../sync/index.ts";
 import { type PeerViewsDeps, peerViews } from "./peer-views.ts";
 
 /** Peers refused at a time: by hand or by a cluster's split, so a bound that nobody meets but a mistake. */
 const MAX_REFUSED = 1_024;
 
+const DEFAULT_BAN_MS = 24 * 60 * 60_000;
+
+type PeerService = Pick<
+  NodeService,
+  "peers" | "addPeer" | "removePeer" | "links" | "refuseLink" | "allowLink" | "bans" | "ban" | "unban"
+>;
+
+const banView = (ban: BanEntry): Ban => ({
+  ...ban,
+  kind: isPeerName(ban.subject) ? "peer" : "address",
+});
+
+/** The list's order must not change while it is read. */
+const bySubject = (a: BanEntry, b: BanEntry): number => (a.subject < b.subject ? -1 : 1);
+
+/** The peer's name, or else the IP address, that a text names. */
+function subjectOf(text: string): string {
+  const name = text.split("/p2p/").at(-1) ?? text;
+  if (isPeerName(name)) return name;
+  const ip = parseIp(parseEndpoint(text)?.ip ?? text);
+  if (ip !== undefined) return formatIp(ip);
+  const message = `${text} is no peer's name, which begins with 12D3Koo, no IP address and no multiaddr of one; GET /v1/peers lists peers`;
+  throw new ServiceError("PEER_INVALID", 400, message, { details: { at: "peer", value: text } });
+}
+
 /** What an operator sees of peers, and does to them. */
-export function createPeerService(
-  deps: PeerViewsDeps,
-): Pick<NodeService, "peers" | "addPeer" | "removePeer" | "links" | "refuseLink" | "allowLink"> {
-  const { network, supervisor } = deps;
+export function createPeerService(deps: PeerViewsDeps): PeerService {
+  const { network, supervisor, bans } = deps;
   return {
     peers: async (): Promise<Peer[]> => peerViews(deps),
     async addPeer(address) {
@@ -22,7 +46,11 @@ export function createPeerService(
         throw new ServiceError("ADDRESS_INVALID", 400, `${address} is this node itself`, { details });
       }
       try {
-        return { address, peer: supervisor.add(address).peer ?? null };
+        const peer = supervisor.add(address).peer ?? null;
+        // Who is wanted is not kept away for faults of before.
+        if (peer !== null && bans.list().some(({ subject, byHand }) => subject === peer && !byHand))
+          bans.unban(peer);
+        return { address, peer };
       } catch (error) {
         throw new ServiceError("TOO_MANY_PEERS", 409, String((error as Error).message), { cause: error });
       }
@@ -56,5 +84,31 @@ export function createPeerService(
       supervisor.redialNow();
       return wasRefused;
     },
+    async bans({ limit, after }): Promise<Page<Ban>> {
+      const from = after === undefined ? "" : Buffer.from(after, "base64url").toString();
+      const left = bans
+        .list()
+        .filter(({ subject }) => subject > from)
+        .sort(bySubject);
+      const items = left.slice(0, limit).map(banView);
+      const next =
+        left.length > limit ? Buffer.from(items.at(-1)?.subject ?? "").toString("base64url") : null;
+      return { items, next };
+    },
+    async ban(peerOrAddress, { forMs = DEFAULT_BAN_MS, reason = "by an operator" }) {
+      const subject = subjectOf(peerOrAddress);
+      const details = { at: "peer", value: peerOrAddress };
+      if (subject === network.self)
+        throw new ServiceError("PEER_INVALID", 400, `${subject} is this node itself`, { details });
+      const ip = parseIp(subject);
+      if (ip !== undefined && reachOf(ip) !== "public") {
+        const message = `${subject} is an address of this machine or a private network, which many peers may share; ban each by its name`;
+        throw new ServiceError("ADDRESS_LOCAL", 400, message, { details });
+      }
+      const ban = bans.ban(subject, forMs, reason);
+      if (ban !== undefined) return banView(ban);
+      throw new ServiceError("TOO_MANY_BANS", 409, `${MAX_BANS} bans are in force; end some first`);
+    },
+    unban: async (peerOrAddress) => bans.unban(subjectOf(peerOrAddress)),
   };
 }

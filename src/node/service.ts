@@ -31,6 +31,7 @@ import {
   specToJson,
   type TxId,
 } from "../primitives/index.ts";
+import type { Bans } from "./bans.ts";
 import { createBlockMarks } from "./block-marks.ts";
 import { historyOf } from "./history-view.ts";
 import { createPeerService } from "./peer-service.ts";
@@ -68,6 +69,7 @@ export interface NodeServiceDeps {
   readonly protocols: Protocols;
   readonly supervisor: Supervisor;
   readonly sync: SyncDriver;
+  readonly bans: Bans;
   readonly miner: Miner;
   /** Public key that gets rewards. */
   readonly rewardTo: Uint8Array;

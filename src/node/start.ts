@@ -20,10 +20,12 @@ import {
   genesisDifficulty,
   SUPPORTED_RULES_VERSION,
 } from "../primitives/index.ts";
+import { createBanList, createPeerBook } from "../sync/index.ts";
 import { createSystemClock } from "./adapters/system-clock.ts";
 import { createSystemRandom } from "./adapters/system-random.ts";
 import { createSystemTimers } from "./adapters/system-timers.ts";
 import { createThreadWorkerPool } from "./adapters/thread-worker-pool.ts";
+import { createBans } from "./bans.ts";
 import { createBlockRelay } from "./block-relay.ts";
 import { chooseNetwork, openDataDirectory } from "./data-directory.ts";
 import { createNodeEvents } from "./events.ts";
@@ -31,6 +33,7 @@ import { createNodeLogger } from "./logger.ts";
 import { createMining } from "./mining.ts";
 import { NodeError, type NodeOptions } from "./options.ts";
 import { createPeerExchange } from "./peer-exchange.ts";
+import { createPeersFile, readPeers } from "./peers-file.ts";
 import { createPoolFile } from "./pool-file.ts";
 import { createProtocolHandlers } from "./protocol-handlers.ts";
 import { createNodeService } from "./service.ts";
@@ -164,6 +167,9 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
   shutdown.add("mining workers", () => searchers.close());
   const signatures = createSignatureVerifier(verifiers);
 
+  const peersPlace = { path: directory.peersFile, chain: genesis.block.header.id };
+  const kept = await readPeers(peersPlace, logger);
+  const banList = createBanList(kept.bans);
   const network = await createLibp2pNetwork(
     { clock, timers, logger },
     {
@@ -171,6 +177,7 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
       listen: options.listen,
       announce: options.announce,
       wanted: () => supervisor.wanted(),
+      isBanned: (subject) => banList.isBanned(subject, clock.nowMs()),
     },
   );
   const events = createNodeEvents(logger);
@@ -254,6 +261,12 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
     { network, clock, timers, random, logger },
     { addresses: options.peers },
   );
+  const book = createPeerBook(network.self, kept.peers);
+  const peersFile = createPeersFile(
+    { current: () => ({ peers: book.list(), bans: banList.list(clock.nowMs()) }), timers, logger },
+    peersPlace,
+  );
+  const bans = createBans({ network, supervisor, banList, clock, logger, onChange: () => peersFile.save() });
   const mining = createMining(
     { chain, pool, relay, clock, timers, random, logger, searchers, isSyncing: () => sync.isSyncing },
     {
@@ -296,6 +309,7 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
     protocols,
     supervisor,
     sync,
+    bans,
     miner: mining.miner,
     rewardTo,
     subscribe: events.subscribe,
@@ -310,6 +324,8 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
   await poolFile.restore();
   poolFile.start();
   shutdown.add("pending transactions", () => poolFile.stop());
+  peersFile.start();
+  shutdown.add("known peers", () => peersFile.stop({ save: stands }));
   shutdown.add("network", () => network.stop());
   shutdown.add("protocols", () => protocols.stop());
   shutdown.add("exchange", () => exchange.stop());

@@ -86,6 +86,29 @@ describe("command line", { concurrency: 2 }, () => {
     assert.deepEqual(node.calls, [...calls, `removePeer ${PEER}`]);
   });
 
+  it("bans are made, shown and ended by what the lists show of a peer", async (t) => {
+    const ban = {
+      subject: PEER,
+      kind: "peer",
+      sinceMs: 0,
+      untilMs: 86_400_000,
+      reason: "spam",
+      byHand: true,
+    } as const;
+    const { url, node } = await startApi(t, { bans: async () => ({ items: [ban], next: null }) });
+    const run = (...args: string[]) => runCli([...args, "--api", url], { env: { CUMULO_TOKEN: TOKEN } });
+    const banned = await run("peer", "ban", PEER, "--for", "7d", "--reason", "too loud");
+    assert.equal(banned.stdout, `banned ${PEER} until 1970-01-08T00:00:00Z\n`, banned.stderr);
+    assert.equal((await run("peer", "ban", "20.1.1.1")).code, 0);
+    assert.equal((await run("peer", "unban", `…${PEER.slice(-8)}`)).code, 0);
+    assert.deepEqual(node.calls, [`ban ${PEER} 604800000 too loud`, "ban 20.1.1.1 1000 ", `unban ${PEER}`]);
+    assert.match(
+      (await run("peer", "bans")).stdout,
+      new RegExp(`…${PEER.slice(-8)} +1970-01-02T00:00:00Z .*by hand +spam`),
+    );
+    assert.deepEqual(JSON.parse((await run("peer", "bans", "--json")).stdout), [ban]);
+  });
+
   it("mining that is not done in time ends with exit code 3", async (t) => {
     const { url } = await startApi(t, {
       mineBlocks: (_count, signal) =>
@@ -258,6 +281,7 @@ describe("command line", { concurrency: 2 }, () => {
       configured: true,
       direction: "outbound",
       sinceMs: 1,
+      score: -40,
     } as const;
     const { url, node } = await startApi(t, {
       peers: async () => [

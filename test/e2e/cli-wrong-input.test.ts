@@ -107,6 +107,8 @@ const cases: readonly Case[] = [
   ["peer add 127.0.0.1:4001 --api API", 2, /It must be a multiaddr/],
   ["peer add /ip4/999.1.1.1/tcp/4001 --api API", 2, /999.*It must be a multiaddr/],
   ["peer remove ! --api API", 2, /not "!"/],
+  ["peer ban ! --api API", 2, /not "!"/],
+  ["peer ban 1.2.3.4 --for 400d --api API", 2, /It must be a time from 1s to 365d/],
   ["genesis new", 2, /required option '-o, --output/],
   ["genesis new -o DATA/keys/alice.json", 1, /exists already/],
   ["genesis new -o DATA/no/where.json", 1, /its directory does not exist/],

@@ -55,6 +55,18 @@ export function createStubNodeService(overrides: Partial<NodeService> = {}): Stu
       note("allowLink", peer);
       return true;
     },
+    bans: async ({ limit, after }) => {
+      note("bans", limit, after ?? "-");
+      return { items: [], next: null };
+    },
+    ban: async (peer, { forMs = 1_000, reason = "" }) => {
+      note("ban", peer, forMs, reason);
+      return { subject: peer, kind: "peer", sinceMs: 0, untilMs: forMs, reason, byHand: true };
+    },
+    unban: async (peer) => {
+      note("unban", peer);
+      return peer === PEER;
+    },
     tips: async () => [],
     tree: async (depth) => {
       note("tree", depth);

@@ -5,6 +5,8 @@ import { type BlockId, decodeTransaction, type SealedTransaction } from "../../p
 import {
   AddedPeer,
   AddPeer,
+  Ban,
+  BanRequest,
   BlockMark,
   Link,
   LinkMode,
@@ -224,6 +226,34 @@ function addLinks(app: FastifyInstance, node: NodeService): void {
   );
 }
 
+function addBans(app: FastifyInstance, node: NodeService): void {
+  const params = Strict({
+    peer: Type.String({
+      minLength: 2,
+      maxLength: 400,
+      description: "a peer's name, an IP address or a multiaddr",
+    }),
+  });
+  app.put<{ Params: { peer: string }; Body: BanRequest }>(
+    "/v1/bans/:peer",
+    {
+      schema: {
+        summary:
+          "Keeps a peer away for a time, by name, or all at an IP address; a multiaddr is percent-encoded",
+        params,
+        body: BanRequest,
+        response: answers(Ban),
+      },
+    },
+    ({ params: { peer }, body }) => node.ban(peer, body),
+  );
+  app.delete<{ Params: { peer: string } }>(
+    "/v1/bans/:peer",
+    { schema: { summary: "Ends a ban, by hand or for faults", params, response: answers(Done) } },
+    async ({ params: { peer } }) => ({ done: await node.unban(peer) }),
+  );
+}
+
 /** Everything that changes the node. The access check has asked for the token before any of these runs. */
 export function addChangingRoutes(app: FastifyInstance, deps: ChangingDeps): void {
   app.register((scope, _options, done) => {
@@ -234,4 +264,5 @@ export function addChangingRoutes(app: FastifyInstance, deps: ChangingDeps): voi
   addPeers(app, deps.node);
   addBlockMarks(app, deps.node);
   addLinks(app, deps.node);
+  addBans(app, deps.node);
 }

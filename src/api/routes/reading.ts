@@ -6,6 +6,7 @@ import {
   AccountProof,
   AccountStatus,
   Address,
+  BanList,
   BlockDetail,
   Cursor,
   ErrorBody,
@@ -96,6 +97,11 @@ function addLists(app: FastifyInstance, node: NodeService): void {
     "/v1/reorgs",
     { schema: { summary: "Reorg records, newest first", querystring: Paging, response: answers(ReorgList) } },
     ({ query }) => node.reorgs(pageOf(query)),
+  );
+  app.get<{ Querystring: Paging }>(
+    "/v1/bans",
+    { schema: { summary: "Bans in force", querystring: Paging, response: answers(BanList) } },
+    ({ query }) => node.bans(pageOf(query)),
   );
   app.get<{ Querystring: Paging }>(
     "/v1/mempool",

@@ -73,7 +73,7 @@ export const ERROR_DETAILS = [
   "REQUEST_INVALID: at (where in the request, empty for all of it), value (if it is short), minimum, maximum, minItems, maxItems, pattern, allowed, unknown",
   "METHOD_NOT_ALLOWED: method, allowed",
   "CONTENT_TYPE_UNSUPPORTED: allowed",
-  "ADDRESS_INVALID, PEER_INVALID, BAD_CURSOR: at, value",
+  "ADDRESS_INVALID, ADDRESS_LOCAL, PEER_INVALID, BAD_CURSOR: at, value",
   "BODY_TOO_LARGE: maxBytes",
   "ROUTE_NOT_FOUND: path",
   "ACCOUNT_NOT_FOUND: address; BLOCK_NOT_FOUND: block; TRANSACTION_NOT_FOUND: id; PEER_NOT_FOUND: peer",

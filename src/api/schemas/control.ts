@@ -42,7 +42,7 @@ export type MiningResult = Type.Static<typeof MiningResult>;
 export const Peer = Strict({
   /** Null for a configured address that nobody has answered yet. */
   peer: Type.Union([PeerName, Type.Null()]),
-  state: Type.Enum(["connected", "disconnected", "refused"]),
+  state: Type.Enum(["connected", "disconnected", "refused", "banned"]),
   /** True for addresses given by --peer or POST /v1/peers: they are redialled for ever. */
   configured: Type.Boolean(),
   address: Type.Union([Multiaddr, Type.Null()]),
@@ -52,6 +52,8 @@ export const Peer = Strict({
   head: Type.Union([BlockRef, Type.Null()]),
   /** The latest failure or the reason it is not connected, if any. */
   problem: Type.Union([Type.String(), Type.Null()]),
+  /** What its faults add up to; they fade, half of them in ten minutes. A peer that is not configured is banned at -100. */
+  score: Type.Integer({ minimum: -100, maximum: 0, description: "an integer from -100 to 0 (good)" }),
 });
 export type Peer = Type.Static<typeof Peer>;
 export const PeerList = ListOf(Peer);
@@ -64,3 +66,31 @@ export const LinkMode = Strict({ mode: Type.Literal("refuse", { description: '"r
 export const Link = Strict({ peer: PeerName, mode: Type.Literal("refuse") });
 export type Link = Type.Static<typeof Link>;
 export const LinkList = ListOf(Link);
+
+/** Longest ban. */
+const MAX_BAN_MS = 365 * 24 * 60 * 60_000;
+export const Ban = Strict({
+  /** A peer's name, or an IP address: then all peers there. */
+  subject: Type.String(),
+  kind: Type.Enum(["peer", "address"]),
+  sinceMs: TimeMs,
+  untilMs: TimeMs,
+  reason: Type.String(),
+  byHand: Type.Boolean({ description: "false: for too many faults" }),
+});
+export type Ban = Type.Static<typeof Ban>;
+export const BanList = ListOf(Ban);
+export const BanRequest = Strict({
+  /** Default 24 hours. */
+  forMs: Type.Optional(
+    Type.Integer({
+      minimum: 1_000,
+      maximum: MAX_BAN_MS,
+      description: `a time in ms: an integer from 1000 to ${MAX_BAN_MS} (365 days)`,
+    }),
+  ),
+  reason: Type.Optional(
+    Type.String({ pattern: "^[^\\p{C}]{1,200}$", description: "a text of 1 to 200 characters on one line" }),
+  ),
+});
+export type BanRequest = Type.Static<typeof BanRequest>;

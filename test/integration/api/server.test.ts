@@ -43,7 +43,7 @@ describe("API server", () => {
     assert.deepEqual(node.calls, ["tree 7", "mempool 5 abc-1"]);
   });
 
-  it("takes commands with the token: mining, peers, links", async (t) => {
+  it("takes commands with the token: mining, peers, links, bans", async (t) => {
     const { url, node } = await startApi(t);
     const send = async (method: string, path: string, body?: unknown) => {
       const init = body === undefined ? {} : { body: JSON.stringify(body) };
@@ -62,12 +62,16 @@ describe("API server", () => {
     await send("DELETE", `/v1/peers/${PEER}`);
     await send("PUT", `/v1/links/${PEER}`, { mode: "refuse" });
     await send("DELETE", `/v1/links/${PEER}`);
+    await send("PUT", `/v1/bans/${PEER}`, { forMs: 5_000, reason: "spam" });
+    await send("DELETE", `/v1/bans/${PEER}`);
     const expected = ["mineBlocks 2", "mineContinuously 50", "stopMining", "addPeer /ip4/127.0.0.1/tcp/4001"];
     assert.deepEqual(node.calls, [
       ...expected,
       `removePeer ${PEER}`,
       `refuseLink ${PEER}`,
       `allowLink ${PEER}`,
+      `ban ${PEER} 5000 spam`,
+      `unban ${PEER}`,
     ]);
   });
 

@@ -25,7 +25,7 @@ async function host(t: TestContext, options: Partial<Libp2pNetworkOptions>) {
   const clock = { nowMs: () => system.nowMs(), monotonicMs: () => system.monotonicMs() + aheadMs };
   const network = await createLibp2pNetwork(
     { clock, timers: createSystemTimers(), logger },
-    { privateKeySeed: randomBytes(32), listen: ["/ip4/127.0.0.1/tcp/0"], ...options },
+    { privateKeySeed: randomBytes(32), listen: ["/ip4/127.0.0.1/tcp/0"], countsLocal: true, ...options },
   );
   await network.start();
   t.after(() => network.stop());
@@ -56,7 +56,7 @@ const isIn = (peer: Libp2p, network: Libp2pNetwork) =>
   network.connections().some((connection) => connection.peer === peer.peerId.toString());
 
 test("one address gets so many slots and no more, and a debug line says why", async (t) => {
-  const { network, denials } = await host(t, { maxInboundPerAddress: 2 });
+  const { network, denials } = await host(t, { maxInboundPerIp: 2 });
   const peers = [await stranger(t), await stranger(t), await stranger(t)];
   for (const peer of peers.slice(0, 2)) {
     await comesIn("it", peer, network);
@@ -71,7 +71,7 @@ test("one address gets so many slots and no more, and a debug line says why", as
 });
 
 test("a slot that was left is free again after a rest, so that who was cut is not back at once", async (t) => {
-  const { network, denials, putForward } = await host(t, { maxInboundPerAddress: 1 });
+  const { network, denials, putForward } = await host(t, { maxInboundPerIp: 1 });
   const [first, second] = [await stranger(t), await stranger(t)];
   await knock(first, network);
   await until("the first is in", () => isIn(first, network));
@@ -89,7 +89,7 @@ test("a slot that was left is free again after a rest, so that who was cut is no
 });
 
 test("connections of one address that never say who they are take no more than its slots", async (t) => {
-  const { network, denials } = await host(t, { maxInboundPerAddress: 3 });
+  const { network, denials } = await host(t, { maxInboundPerIp: 3 });
   const port = Number(/\/tcp\/(\d+)/.exec(network.addresses()[0] ?? "")?.[1]);
   const sockets = Array.from({ length: 5 }, () => connect(port, "127.0.0.1"));
   t.after(() => {
@@ -108,8 +108,8 @@ test("a peer that is wanted comes in when strangers hold every slot, and nobody 
   const friend = await stranger(t);
   const wanted = new Set<string>();
   const { network, denials } = await host(t, {
-    maxStrangers: 2,
-    maxInboundPerAddress: 2,
+    maxInbound: 2,
+    maxInboundPerIp: 2,
     wanted: () => wanted,
   });
   const strangers = [await stranger(t), await stranger(t)];
@@ -126,7 +126,7 @@ test("a peer that is wanted comes in when strangers hold every slot, and nobody 
 
 test("a peer that becomes wanted leaves its slot to strangers", async (t) => {
   const wanted = new Set<string>();
-  const { network } = await host(t, { maxStrangers: 1, wanted: () => wanted });
+  const { network } = await host(t, { maxInbound: 1, wanted: () => wanted });
   const [friend, other] = [await stranger(t), await stranger(t)];
   await comesIn("the first", friend, network);
   wanted.add(friend.peerId.toString());
@@ -135,10 +135,34 @@ test("a peer that becomes wanted leaves its slot to strangers", async (t) => {
 });
 
 test("one peer opens four connections at most, however fast", async (t) => {
-  const { network, denials } = await host(t, {});
+  const { network, denials } = await host(t, { countsLocal: false });
   const privateKey = await generateKeyPair("Ed25519");
   const sameName = await Promise.all(Array.from({ length: 7 }, () => stranger(t, { privateKey })));
   await Promise.all(sameName.map((peer) => knock(peer, network)));
   await until("three are denied", () => denials().length === 3);
   assert.deepEqual(new Set(denials()), new Set(["too many connections of one peer"]));
+});
+
+test("who is banned neither comes in nor is dialled, by name or by address, and does both once the ban is over", async (t) => {
+  const banned = new Set<string>();
+  const { network, denials } = await host(t, { isBanned: (subject) => banned.has(subject) });
+  const peer = await stranger(t);
+  const address = peer.getMultiaddrs()[0]?.toString() ?? "";
+  for (const subject of [peer.peerId.toString(), "127.0.0.1"]) {
+    banned.add(subject);
+    const before = denials().length;
+    // A dial may still find the connection that was denied just now.
+    await until(`${subject} is denied`, async () => {
+      await knock(peer, network);
+      return denials().length > before;
+    });
+    assert.equal(denials().at(-1), "banned");
+    await assert.rejects(network.dial(address), { code: "NETWORK_REFUSED" });
+    assert.equal(isIn(peer, network), false);
+    banned.clear();
+  }
+  await comesIn("it", peer, network);
+  await network.disconnect(peer.peerId.toString(), "for the test");
+  await until("it is gone", () => peer.getConnections().length === 0);
+  assert.equal(await network.dial(address), peer.peerId.toString());
 });

@@ -4,7 +4,7 @@ import { multiaddr } from "@multiformats/multiaddr";
 import { hostOf } from "../../../src/network/admission.ts";
 
 const host = (address: string) => hostOf(multiaddr(`${address}/tcp/4001`)).host;
-const isLoopback = (address: string) => hostOf(multiaddr(`${address}/tcp/4001`)).isLoopback;
+const isLocal = (address: string) => hostOf(multiaddr(`${address}/tcp/4001`)).isLocal;
 
 test("an IPv4 address is one host, an IPv6 network of 64 bits is one host", () => {
   assert.equal(hostOf(multiaddr("/ip4/1.2.3.4/tcp/1")).host, hostOf(multiaddr("/ip4/1.2.3.4/tcp/2")).host);
@@ -18,10 +18,17 @@ test("an IPv4 address behind a socket for both kinds is the same host, not a par
   assert.notEqual(host("/ip6/::ffff:1.2.3.4"), host("/ip6/::ffff:1.2.3.5"));
 });
 
-test("loopback is told in each of its forms", () => {
+test("loopback and private networks are told in each of their forms, because many nodes share them", () => {
   assert.deepEqual(
-    ["/ip4/127.0.0.1", "/ip4/127.8.8.8", "/ip6/::1", "/ip6/::ffff:127.0.0.1"].map(isLoopback),
-    [true, true, true, true],
+    [
+      "/ip4/127.0.0.1",
+      "/ip4/127.8.8.8",
+      "/ip6/::1",
+      "/ip6/::ffff:127.0.0.1",
+      "/ip4/10.1.2.3",
+      "/ip6/fd00::1",
+    ].map(isLocal),
+    [true, true, true, true, true, true],
   );
-  assert.deepEqual(["/ip4/126.0.0.1", "/ip6/::2", "/ip6/2001:db8::1"].map(isLoopback), [false, false, false]);
+  assert.deepEqual(["/ip4/126.0.0.1", "/ip6/::2", "/ip6/2001:db8::1"].map(isLocal), [false, false, false]);
 });

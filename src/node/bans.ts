@@ -1,0 +1,71 @@
+import type { Supervisor } from "../network/index.ts";
+import type { Clock, Logger, Network } from "../ports/index.ts";
+import { type Ban, type BanList, parseEndpoint } from "../sync/index.ts";
+
+export interface BansDeps {
+  readonly network: Network;
+  readonly supervisor: Pick<Supervisor, "wanted" | "redialNow">;
+  readonly banList: BanList;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Bans changed: time to save them. */
+  readonly onChange: () => void;
+}
+
+/** Who is kept away. The faults of peers become bans here, and an operator's wishes. */
+export interface Bans {
+  /** False: no room is left. `subject`: a peer's name or an IP address. */
+  ban(subject: string, forMs: number, reason: string): Ban | undefined;
+  unban(subject: string): boolean;
+  list(): readonly Ban[];
+  /** 0 is good, -100 a ban. */
+  score(peer: string): number;
+}
+
+export function createBans(deps: BansDeps): Bans {
+  const { network, supervisor, banList, clock } = deps;
+  const logger = deps.logger.child({ module: "bans" });
+
+  /** Connections that stand do not ask whether they may. */
+  function disconnect({ subject, reason }: Ban): void {
+    for (const { peer, address } of network.connections()) {
+      if (peer !== subject && parseEndpoint(address)?.ip !== subject) continue;
+      network.disconnect(peer, `banned: ${reason}`).catch((error: unknown) => {
+        logger.error({ peer, error: String(error) }, "a banned peer could not be disconnected");
+      });
+    }
+  }
+
+  network.on("fault", (peer, reason) => {
+    const ban = banList.fault(peer, reason, supervisor.wanted().has(peer), clock.nowMs());
+    if (ban === undefined) return;
+    logger.warn(
+      { peer, reason, untilMs: ban.untilMs },
+      "a peer made too many faults and is banned for a time",
+    );
+    disconnect(ban);
+    deps.onChange();
+  });
+
+  return {
+    ban(subject, forMs, reason) {
+      const sinceMs = clock.nowMs();
+      const ban: Ban = { subject, sinceMs, untilMs: sinceMs + forMs, reason, byHand: true };
+      if (!banList.ban(ban, sinceMs)) return undefined;
+      logger.info({ subject, reason, untilMs: ban.untilMs }, "banned by an operator");
+      disconnect(ban);
+      deps.onChange();
+      return ban;
+    },
+    unban(subject) {
+      const wasBanned = banList.unban(subject, clock.nowMs());
+      if (wasBanned) {
+        deps.onChange();
+        supervisor.redialNow();
+      }
+      return wasBanned;
+    },
+    list: () => banList.list(clock.nowMs()),
+    score: (peer) => banList.score(peer, clock.nowMs()),
+  };
+}
