@@ -180,7 +180,8 @@ export function createLinks(deps: LinksDeps): Links {
     },
     opened(connection) {
       // Refused while it was being upgraded, or gone already.
-      if (isRefused(connection.remotePeer)) connection.abort(new Error("refused"));
+      if (isRefused(connection.remotePeer) || deps.admission.isBanned(connection.remoteAddr))
+        connection.abort(new Error("refused"));
       if (connection.status !== "open") return;
       const link = linkOf(connection);
       link.connections.set(connection, false);

@@ -136,7 +136,7 @@ export async function readPeers(
   return nothing;
 }
 
-/** Saves what is known of peers, so that a restarted node finds its network again and who was banned stays away. */
+/** Saves what is known of peers where it changed, so that a restarted node finds its network again and who was banned stays away. */
 export interface PeersFile {
   /** Saves regularly from now on. */
   start(): void;
@@ -154,7 +154,7 @@ export function createPeersFile(
   }: { readonly current: () => KeptPeers; readonly timers: Timers; readonly logger: Logger },
   { path, chain }: { readonly path: string; readonly chain: string },
 ): PeersFile {
-  let saved: string | undefined;
+  let saved = encodePeers(chain, current());
   let timer: Timer | undefined;
   let saving: Promise<void> = Promise.resolve();
 
