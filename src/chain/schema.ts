@@ -8,6 +8,7 @@ import {
   bytesToHex,
   HEADER_BYTES,
   hexToBytes,
+  setUint32,
   type TxId,
   Uint8,
   Uint32,
@@ -226,7 +227,7 @@ export function encodePlace(block: Uint8Array, index: number): Uint8Array {
   // By hand: a sync writes one for each transaction.
   const bytes = new Uint8Array(PLACE_BYTES);
   bytes.set(block);
-  new DataView(bytes.buffer).setUint32(32, index, true);
+  setUint32(bytes, 32, index);
   return bytes;
 }
 

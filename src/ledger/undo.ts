@@ -2,8 +2,9 @@ import { ContainerType, ListCompositeType } from "@chainsafe/ssz";
 import {
   Bytes32,
   bytesToHex,
-  hexToBytes,
   MAX_BLOCK_TRANSACTIONS,
+  setHex,
+  setUint32,
   setUint64,
   Uint32,
   Uint64,
@@ -40,22 +41,21 @@ const RESTORED_BYTES = 52;
 export function encodeUndo({ before, restored, created }: Undo): Uint8Array {
   const createdAt = FIXED_BYTES + restored.length * RESTORED_BYTES;
   const bytes = new Uint8Array(createdAt + created.length * 32);
-  const view = new DataView(bytes.buffer);
-  setUint64(view, 0, before.accounts);
-  setUint64(view, 8, before.issued);
-  setUint64(view, 16, before.burned);
-  view.setUint32(24, FIXED_BYTES, true);
-  view.setUint32(28, createdAt, true);
+  setUint64(bytes, 0, before.accounts);
+  setUint64(bytes, 8, before.issued);
+  setUint64(bytes, 16, before.burned);
+  setUint32(bytes, 24, FIXED_BYTES);
+  setUint32(bytes, 28, createdAt);
   let at = FIXED_BYTES;
   for (const { index, key, balance, nonce } of restored) {
-    view.setUint32(at, index, true);
-    bytes.set(hexToBytes(key), at + 4);
-    setUint64(view, at + 36, balance);
-    setUint64(view, at + 44, nonce);
+    setUint32(bytes, at, index);
+    setHex(bytes, at + 4, key);
+    setUint64(bytes, at + 36, balance);
+    setUint64(bytes, at + 44, nonce);
     at += RESTORED_BYTES;
   }
   created.forEach((key, i) => {
-    bytes.set(hexToBytes(key), createdAt + i * 32);
+    setHex(bytes, createdAt + i * 32, key);
   });
   return bytes;
 }

@@ -62,7 +62,7 @@ export function stateRootBranch({ core, nonce }: Header): Uint8Array[] {
 /** The SSZ chunk of a nonce: 8 bytes little-endian, zero-padded to 32. */
 export function nonceChunk(nonce: number): Uint8Array {
   const chunk = new Uint8Array(32);
-  setUint64(new DataView(chunk.buffer), 0, nonce);
+  setUint64(chunk, 0, nonce);
   return chunk;
 }
 

@@ -34,21 +34,37 @@ for (const [value, digit] of [..."0123456789abcdef"].entries()) {
 
 /** Bytes of hex in either case. Throws a `RangeError` for any other text. */
 export function hexToBytes(hex: string): Uint8Array {
-  const bytes = new Uint8Array(hex.length >> 1);
-  for (let i = 0; i < bytes.length; i++) {
-    const high = DIGIT_VALUES[hex.charCodeAt(2 * i)] ?? -1;
-    const low = DIGIT_VALUES[hex.charCodeAt(2 * i + 1)] ?? -1;
-    if ((high | low) < 0) throw new RangeError("this is not hex");
-    bytes[i] = (high << 4) | low;
-  }
   if (hex.length % 2 !== 0) throw new RangeError("hex has two digits for each byte");
+  const bytes = new Uint8Array(hex.length / 2);
+  setHex(bytes, 0, hex);
   return bytes;
 }
 
+/** Writes the bytes of a hex text, which must fit. Throws a `RangeError` for any other text. */
+export function setHex(bytes: Uint8Array, offset: number, hex: string): void {
+  for (let i = 0; i < hex.length; i += 2) {
+    const high = DIGIT_VALUES[hex.charCodeAt(i)] ?? -1;
+    const low = DIGIT_VALUES[hex.charCodeAt(i + 1)] ?? -1;
+    if ((high | low) < 0) throw new RangeError("this is not hex");
+    bytes[offset + i / 2] = (high << 4) | low;
+  }
+}
+
+// Integers by hand and not by a DataView: asking a small array for its `buffer` moves it out of the heap, which costs
+// several times as much as the bytes themselves.
+
+/** Writes an integer below 2^32 as a little-endian uint32. */
+export function setUint32(bytes: Uint8Array, offset: number, value: number): void {
+  bytes[offset] = value;
+  bytes[offset + 1] = value >>> 8;
+  bytes[offset + 2] = value >>> 16;
+  bytes[offset + 3] = value >>> 24;
+}
+
 /** Writes an integer below 2^53 as a little-endian uint64. */
-export function setUint64(view: DataView, offset: number, value: number): void {
-  view.setUint32(offset, value >>> 0, true);
-  view.setUint32(offset + 4, Math.floor(value / 2 ** 32), true);
+export function setUint64(bytes: Uint8Array, offset: number, value: number): void {
+  setUint32(bytes, offset, value >>> 0);
+  setUint32(bytes, offset + 4, Math.floor(value / 2 ** 32));
 }
 
 /** The little-endian uint32 at an offset, which must lie within the bytes. */

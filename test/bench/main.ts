@@ -1,9 +1,10 @@
 /**
- * The benchmarks: `npm run bench [-- --json] [--runs N] [--only signatures,sync,start,idle]`. Figures are records, read
+ * The benchmarks: `npm run bench [-- --json] [--runs N] [--only signatures,budget,sync,start,idle]`. Figures are records, read
  * as ratios within one run; nothing here passes or fails. docs/benchmarks.md keeps them.
  */
 import { cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
+import { measureBudget } from "./budget.ts";
 import { measureSignatures } from "./signatures.ts";
 import { measureIdleCluster, measureStart } from "./start-up.ts";
 import { measureSync } from "./sync.ts";
@@ -12,7 +13,7 @@ const { values } = parseArgs({
   options: {
     json: { type: "boolean", default: false },
     runs: { type: "string", default: "3" },
-    only: { type: "string", default: "signatures,sync,start,idle" },
+    only: { type: "string", default: "signatures,budget,sync,start,idle" },
     /** Passed to the syncing node's Node.js, for profiles. */
     "node-arg": { type: "string", multiple: true, default: [] },
   },
@@ -42,6 +43,21 @@ if (wanted.has("signatures")) {
   const perSecond = await measureSignatures(runs);
   limit = median(perSecond);
   rows.push({ what: "signature limit", value: limit, unit: "verify/s", aim: "", note: spread(perSecond) });
+}
+if (wanted.has("budget")) {
+  const budget = await measureBudget(runs);
+  const signature = median(budget.signature);
+  for (const [kind, microseconds] of Object.entries(budget)) {
+    const value = median(microseconds);
+    const note = kind === "signature" ? "" : `${Math.round((100 * value) / signature)} % of the signature`;
+    rows.push({
+      what: `budget per transfer: ${kind}`,
+      value,
+      unit: "µs",
+      aim: kind === "root" ? "< 20 %" : "",
+      note,
+    });
+  }
 }
 if (wanted.has("sync")) {
   const result = await measureSync(runs, values["node-arg"]);

@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { createSignatureVerifier, openChain } from "../../src/chain/index.ts";
+import { type Chain, createSignatureVerifier, openChain } from "../../src/chain/index.ts";
 import { tasks } from "../../src/keys/verify-tasks.ts";
 import type { Genesis } from "../../src/ledger/index.ts";
 import { searchNonce } from "../../src/miner/search-tasks.ts";
@@ -37,6 +37,19 @@ export interface BuiltChain {
   readonly transfers: number;
 }
 
+/** Opens the chain in a directory without a node around it. */
+export async function openBuilt(genesis: Genesis, directory: string): Promise<Chain> {
+  return await openChain({
+    store: await createLevelStore({ directory }),
+    genesis,
+    clock: createSystemClock(),
+    logger: silentLogger,
+    signatures: createSignatureVerifier(createInlineWorkerPool(tasks)),
+    node: "builder",
+    settle: async () => [],
+  });
+}
+
 /** Mines a chain into a data directory, through the same code that validates it but without any network. */
 export async function buildChain(options: BuiltChainOptions): Promise<BuiltChain> {
   const { dataDir, blocks, transfersAt, senders = 100 } = options;
@@ -46,15 +59,7 @@ export async function buildChain(options: BuiltChainOptions): Promise<BuiltChain
   const genesisFile = join(dataDir, "genesis.json");
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   await writeFile(genesisFile, JSON.stringify(specToJson(genesis.spec)));
-  const chain = await openChain({
-    store: await createLevelStore({ directory: join(dataDir, "chain") }),
-    genesis,
-    clock: createSystemClock(),
-    logger: silentLogger,
-    signatures: createSignatureVerifier(createInlineWorkerPool(tasks)),
-    node: "builder",
-    settle: async () => [],
-  });
+  const chain = await openBuilt(genesis, join(dataDir, "chain"));
   const proposer = keyOf("builder").publicKey;
   let transfers = 0;
   const nextTransfer = (): SealedTransaction => {
