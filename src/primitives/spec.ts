@@ -142,11 +142,22 @@ export const GenesisJson = Type.Object(
   {
     name: Type.String({
       pattern: "^[a-z0-9][a-z0-9-]{0,31}$",
+      title: "what people call the network",
       description: "a-z, 0-9 and -, 1 to 32 characters",
     }),
-    engine: Type.Optional(Type.Enum([...ENGINES], { default: "pow" })),
+    engine: Type.Optional(
+      Type.Enum([...ENGINES], {
+        default: "pow",
+        description: "what decides on blocks: work, or validators' votes",
+      }),
+    ),
     difficultyBits: Integer(0, 64, 10, "genesis difficulty is 2^bits expected hashes"),
-    difficultyMode: Type.Optional(Type.Enum([...DIFFICULTY_MODES], { default: "fixed" })),
+    difficultyMode: Type.Optional(
+      Type.Enum([...DIFFICULTY_MODES], {
+        default: "fixed",
+        description: "the same difficulty for ever, or one that follows the interval",
+      }),
+    ),
     intervalMs: Integer(10, 86_400_000, 2_000, "time between blocks aimed at, ms"),
     smoothing: Integer(1, 100_000, 72, "blocks that a difficulty adjustment is spread over"),
     driftMs: Integer(0, 86_400_000, 15_000, "how far ahead of the local clock a timestamp may lie, ms"),
@@ -154,6 +165,7 @@ export const GenesisJson = Type.Object(
       Type.String({
         pattern: "^(0|[1-9a-f][0-9a-f]{0,63})$",
         default: "0",
+        title: "cumulative work below which no chain is followed",
         description: "hex without padding, at most 64 digits",
       }),
     ),
@@ -165,15 +177,20 @@ export const GenesisJson = Type.Object(
       "blocks between halvings; 0 = never, only without a reward",
     ),
     maxBlockBytes: Integer(1_024, MAX_BLOCK_BYTES, 1_048_576, "serialized block body, at most"),
-    minFeePerByte: Integer(0, 1_000_000, 1, "base units"),
-    accountCreationFee: Integer(0, MAX_AMOUNT, 10_000, "base units, burned"),
+    minFeePerByte: Integer(0, 1_000_000, 1, "least fee of a transaction for each of its bytes, base units"),
+    accountCreationFee: Integer(
+      0,
+      MAX_AMOUNT,
+      10_000,
+      "burned of the fee of a transfer that creates its recipient's account, base units",
+    ),
     allocations: Type.Optional(
       Type.Array(
         Type.Object(
           { address: Address, amount: Type.Integer({ minimum: 1, maximum: MAX_AMOUNT }) },
           { additionalProperties: false },
         ),
-        { maxItems: MAX_ALLOCATIONS },
+        { maxItems: MAX_ALLOCATIONS, description: "who has how many base units at genesis" },
       ),
     ),
     validators: Type.Optional(
@@ -182,7 +199,7 @@ export const GenesisJson = Type.Object(
           { address: Address, power: Type.Integer({ minimum: 1, maximum: 2 ** 32 }) },
           { additionalProperties: false },
         ),
-        { maxItems: MAX_VALIDATORS },
+        { maxItems: MAX_VALIDATORS, description: "who votes with which power; for engine vote" },
       ),
     ),
     activations: Type.Optional(
@@ -194,14 +211,15 @@ export const GenesisJson = Type.Object(
           },
           { additionalProperties: false },
         ),
-        { maxItems: MAX_ACTIVATIONS },
+        { maxItems: MAX_ACTIVATIONS, description: "rules versions after the first, and where each begins" },
       ),
     ),
-    genesisTimestampMs: Integer(0, MAX_AMOUNT, 1_767_225_600_000, "Unix ms"),
+    genesisTimestampMs: Integer(0, MAX_AMOUNT, 1_767_225_600_000, "timestamp of the genesis block, Unix ms"),
     salt: Type.Optional(
       Type.String({
         pattern: "^[0-9a-f]{32}$",
         default: "0".repeat(32),
+        title: "tells networks apart that agree in all the rest",
         description: "16 bytes in hex: 32 digits of 0-9 and a-f",
       }),
     ),
