@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { fileProblem, readBounded, replaceWhole } from "../files/index.ts";
 import { ClusterError } from "./errors.ts";
+import { oldLogsOf } from "./log-file.ts";
 import type { ProcessId } from "./processes.ts";
 import { TOPOLOGY_FILE } from "./topology.ts";
 
@@ -91,7 +92,7 @@ const OWN_FILES = [
   "genesis.json",
   "api-token",
   "supervisor.log",
-  "supervisor.log.1",
+  ...oldLogsOf("supervisor.log"),
   TOPOLOGY_FILE,
   "keys",
 ];

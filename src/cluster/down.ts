@@ -1,7 +1,7 @@
 import { readdir, rm, rmdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { isMarked, lockBriefly, NODE_GRACE_MS, removeClusterFile, type Unlock } from "./claim.ts";
-import { isOwnName, LOCK_FILE, MARK_FILE, readClusterFile } from "./cluster-file.ts";
+import { isOwnName, isTrifle, LOCK_FILE, MARK_FILE, readClusterFile } from "./cluster-file.ts";
 import { ClusterError, hint } from "./errors.ts";
 import { endProcess, isAlive, type ProcessId } from "./processes.ts";
 
@@ -17,6 +17,11 @@ async function purge(directory: string): Promise<void> {
     await rm(join(directory, name), { recursive: true, force: true, maxRetries: 3 });
   // Only if nothing of somebody else's is in it.
   await rmdir(directory).catch(() => {});
+}
+
+/** Whether all that is there is a lock, as whoever came too late for another purge makes one. */
+async function holdsTrifles(directory: string): Promise<boolean> {
+  return (await readdir(directory).catch((): string[] => [])).every(isTrifle);
 }
 
 /** Takes away what the ended supervisor left, and nothing of one that has come since. */
@@ -35,7 +40,8 @@ async function clear(
   try {
     await removeClusterFile(directory, left.supervisor);
     // Looked at again under the lock: another purge may have ended meanwhile, and somebody else's things come since.
-    if (left.purge && (await isMarked(directory))) await purge(directory);
+    if (left.purge && ((await isMarked(directory)) || (await holdsTrifles(directory))))
+      await purge(directory);
   } finally {
     unlock();
   }

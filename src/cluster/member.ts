@@ -189,7 +189,9 @@ export function createMember(deps: MemberDeps, options: MemberOptions): Member {
   async function start(signal: AbortSignal): Promise<void> {
     isStarting = true;
     try {
-      const process = await startNodeProcess({ ...options, ...(await portsOf(address)) });
+      const process = await startNodeProcess({ ...options, ...(await portsOf(address)) }, (error) =>
+        deps.logger.warn({ node: n, error: String(error) }, "a node's log cannot be written, lines are lost"),
+      );
       life = { process };
       void follow(life);
       await deps.onProcess();

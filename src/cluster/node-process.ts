@@ -1,12 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync } from "node:fs";
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { createClient } from "../client/index.ts";
 import { makePrivateDirectory } from "../files/index.ts";
 import { ClusterError } from "./errors.ts";
-import { openLog, readLogEnd } from "./log-file.ts";
-import { type ProcessId, processStart, waitUntil } from "./processes.ts";
+import { createLogWriter, readLogEnd } from "./log-file.ts";
+import { type ProcessId, processStart, sleep, waitUntil } from "./processes.ts";
 
 export interface NodeProcessOptions {
   readonly n: number;
@@ -49,14 +48,20 @@ export interface NodeAddress {
 /** What a node writes on both of its outputs. */
 export const nodeLogOf = (dataDir: string): string => join(dataDir, "node.log");
 
+/** What an ended node wrote last is read for so long; somebody that it started may still have its output. */
+const LAST_WORDS_MS = 500;
 /** From process start to a first answer; generous, because replaying a long chain may come first. */
 const READY_MS = 60_000;
 
 /**
  * Starts `node start` as a child. The channel (ipc) carries no messages: when this process dies, even by kill -9, the
- * channel closes and the node stops itself, so no orphan is left.
+ * channel closes and the node stops itself, so no orphan is left. What it writes comes through pipes, as only so its log
+ * can be put aside while it runs; `onLostLog` is told where that cannot be written.
  */
-export async function startNodeProcess(options: NodeProcessOptions): Promise<NodeProcess> {
+export async function startNodeProcess(
+  options: NodeProcessOptions,
+  onLostLog: (error: unknown) => void,
+): Promise<NodeProcess> {
   const { n, dataDir } = options;
   await makePrivateDirectory(dataDir);
   // A note of an earlier run must not be taken for this one's.
@@ -66,19 +71,25 @@ export async function startNodeProcess(options: NodeProcessOptions): Promise<Nod
   const args = ["node", "start", "--data", dataDir, "--genesis", genesisFile, "--api", api];
   args.push("--listen", listen, "--miners", String(options.miners), "--log-level", logLevel);
   if (options.mine) args.push("--mine");
-  const log = openLog(nodeLogOf(dataDir));
-  const child = spawn(program, [...before, ...args], { stdio: ["ignore", log, log, "ipc"] });
-  closeSync(log);
+  const log = createLogWriter(nodeLogOf(dataDir), onLostLog);
+  const child = spawn(program, [...before, ...args], { stdio: ["ignore", "pipe", "pipe", "ipc"] });
+  for (const stream of [child.stdout, child.stderr]) if (stream !== null) log.follow(stream);
   let exit: NodeExit | undefined;
+  const closed = new Promise((resolve) => child.on("close", resolve));
   const ended = new Promise<NodeExit>((resolve) => {
-    child.on("exit", (code, signal) => {
+    child.on("exit", async (code, signal) => {
+      await Promise.race([closed, sleep(LAST_WORDS_MS)]);
+      log.close();
       exit = { code, signal };
       resolve(exit);
     });
   });
   await new Promise<void>((resolve, reject) => {
     child.once("spawn", resolve);
-    child.once("error", reject);
+    child.once("error", (error) => {
+      log.close();
+      reject(error);
+    });
   });
   child.on("error", () => {});
   const pid = child.pid as number;

@@ -13,7 +13,10 @@ export type SupervisorMessage =
   | { readonly type: "failed"; readonly code: string; readonly message: string };
 
 const options = JSON.parse(process.argv[2] ?? "{}") as SupervisorOptions;
-const logger = pino({ level: "info" });
+const output = pino.destination({ dest: 1, sync: true });
+// A full disk costs lines of the log, not the cluster.
+output.on("error", () => {});
+const logger = pino({ level: "info" }, output);
 const abort = new AbortController();
 let supervisor: Supervisor | undefined;
 let released = false;

@@ -52,8 +52,11 @@ export interface ClusterOptions {
 }
 
 const CLI_MAIN = fileURLToPath(new URL("../cli/main.ts", import.meta.url));
-/** Not our own process.execArgv: a debugger's or test runner's flags are not meant for what we start. */
-const NODE_ARGUMENTS = ["--disable-warning=ExperimentalWarning"];
+/**
+ * Not our own process.execArgv: a debugger's or test runner's flags are not meant for what we start. V8 keeps up to 64 MiB
+ * for young objects in each process, which ten idle nodes never give back: with 4 MiB a half, they take a quarter less.
+ */
+const NODE_ARGUMENTS = ["--disable-warning=ExperimentalWarning", "--max-semi-space-size=4"];
 /** Starting all nodes and connecting them, at most. */
 const UP_MS = 120_000;
 /** A supervisor that is told to stop ends its nodes first. */

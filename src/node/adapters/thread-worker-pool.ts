@@ -2,6 +2,8 @@ import { Worker } from "node:worker_threads";
 import { type TaskTable, type WorkerPool, WorkerPoolError } from "../../ports/index.ts";
 
 const DEFAULT_MAX_WAITING_TASKS = 4_096;
+/** A thread takes some 12 MiB or more, and a tenth of a second to start again. */
+const DEFAULT_IDLE_MS = 10_000;
 
 export interface ThreadWorkerPoolOptions {
   /** A module that exports `tasks`, a table of unary functions of cloneable data. Each thread imports it once. */
@@ -10,6 +12,8 @@ export interface ThreadWorkerPoolOptions {
   readonly size: number;
   /** Tasks that wait for a thread at most; one more is refused with `POOL_FULL`. Default 4,096. */
   readonly maxWaitingTasks?: number;
+  /** A thread that has had no task for so long is ended. Default 10,000. */
+  readonly idleMs?: number;
   /** The thread's own program, where a bundler has put it. */
   readonly worker?: URL;
 }
@@ -34,6 +38,8 @@ interface Task {
 interface Thread {
   readonly worker: Worker;
   task: Task | undefined;
+  /** Ends it, while it has no task. */
+  idle: NodeJS.Timeout | undefined;
 }
 
 /** A pool of threads of this process. A pool without work does not keep the process alive. */
@@ -96,7 +102,8 @@ class ThreadSet {
     for (const task of this.#waiting) task.reject(error);
     this.#waiting.clear();
     await Promise.all(
-      [...this.#threads].map(async ({ worker, task }) => {
+      [...this.#threads].map(async ({ worker, task, idle }) => {
+        clearTimeout(idle);
         task?.reject(error);
         await worker.terminate();
       }),
@@ -116,6 +123,7 @@ class ThreadSet {
         continue;
       }
       thread.task = task;
+      clearTimeout(thread.idle);
       thread.worker.ref();
     }
   }
@@ -129,7 +137,7 @@ class ThreadSet {
     const entry = this.#options.worker ?? new URL("./thread-worker.ts", import.meta.url);
     // Without the process's own flags: --eval and its kind make no sense in a thread, and stop it from starting.
     const worker = new Worker(entry, { workerData: this.#options.module.href, execArgv: [] });
-    const thread: Thread = { worker, task: undefined };
+    const thread: Thread = { worker, task: undefined, idle: undefined };
     this.#threads.add(thread);
     worker.unref();
     worker.on("message", (answer: TaskAnswer) => {
@@ -139,14 +147,26 @@ class ThreadSet {
       if ("error" in answer) task?.reject(answer.error);
       else task?.resolve(answer.result);
       this.#dispatch();
+      if (thread.task === undefined) this.#endWhenIdle(thread);
     });
     worker.on("error", (cause) => this.#lose(thread, cause));
     worker.on("exit", () => this.#lose(thread, undefined));
     return thread;
   }
 
+  #endWhenIdle(thread: Thread): void {
+    clearTimeout(thread.idle);
+    const end = () => {
+      // From here on it gets no task; `close` need not wait for it.
+      this.#threads.delete(thread);
+      void thread.worker.terminate();
+    };
+    thread.idle = setTimeout(end, this.#options.idleMs ?? DEFAULT_IDLE_MS).unref();
+  }
+
   #lose(thread: Thread, cause: unknown): void {
     if (!this.#threads.delete(thread)) return;
+    clearTimeout(thread.idle);
     thread.task?.reject(
       new WorkerPoolError("POOL_THREAD_DIED", "the thread ended under the task", { cause }),
     );

@@ -1,17 +1,26 @@
 import assert from "node:assert/strict";
 import { closeSync, writeSync } from "node:fs";
-import { appendFile, readdir, readFile, stat, truncate, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { PassThrough } from "node:stream";
 import { describe, it } from "node:test";
-import { MAX_LOG_BYTES, openLog, readLogAfter, readLogEnd } from "../../../src/cluster/log-file.ts";
+import {
+  createLogWriter,
+  KEPT_LOGS,
+  MAX_LOG_BYTES,
+  openLog,
+  readLogAfter,
+  readLogEnd,
+} from "../../../src/cluster/log-file.ts";
 import { temporaryDirectory } from "../../support/temp-dir.ts";
+import { until } from "../../support/until.ts";
 
 const numbered = (from: number, to: number): string[] =>
   Array.from({ length: to - from + 1 }, (_, i) => `line ${from + i}`);
 const textOf = (lines: readonly string[]): string => lines.map((line) => `${line}\n`).join("");
 
 describe("a log", () => {
-  it("is written on at a start while it is short, and put aside once it is long: one old one is kept", async (t) => {
+  it("is written on at a start while it is short, and put aside once it is long", async (t) => {
     const directory = await temporaryDirectory(t);
     const file = join(directory, "node.log");
     const write = (text: string) => {
@@ -22,12 +31,13 @@ describe("a log", () => {
     write("first\n");
     write("second\n");
     assert.equal(await readFile(file, "utf8"), "first\nsecond\n");
-    for (const round of ["third\n", "fourth\n"]) {
-      await truncate(file, MAX_LOG_BYTES + 1);
-      write(round);
-      assert.equal(await readFile(file, "utf8"), round);
-      assert.deepEqual(await readdir(directory), ["node.log", "node.log.1"]);
-      assert.equal((await stat(`${file}.1`)).size, MAX_LOG_BYTES + 1);
+    const old = Array.from({ length: KEPT_LOGS }, (_, i) => `node.log.${i + 1}`);
+    for (let round = 1; round <= KEPT_LOGS + 2; round++) {
+      await truncate(file, MAX_LOG_BYTES + round);
+      write(`round ${round}\n`);
+      assert.equal(await readFile(file, "utf8"), `round ${round}\n`);
+      assert.deepEqual((await readdir(directory)).sort(), ["node.log", ...old.slice(0, round)]);
+      assert.equal((await stat(`${file}.1`)).size, MAX_LOG_BYTES + round);
     }
   });
 
@@ -78,5 +88,68 @@ describe("a log", () => {
     await truncate(file, 0);
     await appendFile(file, "anew\n");
     assert.deepEqual(await more(), ["anew"]);
+  });
+
+  it("is put aside while it is written too, and neither its end nor a follower loses a line of what is kept", async (t) => {
+    const directory = await temporaryDirectory(t);
+    const file = join(directory, "node.log");
+    const writer = createLogWriter(file, assert.ifError, 1_000);
+    t.after(() => writer.close());
+    const [out, err] = [new PassThrough(), new PassThrough()];
+    writer.follow(out);
+    writer.follow(err);
+    const followed: string[] = [];
+    let next = "0-0";
+    const follow = async () => {
+      for (let page = await readLogAfter(file, next); page.items.length > 0; ) {
+        followed.push(...page.items);
+        page = await readLogAfter(file, page.next);
+        next = page.next;
+      }
+    };
+    for (let i = 1; i <= 500; i++) {
+      // Lines of two streams in pieces: none is mixed with another.
+      out.write("li");
+      err.write("err");
+      out.write(`ne ${i}\n`);
+      err.write(`or ${i}\n`);
+      if (i % 50 === 0) await follow();
+    }
+    err.end("a last word");
+    await until("the last word is written", async () =>
+      (await readLogEnd(file, 1)).items.includes("a last word"),
+    );
+    await follow();
+    assert.deepEqual(
+      followed.filter((line) => line.startsWith("line")),
+      numbered(1, 500),
+    );
+    assert.equal(followed.length, 1_001);
+    for (const name of await readdir(directory))
+      assert.ok((await stat(join(directory, name))).size < 1_100, name);
+    assert.equal((await readdir(directory)).length, 1 + KEPT_LOGS);
+    const { items } = await readLogEnd(file, 300);
+    assert.ok(items.length > 250, "over more than one file");
+    assert.deepEqual(items, followed.slice(-items.length));
+  });
+
+  it("tells how many lines it lost while it could not be written, and goes on", async (t) => {
+    const file = join(await temporaryDirectory(t), "node.log");
+    const errors: unknown[] = [];
+    const writer = createLogWriter(file, (error) => errors.push(error), 200);
+    t.after(() => writer.close());
+    const stream = new PassThrough();
+    writer.follow(stream);
+    stream.write(`${"long enough ".repeat(20)}\n`);
+    // In the way of what is put aside.
+    for (const n of [2, 3]) await mkdir(join(`${file}.${n}`, "x"), { recursive: true });
+    stream.write("one\ntwo\n");
+    stream.write("three\n");
+    assert.equal(errors.length, 1, "told once");
+    for (const n of [2, 3]) await rm(`${file}.${n}`, { recursive: true });
+    stream.write("four\n");
+    const [first = "", second] = (await readFile(file, "utf8")).split("\n");
+    assert.equal((JSON.parse(first) as { lines: number }).lines, 3);
+    assert.equal(second, "four");
   });
 });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { test } from "node:test";
+import type { Worker } from "node:worker_threads";
 import { createThreadWorkerPool } from "../../../../src/node/adapters/thread-worker-pool.ts";
 import type { SampleTasks } from "../../../support/sample-tasks.ts";
 
@@ -61,4 +62,16 @@ test("an idle pool does not keep its process alive, a busy one does", async () =
   clearTimeout(timeout);
   assert.equal(code, 0);
   assert.equal(output, "42\n");
+});
+
+test("a thread without work ends after a while, and the next task gets a new one", async () => {
+  const started = once(process, "worker") as Promise<[Worker]>;
+  const pool = createThreadWorkerPool<SampleTasks>({ module, size: 1, idleMs: 10 });
+  assert.equal(await pool.run("double", 4), 8);
+  const [thread] = await started;
+  // Neither an idle thread nor its clock keeps this process alive.
+  thread.ref();
+  await once(thread, "exit");
+  assert.equal(await pool.run("double", 5), 10);
+  await pool.close();
 });
