@@ -42,12 +42,12 @@ export interface LedgerState extends AccountView {
   readonly totals: LedgerTotals;
   readonly root: Uint8Array;
   /** Makes `get` right for these keys, as far as the database is. */
-  prefetch(accountKeys: Iterable<AccountKey>): Promise<void>;
+  prefetch(accountKeys: ReadonlySet<AccountKey>): Promise<void>;
   /**
    * The same, and what is there is proven to be the state's: for whoever judges blocks by it. Fails with CHAIN_CORRUPT
    * where it is not, so that damage on the disk condemns no block. (That an account is absent cannot be proven.)
    */
-  prefetchProven(accountKeys: Iterable<AccountKey>): Promise<void>;
+  prefetchProven(accountKeys: ReadonlySet<AccountKey>): Promise<void>;
   /** The root after a change; `commit` takes the change over. Fails with CHAIN_CORRUPT where a stored page is damaged. */
   prepare(change: StateChange): Promise<PendingState>;
   /** An account with the hashes from its root to the state's; `undefined` where there is none. */
@@ -161,10 +161,10 @@ function createLedgerState(store: KeyValueStore, tree: StateTree, start: LedgerT
     });
   }
 
-  async function prefetch(accountKeys: Iterable<AccountKey>): Promise<void> {
+  async function prefetch(accountKeys: ReadonlySet<AccountKey>): Promise<void> {
     evict();
     const missing: AccountKey[] = [];
-    for (const key of new Set(accountKeys)) {
+    for (const key of accountKeys) {
       if (dirty.has(key) || young.has(key)) continue;
       if (old.has(key)) young.set(key, old.get(key));
       else missing.push(key);
@@ -178,11 +178,10 @@ function createLedgerState(store: KeyValueStore, tree: StateTree, start: LedgerT
     if (missing.length > 0) await loadPages(store, tree, missing, totals.accounts);
   }
 
-  async function prefetchProven(accountKeys: Iterable<AccountKey>): Promise<void> {
-    const wanted = [...new Set(accountKeys)];
-    await prefetch(wanted);
+  async function prefetchProven(accountKeys: ReadonlySet<AccountKey>): Promise<void> {
+    await prefetch(accountKeys);
     if (unproven.size === 0) return;
-    const accounts = wanted.flatMap((key) =>
+    const accounts = [...accountKeys].flatMap((key) =>
       unproven.has(key) && !dirty.has(key) ? (young.get(key) ?? []) : [],
     );
     await loadFor({ accounts, totals });
@@ -202,7 +201,7 @@ function createLedgerState(store: KeyValueStore, tree: StateTree, start: LedgerT
     prefetch,
     prefetchProven,
     async prove(key) {
-      await prefetchProven([key]);
+      await prefetchProven(new Set([key]));
       const record = get(key);
       if (record === undefined) return undefined;
       await loadFor({ accounts: [record], totals });

@@ -98,7 +98,7 @@ export async function createPublisher(deps: PublisherDeps): Promise<Publisher> {
       height: connector.position.height,
       load: connector.load,
       async accounts(accountKeys) {
-        await state.prefetch(accountKeys);
+        await state.prefetch(new Set(accountKeys));
         return accountKeys.map((key) => state.get(key));
       },
     });

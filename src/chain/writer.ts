@@ -205,7 +205,7 @@ export function createWriter(deps: WriterDeps): Chain & { resume(): Promise<void
     read: (accounts: (AccountRecord | undefined)[], head: TreeBlock) => T,
   ): Promise<T> {
     const answer = await exclusively(async () => {
-      await state.prefetch(accountKeys);
+      await state.prefetch(new Set(accountKeys));
       const accounts = accountKeys.map((key) => state.get(key));
       try {
         return { value: read(accounts, publisher.head) };

@@ -1,14 +1,17 @@
-import { equalBytes, hashNodes, hashPair, setHex, setUint64, ZERO_32 } from "../primitives/index.ts";
+import {
+  EMPTY_ROOTS,
+  equalBytes,
+  hashNodes,
+  hashPair,
+  setHex,
+  setUint64,
+  uint64Chunk,
+  ZERO_32,
+} from "../primitives/index.ts";
 import type { AccountRecord, LedgerTotals } from "./accounts.ts";
 
 /** Depth of `List[Account, 2^32]`. */
 const DEPTH = 32;
-/** Root of an empty subtree of each height. */
-const EMPTY: Uint8Array[] = [ZERO_32];
-for (let height = 1; height <= DEPTH; height++) {
-  const below = EMPTY[height - 1] as Uint8Array;
-  EMPTY.push(hashPair(below, below));
-}
 
 /** Heights that one page covers, so it has 16 children. */
 const PAGE_HEIGHT = 4;
@@ -32,7 +35,7 @@ export const TOP_PAGE: PageNumber = pageNumber(PAGE_LEVELS - 1, 0);
 /** Children of a page without any, by level. */
 const EMPTY_PAGES: Uint8Array[] = Array.from({ length: PAGE_LEVELS }, (_, level) => {
   const page = new Uint8Array(PAGE_BYTES);
-  for (let i = 0; i < PAGE_CHILDREN; i++) page.set(EMPTY[level * PAGE_HEIGHT] as Uint8Array, i * 32);
+  for (let i = 0; i < PAGE_CHILDREN; i++) page.set(EMPTY_ROOTS[level * PAGE_HEIGHT] as Uint8Array, i * 32);
   return page;
 });
 
@@ -90,12 +93,6 @@ export interface StateTree {
   trim(): void;
 }
 
-function uint64Chunk(value: number): Uint8Array {
-  const chunk = new Uint8Array(32);
-  setUint64(chunk, 0, value);
-  return chunk;
-}
-
 /** Roots of many accounts: hash(hash(key, balance), hash(nonce, 0)) each, in two batches. */
 export function accountRoots(accounts: readonly AccountRecord[]): Uint8Array {
   const chunks = new Uint8Array(accounts.length * 128);
@@ -117,7 +114,7 @@ function pageRoots(pages: Uint8Array, level: number, used = PAGE_CHILDREN): Uint
   if (used === 1) {
     let node: Uint8Array = pages.slice(0, 32);
     for (let height = 0; height < PAGE_HEIGHT; height++)
-      node = hashPair(node, EMPTY[level * PAGE_HEIGHT + height] as Uint8Array);
+      node = hashPair(node, EMPTY_ROOTS[level * PAGE_HEIGHT + height] as Uint8Array);
     return node;
   }
   let nodes = pages;
@@ -137,7 +134,7 @@ const pagesAt = (level: number, accounts: number): number => childrenAt(level + 
 function vectorNodes(totals: LedgerTotals) {
   const issued = uint64Chunk(totals.issued);
   const right = hashPair(uint64Chunk(totals.burned), ZERO_32);
-  return { issued, siblings: [issued, right, EMPTY[2] as Uint8Array, EMPTY[3] as Uint8Array] };
+  return { issued, siblings: [issued, right, EMPTY_ROOTS[2] as Uint8Array, EMPTY_ROOTS[3] as Uint8Array] };
 }
 
 /** Root of the state: the list's root gets its length, then the vector's other slots. */
@@ -176,7 +173,7 @@ class PagedTree implements StateTree {
 
   constructor(totals: LedgerTotals) {
     this.#totals = totals;
-    this.root = totals.accounts === 0 ? stateRoot(EMPTY[DEPTH] as Uint8Array, totals) : ZERO_32;
+    this.root = totals.accounts === 0 ? stateRoot(EMPTY_ROOTS[DEPTH] as Uint8Array, totals) : ZERO_32;
   }
 
   missing({ accounts, totals }: Parameters<StateTree["missing"]>[0]): PageNumber[] {
@@ -230,7 +227,7 @@ class PagedTree implements StateTree {
       indices = change.indices;
       nodes = pageRoots(change.pages, level, childrenAt(level, count));
     }
-    const root = stateRoot(count === 0 ? (EMPTY[DEPTH] as Uint8Array) : nodes, totals);
+    const root = stateRoot(count === 0 ? (EMPTY_ROOTS[DEPTH] as Uint8Array) : nodes, totals);
     return {
       root,
       commit: () => {
@@ -358,7 +355,7 @@ class PagedTree implements StateTree {
 }
 
 function withoutEmptyEnd(page: PageNumber, children: Uint8Array): Uint8Array {
-  const empty = EMPTY[pageLevel(page) * PAGE_HEIGHT] as Uint8Array;
+  const empty = EMPTY_ROOTS[pageLevel(page) * PAGE_HEIGHT] as Uint8Array;
   let end = children.length;
   while (end > 32 && equalBytes(children.subarray(end - 32, end), empty)) end -= 32;
   return children.subarray(0, end);

@@ -27,16 +27,14 @@ export interface Transition {
   finish(proposer: Uint8Array): StateChange;
 }
 
-/** Keys that executing the block may read; fetch them before calling `applyBlock`. May repeat. */
-export function* touchedKeys(
+/** Keys that executing the block may read; fetch them before calling `applyBlock`. */
+export function touchedKeys(
   transactions: Iterable<SealedTransaction>,
   proposer: Uint8Array,
-): Generator<AccountKey> {
-  for (const { sender, recipient } of transactions) {
-    yield sender;
-    yield recipient;
-  }
-  yield bytesToHex(proposer);
+): Set<AccountKey> {
+  const keys = new Set<AccountKey>();
+  for (const { sender, recipient } of transactions) keys.add(sender).add(recipient);
+  return keys.add(bytesToHex(proposer));
 }
 
 interface Touched {

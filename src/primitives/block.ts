@@ -1,6 +1,7 @@
 import { Tree } from "@chainsafe/persistent-merkle-tree";
-import { bytesToHex, setUint64 } from "./bytes.ts";
+import { bytesToHex } from "./bytes.ts";
 import { hashPair } from "./hash.ts";
+import { uint64Chunk } from "./merkle.ts";
 import {
   BlockBodySsz,
   decodeOr,
@@ -56,18 +57,11 @@ export function stateRootBranch({ core, nonce }: Header): Uint8Array[] {
   const { node } = HeaderCoreSsz.toView(core);
   const depth = 4;
   const leaf = BigInt(2 ** depth + STATE_ROOT_FIELD);
-  return [...new Tree(node).getSingleProof(leaf), nonceChunk(nonce)];
-}
-
-/** The SSZ chunk of a nonce: 8 bytes little-endian, zero-padded to 32. */
-export function nonceChunk(nonce: number): Uint8Array {
-  const chunk = new Uint8Array(32);
-  setUint64(chunk, 0, nonce);
-  return chunk;
+  return [...new Tree(node).getSingleProof(leaf), uint64Chunk(nonce)];
 }
 
 function seal(header: Header, bytes: Uint8Array): SealedHeader {
-  const idBytes = hashPair(headerCoreRoot(header.core), nonceChunk(header.nonce));
+  const idBytes = hashPair(headerCoreRoot(header.core), uint64Chunk(header.nonce));
   return { header, bytes, id: bytesToHex(idBytes), idBytes, parent: bytesToHex(header.core.parent) };
 }
 
@@ -82,7 +76,7 @@ export function decodeHeader(bytes: Uint8Array): SealedHeader | undefined {
 }
 
 export function transactionsRoot(transactions: readonly { readonly leafBytes: Uint8Array }[]): Uint8Array {
-  return LeavesSsz.hashTreeRoot(transactions.map((transaction) => transaction.leafBytes));
+  return leavesRoot(transactions.map(({ leafBytes }) => leafBytes));
 }
 
 /** The root over leaves as a compact block lists them. */

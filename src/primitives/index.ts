@@ -10,6 +10,7 @@ export * from "./amount.ts";
 export * from "./block.ts";
 export * from "./bytes.ts";
 export * from "./hash.ts";
+export * from "./merkle.ts";
 export * from "./spec.ts";
 export * from "./ssz.ts";
 export * from "./transaction.ts";

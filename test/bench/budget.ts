@@ -167,7 +167,7 @@ async function write(
   const level = await createLevelStore({ directory });
   try {
     const state = await openLedgerState(level, genesis.state.totals);
-    await state.prefetchProven(genesis.state.accounts.map(({ key }) => key));
+    await state.prefetchProven(new Set(genesis.state.accounts.map(({ key }) => key)));
     const journal = createJournal(level, await checkJournal(level));
     let [root, store] = [0, 0];
     for (let from = 0; from < blocks.length; from += BLOCKS_PER_BATCH) {

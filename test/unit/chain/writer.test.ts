@@ -343,7 +343,7 @@ test("state may be asked for more accounts at once than the cache keeps", async 
   const store = createMemoryStore();
   const state = await openLedgerState(store, { accounts: 0, issued: 0, burned: 0 });
   const many = Array.from({ length: 130_000 }, (_, i) => i.toString(16).padStart(64, "0"));
-  await state.prefetch(many);
+  await state.prefetch(new Set(many));
   for (const key of many) assert.equal(state.get(key), undefined);
 });
 

@@ -24,10 +24,10 @@ import {
   hashPair,
   headerCoreRoot,
   hexToBytes,
-  nonceChunk,
   type SealedHeader,
   sealHeader,
   sha256,
+  uint64Chunk,
   ZERO_32,
 } from "../../../src/primitives/index.ts";
 import { until } from "../../support/until.ts";
@@ -107,7 +107,7 @@ describe("nonce search", () => {
     assert.equal(bytesToHex(id), sealHeader({ core: core(ZERO_32, 1, 1), nonce }).id);
     assert.ok(bigintFromBytes(id) < limit);
     for (let lower = 0; lower < nonce; lower++) {
-      assert.ok(bigintFromBytes(hashPair(coreRoot, nonceChunk(lower))) >= limit, `nonce ${lower} is lower`);
+      assert.ok(bigintFromBytes(hashPair(coreRoot, uint64Chunk(lower))) >= limit, `nonce ${lower} is lower`);
     }
   });
 
@@ -116,7 +116,7 @@ describe("nonce search", () => {
     for (const startNonce of [0, 2 ** 32 - 1, 2 ** 32, 2 ** 40 + 12345, Number.MAX_SAFE_INTEGER]) {
       const { nonce, id } = searchNonce({ coreRoot, target: always, startNonce, count: 1 });
       assert.equal(nonce, startNonce);
-      assert.deepEqual(id, sha256(concatBytes(coreRoot, nonceChunk(startNonce))));
+      assert.deepEqual(id, sha256(concatBytes(coreRoot, uint64Chunk(startNonce))));
     }
   });
 

@@ -11,13 +11,13 @@ import {
   headerCoreRoot,
   LeavesSsz,
   leavesRoot,
-  nonceChunk,
   sealHeader,
   sealTransaction,
   signingMessage,
   type Transaction,
   transactionId,
   transactionsRoot,
+  uint64Chunk,
 } from "../../../src/primitives/index.ts";
 import * as arbitrary from "../../support/arbitraries.ts";
 import { headerId, listRoot, sha256, toHex, transactionBodyBytes } from "../../support/reference-codec.ts";
@@ -35,7 +35,7 @@ test("a block id is hash_tree_root of the whole SSZ header, and one 64-byte hash
       const sealed = sealHeader(header);
       assert.equal(sealed.id, bytesToHex(HeaderSsz.hashTreeRoot(header)));
       assert.equal(sealed.id, toHex(headerId(header)));
-      assert.equal(sealed.id, bytesToHex(hashPair(headerCoreRoot(header.core), nonceChunk(header.nonce))));
+      assert.equal(sealed.id, bytesToHex(hashPair(headerCoreRoot(header.core), uint64Chunk(header.nonce))));
       assert.deepEqual(headerCoreRoot(header.core), HeaderCoreSsz.hashTreeRoot(header.core));
       assert.equal(sealed.parent, toHex(header.core.parent));
     }),
