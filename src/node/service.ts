@@ -37,6 +37,7 @@ import { historyOf } from "./history-view.ts";
 import { createPeerService } from "./peer-service.ts";
 import { findIds } from "./short-ids.ts";
 import type { SyncDriver } from "./sync-driver.ts";
+import { syncView } from "./sync-view.ts";
 import type { TransactionPool } from "./transaction-pool.ts";
 import {
   blockDetail,
@@ -80,7 +81,7 @@ export interface NodeServiceDeps {
 const MAX_TIPS = 100;
 
 export function createNodeService(deps: NodeServiceDeps): NodeService {
-  const { chain, pool, network, supervisor, sync, miner, clock } = deps;
+  const { chain, pool, network, sync, miner, clock } = deps;
   const { mempool } = pool;
   const startedMs = clock.monotonicMs();
   const { spec } = chain.genesis;
@@ -97,42 +98,6 @@ export function createNodeService(deps: NodeServiceDeps): NodeService {
       difficulty: formatWork(difficulty),
       rewardTo: encodeAddress(deps.rewardTo),
     };
-  }
-
-  function syncState(): { state: Status["state"]; reason: string } {
-    const { progress } = sync.planner;
-    const peers = network.connections().length;
-    const age =
-      chain.head.height === 0
-        ? "the chain is at genesis"
-        : `the head is ${ageOf(chain.head.timestampMs)} old`;
-    // From checked headers on; mining and taking transactions stop a moment later, when the first blocks are here.
-    if (progress?.phase === "blocks") {
-      const { targetHeight, peer } = progress;
-      const reason = `fetching blocks up to height ${targetHeight} from ${peer}; head is at ${chain.head.height}`;
-      return { state: "syncing", reason };
-    }
-    if (peers === 0) {
-      const configured = supervisor.list().length;
-      const why =
-        configured === 0 ? "no peers are configured" : `none of ${configured} configured peers answers`;
-      return { state: "waiting-for-peers", reason: `${why}; ${age}` };
-    }
-    const plural = peers === 1 ? "peer claims" : "peers claim";
-    const marked = chain.tree.marks.size;
-    const but =
-      marked === 0 ? "" : `, but for what was invalidated here (${marked} blocks; see "cumulo tips")`;
-    return {
-      state: "synced",
-      reason: `${peers} ${plural} no more work${but}; ${age}`,
-    };
-  }
-
-  function ageOf(timestampMs: number): string {
-    const seconds = Math.max(0, Math.round((clock.nowMs() - timestampMs) / 1_000));
-    if (seconds < 120) return `${seconds} s`;
-    if (seconds < 7_200) return `${Math.round(seconds / 60)} min`;
-    return seconds < 172_800 ? `${Math.round(seconds / 3_600)} h` : `${Math.round(seconds / 86_400)} days`;
   }
 
   function tied(): Status["tied"] {
@@ -298,7 +263,7 @@ export function createNodeService(deps: NodeServiceDeps): NodeService {
         node: { peer: network.self, multiaddrs: [...network.addresses()] },
         head: headView(chain.head),
         tied: tied(),
-        ...syncState(),
+        ...syncView(deps),
         peers: network.connections().length,
         mempool: { transactions: mempool.size, bytes: mempool.bytes },
         mining: mining(),

@@ -225,6 +225,7 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
   const sync = createSyncDriver({
     chain,
     clock,
+    timers,
     logger,
     network,
     protocols: () => protocols,

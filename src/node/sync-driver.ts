@@ -2,22 +2,36 @@ import { setImmediate } from "node:timers/promises";
 import type { Chain, ImportResult } from "../chain/index.ts";
 import { refuseMutated } from "../consensus/index.ts";
 import type { Protocols, Status } from "../network/index.ts";
-import type { Clock, Logger, Network } from "../ports/index.ts";
-import { assembleBlock, type Block, decodeBody } from "../primitives/index.ts";
-import { createSyncPlanner, type ImportOutcome, type SyncEffect, type SyncPlanner } from "../sync/index.ts";
+import type { Clock, Logger, Network, Timer, Timers } from "../ports/index.ts";
+import { assembleBlock, decodeBody } from "../primitives/index.ts";
+import {
+  createSyncPlanner,
+  type FetchedBlock,
+  type ImportOutcome,
+  type Moment,
+  type SyncEffect,
+  type SyncPlanner,
+  type SyncProgress,
+} from "../sync/index.ts";
 
 /** Statuses kept: far above any connection limit, so that answers of peers long gone cannot pile up. */
 const MAX_STATUSES = 1_024;
-/** Body bytes that wait for import, at most; above it no more blocks are asked for. Below what the chain's queue takes. */
-const MAX_IMPORTING_BYTES = 16 * 1024 * 1024;
 /** Bodies decoded in one turn of the event loop: some 10 ms of work. */
 const MAX_BYTES_PER_TURN = 256 * 1024;
+
+/** How fast blocks have come in since their headers were there. */
+export interface SyncSpeed {
+  readonly blocksPerSecond: number;
+  /** At this speed; `undefined` before the first block. */
+  readonly remainingMs: number | undefined;
+}
 
 export interface SyncDriverDeps {
   readonly chain: Chain;
   readonly clock: Clock;
+  readonly timers: Timers;
   readonly logger: Logger;
-  readonly network: Pick<Network, "connections" | "disconnect">;
+  readonly network: Pick<Network, "connections" | "disconnect" | "punish">;
   readonly protocols: () => Protocols;
   /** Our status, as peers are told it. */
   readonly ownStatus: () => Status;
@@ -29,7 +43,7 @@ export interface SyncDriverDeps {
 
 /** Runs the planner: carries out what it asks for, and tells it how that ended. */
 export interface SyncDriver {
-  readonly planner: Pick<SyncPlanner, "progress">;
+  readonly progress: (SyncProgress & SyncSpeed) | undefined;
   /** What a connected peer last said of its chain. */
   lastStatus(peer: string): Status | undefined;
   /** True while blocks of a peer's better chain come in. */
@@ -42,12 +56,17 @@ export interface SyncDriver {
   stop(): void;
 }
 
+/** A fetched block with the time it came. */
+interface ReceivedBlock extends FetchedBlock {
+  readonly receivedMs: number;
+}
+
 export function createSyncDriver(deps: SyncDriverDeps): SyncDriver {
-  const { chain, clock } = deps;
+  const { chain, clock, timers } = deps;
   const logger = deps.logger.child({ module: "sync" });
   const { spec, chainId } = chain.genesis;
   const stopping = new AbortController();
-  const signal = stopping.signal;
+  const { signal } = stopping;
   const planner = createSyncPlanner(
     { spec, chainId },
     {
@@ -61,8 +80,15 @@ export function createSyncDriver(deps: SyncDriverDeps): SyncDriver {
   const statuses = new Map<string, Status>();
   /** Something was missed meanwhile: a syncing node compares no mempools and takes nothing from gossip. */
   let hasMissed = false;
-  let importingBytes = 0;
-  const waitingForRoom: (() => void)[] = [];
+  /** Requests under way, as many as the planner bounds. */
+  const open = new Map<number, AbortController>();
+  /** Bodies to be decoded and imported, in this order; as many as the planner lets be imported at once. */
+  const toImport: { readonly peer: string; readonly block: FetchedBlock }[] = [];
+  let importsRun = false;
+  let ticking: { readonly atMs: number; readonly timer: Timer } | undefined;
+  const speed = createSpeed(clock, planner);
+
+  const now = (): Moment => ({ nowMs: clock.nowMs(), monotonicMs: clock.monotonicMs() });
 
   function takeStatus(peer: string, status: Status): void {
     // Whoever asks and hangs up before it is announced would leave its claim behind: no disconnect is ever told of it.
@@ -73,94 +99,132 @@ export function createSyncDriver(deps: SyncDriverDeps): SyncDriver {
       if (oldest !== undefined) forget(oldest);
     }
     statuses.set(peer, status);
-    run(planner.peerStatus(peer, status));
+    run(planner.peerStatus(peer, status, now()));
     const hasMoved = before !== undefined && before.head !== status.head;
     if (hasMoved && !chain.isConnected(before.head)) deps.onPeerReorg(peer);
   }
 
   function forget(peer: string): void {
     statuses.delete(peer);
-    run(planner.peerGone(peer));
+    run(planner.peerGone(peer, now()));
   }
 
   function run(effects: readonly SyncEffect[]): void {
-    for (const effect of effects) if (!signal.aborted) void carryOut(effect);
+    if (signal.aborted) return;
+    for (const effect of effects) void carryOut(effect);
+    armTick();
+    speed.note();
     hasMissed ||= isSyncing();
     if (planner.progress !== undefined || !hasMissed) return;
     hasMissed = false;
     deps.onIdle();
   }
 
+  function armTick(): void {
+    const atMs = planner.nextTickMs;
+    if (ticking?.atMs === atMs) return;
+    if (ticking !== undefined) timers.clear(ticking.timer);
+    ticking = undefined;
+    if (atMs === undefined) return;
+    const timer = timers.set(Math.max(0, atMs - clock.monotonicMs()), () => {
+      ticking = undefined;
+      run(planner.tick(now()));
+    });
+    ticking = { atMs, timer };
+  }
+
   const isSyncing = (): boolean => planner.progress !== undefined && planner.receivedWork > chain.head.work;
 
   async function carryOut(effect: SyncEffect): Promise<void> {
     const { peer } = effect;
-    try {
-      switch (effect.kind) {
-        case "request-headers": {
+    switch (effect.kind) {
+      case "request-headers":
+        return await ask(effect, async (options) => {
           const request = { locator: effect.locator, stop: undefined, maxCount: effect.max };
-          const headers = await deps.protocols().requestHeaders(peer, request, { signal });
-          return run(planner.headers(peer, headers, clock.nowMs()));
-        }
-        case "request-blocks":
-          return await fetchBlocks(peer, effect.ids);
-        case "request-status":
-          return await exchangeStatus(peer);
-        case "disconnect":
-          logger.warn({ peer, reason: effect.reason }, "disconnecting a peer during sync");
-          return await deps.network.disconnect(peer, effect.reason);
-      }
-    } catch (error) {
-      if (signal.aborted) return;
-      logger.debug({ peer, request: effect.kind, error: String(error) }, "a sync request failed");
-      if (effect.kind === "request-headers" || effect.kind === "request-blocks") run(planner.failed(peer));
+          const headers = await deps.protocols().requestHeaders(peer, request, options);
+          return () => planner.headers(effect.request, headers, now());
+        });
+      case "request-blocks":
+        return await ask(effect, async (options) => {
+          const raw = await deps.protocols().requestBlocks(peer, effect.ids, options);
+          const receivedMs = clock.nowMs();
+          const blocks: ReceivedBlock[] = raw.map((block) => ({ ...block, receivedMs }));
+          return () => planner.bodies(effect.request, blocks, now());
+        });
+      case "cancel":
+        return open.get(effect.request)?.abort();
+      case "import":
+        toImport.push(effect);
+        return await importAll();
+      case "request-status":
+        return await exchangeStatus(peer);
+      case "disconnect":
+        if (effect.isFault) return deps.network.punish(peer, effect.reason);
+        logger.warn({ peer, reason: effect.reason }, "disconnecting a peer during sync");
+        return await deps.network.disconnect(peer, effect.reason).catch((error: unknown) => {
+          logger.error({ peer, error: String(error) }, "a peer could not be disconnected");
+        });
     }
   }
 
-  /** Counts a body from here until it is imported, and answers how that ended; never rejects. */
-  async function importBlock(peer: string, block: Block, receivedMs: number): Promise<ImportOutcome> {
-    importingBytes += block.bodyBytes.length;
+  /** Asks a peer and tells the planner how that ended, unless the answer is not wanted any more. */
+  async function ask(
+    { request, peer, kind }: { readonly request: number; readonly peer: string; readonly kind: string },
+    carry: (options: { readonly signal: AbortSignal }) => Promise<() => SyncEffect[]>,
+  ): Promise<void> {
+    const controller = new AbortController();
+    open.set(request, controller);
+    let answer: (() => SyncEffect[]) | undefined;
     try {
-      const outcome = outcomeOf(await chain.import(block, { peer, message: "sync", receivedMs }));
-      hasMissed ||= outcome.ok;
-      return outcome;
+      answer = await carry({ signal: controller.signal });
     } catch (error) {
-      // Every block that the planner was told of must come back to it, or it would wait for this one for ever.
-      logger.debug({ peer, block: block.header.id, error: String(error) }, "a block could not be imported");
-      return { ok: false, refusal: undefined };
+      if (!controller.signal.aborted)
+        logger.debug({ peer, request: kind, error: String(error) }, "a sync request failed");
     } finally {
-      importingBytes -= block.bodyBytes.length;
-      for (const go of waitingForRoom.splice(0)) go();
+      open.delete(request);
     }
+    if (controller.signal.aborted) return;
+    run(answer === undefined ? planner.failed(request, now()) : answer());
   }
 
-  async function fetchBlocks(peer: string, ids: readonly string[]): Promise<void> {
-    while (importingBytes > MAX_IMPORTING_BYTES) await new Promise<void>((go) => waitingForRoom.push(go));
-    const raw = await deps.protocols().requestBlocks(peer, ids, { signal });
-    const receivedMs = clock.nowMs();
-    const blocks: { id: string; imported: Promise<ImportOutcome> }[] = [];
+  /** Decodes and hands over what waits, in order; one at a time, in steps that leave others their turn. */
+  async function importAll(): Promise<void> {
+    if (importsRun) return;
+    importsRun = true;
     let bytesInTurn = 0;
-    for (const { header, bodyBytes } of raw) {
-      bytesInTurn += bodyBytes.length;
+    for (let next = toImport.shift(); next !== undefined && !signal.aborted; next = toImport.shift()) {
+      bytesInTurn += next.block.bodyBytes.length;
       if (bytesInTurn > MAX_BYTES_PER_TURN) {
-        bytesInTurn = bodyBytes.length;
+        bytesInTurn = next.block.bodyBytes.length;
         await setImmediate();
       }
-      const body = decodeBody(bodyBytes);
-      if (body === undefined) {
-        const refusal = refuseMutated("BLK-01", `the body of ${header.id} cannot be decoded`);
-        blocks.push({ id: header.id, imported: Promise.resolve({ ok: false, refusal }) });
-        break;
-      }
-      blocks.push({ id: header.id, imported: importBlock(peer, assembleBlock(header, body), receivedMs) });
+      void importBlock(next.peer, next.block);
     }
-    run(
-      planner.bodies(
-        peer,
-        blocks.map(({ id }) => id),
-      ),
-    );
-    for (const { id, imported } of blocks) run(planner.imported(peer, id, await imported));
+    importsRun = false;
+  }
+
+  /** Every block that the planner hands over must come back to it, or it would wait for this one for ever. */
+  async function importBlock(peer: string, block: FetchedBlock): Promise<void> {
+    const { id } = block.header;
+    const outcome = await outcomeFor(peer, block);
+    hasMissed ||= outcome.ok;
+    run(planner.imported(id, outcome, now()));
+  }
+
+  async function outcomeFor(peer: string, block: FetchedBlock): Promise<ImportOutcome> {
+    const body = decodeBody(block.bodyBytes);
+    if (body === undefined) {
+      const refusal = refuseMutated("BLK-01", `the body of ${block.header.id} cannot be decoded`);
+      return { ok: false, refusal };
+    }
+    const { receivedMs } = block as ReceivedBlock;
+    try {
+      const source = { peer, message: "sync" as const, receivedMs };
+      return outcomeOf(await chain.import(assembleBlock(block.header, body), source));
+    } catch (error) {
+      logger.debug({ peer, block: block.header.id, error: String(error) }, "a block could not be imported");
+      return { ok: false, refusal: undefined };
+    }
   }
 
   async function exchangeStatus(peer: string): Promise<void> {
@@ -172,7 +236,10 @@ export function createSyncDriver(deps: SyncDriverDeps): SyncDriver {
   }
 
   return {
-    planner,
+    get progress() {
+      const { progress } = planner;
+      return progress === undefined ? undefined : { ...progress, ...speed.of(progress) };
+    },
     get isSyncing() {
       return isSyncing();
     },
@@ -180,7 +247,39 @@ export function createSyncDriver(deps: SyncDriverDeps): SyncDriver {
     peerStatus: takeStatus,
     peerGone: forget,
     exchangeStatus,
-    stop: () => stopping.abort(),
+    stop() {
+      stopping.abort();
+      if (ticking !== undefined) timers.clear(ticking.timer);
+      for (const controller of open.values()) controller.abort();
+    },
+  };
+}
+
+function createSpeed(clock: Clock, planner: SyncPlanner) {
+  let since:
+    | { readonly targetHeight: number; readonly blocksDone: number; readonly atMs: number }
+    | undefined;
+  return {
+    /** After each step of the planner: a header chain is measured from where its bodies begin to come. */
+    note(): void {
+      const { progress } = planner;
+      if (progress?.phase !== "blocks") since = undefined;
+      else if (since?.targetHeight !== progress.targetHeight)
+        since = {
+          targetHeight: progress.targetHeight,
+          blocksDone: progress.blocksDone,
+          atMs: clock.monotonicMs(),
+        };
+    },
+    of({ blocksDone, blocksTotal }: SyncProgress): SyncSpeed {
+      const tookMs = since === undefined ? 0 : clock.monotonicMs() - since.atMs;
+      const done = since === undefined ? 0 : blocksDone - since.blocksDone;
+      if (tookMs <= 0 || done <= 0) return { blocksPerSecond: 0, remainingMs: undefined };
+      return {
+        blocksPerSecond: (done * 1_000) / tookMs,
+        remainingMs: Math.round(((blocksTotal - blocksDone) * tookMs) / done),
+      };
+    },
   };
 }
 

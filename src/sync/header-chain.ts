@@ -1,5 +1,6 @@
 import { checkHeaderContext, checkHeaderSanity, type HeaderRules, type Verdict } from "../consensus/index.ts";
 import type { BlockId, SealedHeader } from "../primitives/index.ts";
+import { createIdList, type IdList } from "./id-list.ts";
 
 /** What a header needs of the block before it. */
 export interface Anchor {
@@ -13,8 +14,10 @@ export interface Anchor {
 
 /** Headers that follow each other from a known block, checked as far as headers can be without their bodies. */
 export interface HeaderChain {
-  /** Their ids, ascending: all that is needed to fetch the bodies, and a fifteenth of the headers' memory. */
-  readonly ids: readonly BlockId[];
+  /** Their ids, ascending: all that is needed to fetch the bodies, and an eighth of the headers' memory. */
+  readonly ids: Pick<IdList, "length" | "at">;
+  /** The known block that the first one builds on. */
+  readonly anchor: Anchor;
   /** Cumulative work at the last header, or at the anchor. */
   readonly work: bigint;
   /** The header to go on from, or the anchor. */
@@ -29,11 +32,12 @@ export function createHeaderChain(
   anchor: Anchor,
   before: Anchor | undefined,
 ): HeaderChain {
-  const ids: BlockId[] = [];
+  const ids = createIdList();
   let last = anchor;
   let grandparent = before;
   return {
     ids,
+    anchor,
     get work() {
       return last.work;
     },

@@ -8,20 +8,51 @@ export interface PeerStatus {
   readonly work: bigint;
 }
 
-/** What the planner wants done. Whoever runs it answers each request with exactly one of the planner's inputs. */
+/** When an input came: headers are judged by the time of day, and what is late by the clock that never jumps. */
+export interface Moment {
+  /** Unix time. */
+  readonly nowMs: number;
+  /** From an arbitrary start. */
+  readonly monotonicMs: number;
+}
+
+/** A block as it came, its body not looked into. */
+export interface FetchedBlock {
+  readonly header: SealedHeader;
+  readonly bodyBytes: Uint8Array;
+}
+
+/** What the planner wants done. Each request is answered with exactly one input that names it, unless it is cancelled. */
 export type SyncEffect =
   /** Answer with `headers` or `failed`. */
   | {
       readonly kind: "request-headers";
+      readonly request: number;
       readonly peer: string;
       readonly locator: readonly BlockId[];
       readonly max: number;
     }
   /** Answer with `bodies` or `failed`. */
-  | { readonly kind: "request-blocks"; readonly peer: string; readonly ids: readonly BlockId[] }
+  | {
+      readonly kind: "request-blocks";
+      readonly request: number;
+      readonly peer: string;
+      /** Ascending by height. */
+      readonly ids: readonly BlockId[];
+    }
+  /** The answer is not wanted any more; if it comes none the less, it changes nothing. */
+  | { readonly kind: "cancel"; readonly request: number; readonly peer: string }
+  /** Hand the block to our chain, in the order of these effects. Answer with `imported`. */
+  | { readonly kind: "import"; readonly peer: string; readonly block: FetchedBlock }
   /** Ask the peer for its status again: what it said is used up. */
   | { readonly kind: "request-status"; readonly peer: string }
-  | { readonly kind: "disconnect"; readonly peer: string; readonly reason: string };
+  /** Where it is a fault, the peer lied. Else it is only of no use: it may be slow, or have thrown away what we asked for. */
+  | {
+      readonly kind: "disconnect";
+      readonly peer: string;
+      readonly reason: string;
+      readonly isFault: boolean;
+    };
 
 /** The chain as the planner sees it. */
 export interface SyncChain {
@@ -38,17 +69,22 @@ export type ImportOutcome =
 
 /** Where a sync stands, for `status`. */
 export interface SyncProgress {
-  readonly peer: string;
   readonly phase: "headers" | "blocks";
-  /** Height that the headers reach so far. */
+  /** Who showed, or is showing, the headers. */
+  readonly shownBy: string;
+  /** Whom blocks have come from, and who is still there. */
+  readonly peers: readonly string[];
+  /** Height that the headers reach so far; before the first, what the peer claims. */
   readonly targetHeight: number;
+  /** Blocks that the headers name, and how many of them our chain has; 0 while headers come. */
+  readonly blocksTotal: number;
+  readonly blocksDone: number;
 }
 
 /**
- * Decides what to ask of whom, headers first: a peer's headers until they end, then, if their work is worth it, the
- * bodies in windows; when a peer fails, another that stands on the same headers goes on where it stopped. One sync at a
- * time, and of the peers that claim more work than ours the one that has waited longest: a claim costs nothing, so who
- * claims most must not come first.
+ * Decides what to ask of whom, headers first: the headers of one peer until they end, then, if their work is worth it,
+ * the bodies in windows from all peers that can have them. One header chain at a time, and of the peers that claim more
+ * work than ours the one that has waited longest: a claim costs nothing, so who claims most must not come first.
  */
 export interface SyncPlanner {
   readonly progress: SyncProgress | undefined;
@@ -57,12 +93,15 @@ export interface SyncPlanner {
    * headers count: both are nearly free, and whoever makes them must not keep this node from mining.
    */
   readonly receivedWork: bigint;
-  peerStatus(peer: string, status: PeerStatus): SyncEffect[];
-  peerGone(peer: string): SyncEffect[];
-  headers(peer: string, headers: readonly SealedHeader[], nowMs: number): SyncEffect[];
-  /** Ids of the blocks that came, a prefix of those asked for, and are being imported now. */
-  bodies(peer: string, ids: readonly BlockId[]): SyncEffect[];
-  imported(peer: string, id: BlockId, outcome: ImportOutcome): SyncEffect[];
-  /** The request open with this peer got no usable answer. */
-  failed(peer: string): SyncEffect[];
+  /** Monotonic time at which `tick` is wanted if no other input comes before; `undefined`: nobody is being waited for. */
+  readonly nextTickMs: number | undefined;
+  peerStatus(peer: string, status: PeerStatus, now: Moment): SyncEffect[];
+  peerGone(peer: string, now: Moment): SyncEffect[];
+  headers(request: number, headers: readonly SealedHeader[], now: Moment): SyncEffect[];
+  /** The blocks that came: a prefix of those asked for. */
+  bodies(request: number, blocks: readonly FetchedBlock[], now: Moment): SyncEffect[];
+  imported(id: BlockId, outcome: ImportOutcome, now: Moment): SyncEffect[];
+  /** The request got no usable answer. */
+  failed(request: number, now: Moment): SyncEffect[];
+  tick(now: Moment): SyncEffect[];
 }

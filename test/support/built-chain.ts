@@ -11,6 +11,7 @@ import {
   assembleBlock,
   type GenesisJson,
   headerCoreRoot,
+  type SealedHeader,
   type SealedTransaction,
   sealHeader,
   specToJson,
@@ -33,7 +34,9 @@ export interface BuiltChainOptions {
 export interface BuiltChain {
   readonly genesis: Genesis;
   readonly genesisFile: string;
-  readonly head: { readonly id: string; readonly height: number };
+  readonly head: { readonly id: string; readonly height: number; readonly work: bigint };
+  /** Ascending from height 1. */
+  readonly headers: readonly SealedHeader[];
   readonly transfers: number;
 }
 
@@ -61,6 +64,7 @@ export async function buildChain(options: BuiltChainOptions): Promise<BuiltChain
   await writeFile(genesisFile, JSON.stringify(specToJson(genesis.spec)));
   const chain = await openBuilt(genesis, join(dataDir, "chain"));
   const proposer = keyOf("builder").publicKey;
+  const headers: SealedHeader[] = [];
   let transfers = 0;
   const nextTransfer = (): SealedTransaction => {
     const i = transfers++;
@@ -76,13 +80,14 @@ export async function buildChain(options: BuiltChainOptions): Promise<BuiltChain
       const { nonce } = searchNonce({ coreRoot, target, startNonce: 0, count: 2 ** 32 });
       if (nonce === undefined) throw new Error("no nonce was found");
       const block = assembleBlock(sealHeader({ core, nonce }), body);
+      headers.push(block.header);
       const source = { peer: "local", message: "mined" as const, receivedMs: core.timestampMs };
       const { status } = await chain.import(block, source);
       if (status !== "connected" || body.transactions.length !== candidates.length)
         throw new Error(`block ${height} is ${status} with ${body.transactions.length} transactions`);
     }
-    const { id, height } = chain.head;
-    return { genesis, genesisFile, head: { id, height }, transfers };
+    const { id, height, work } = chain.head;
+    return { genesis, genesisFile, head: { id, height, work }, headers, transfers };
   } finally {
     await chain.close();
   }

@@ -17,6 +17,7 @@ export const stubStatus: Status = {
   tied: [],
   state: "synced",
   reason: "no peer has more work",
+  sync: null,
   peers: 2,
   mempool: { transactions: 0, bytes: 0 },
   mining: { mode: "off", on: false, hashRate: 0, targetHashRate: 170, difficulty: "400", rewardTo: ADDRESS },

@@ -36,6 +36,20 @@ export const SyncState = Type.Enum(["synced", "syncing", "waiting-for-peers"], {
   description: "synced, syncing or waiting-for-peers",
 });
 
+/** Blocks being fetched for a better chain of peers; what `state` syncing counts. */
+export const SyncProgress = Strict({
+  /** Height of the chain being fetched. */
+  targetHeight: Height,
+  /** Blocks of it that were missing when it began, and how many of them the node has by now. */
+  blocksTotal: Count,
+  blocksDone: Count,
+  blocksPerSecond: Rate,
+  /** At that speed; null before the first block. */
+  remainingMs: Type.Union([Count, Type.Null()]),
+  /** Connected peers that blocks came from. */
+  peers: Type.Array(PeerName),
+});
+
 export const Status = Strict({
   version: Type.String(),
   uptimeMs: Count,
@@ -50,6 +64,8 @@ export const Status = Strict({
   state: SyncState,
   /** One sentence: why `state` is what it is. */
   reason: Type.String(),
+  /** Null unless `state` is syncing. */
+  sync: Type.Union([SyncProgress, Type.Null()]),
   /** Connected peers. */
   peers: Count,
   mempool: Strict({ transactions: Count, bytes: Count }),

@@ -13,6 +13,12 @@ function describeMining({ mining }: Status): string {
   return `${mining.mode}, ${rate} tries a second${limit}`;
 }
 
+function describeSync(sync: NonNullable<Status["sync"]>): string {
+  const { blocksDone, blocksTotal, blocksPerSecond } = sync;
+  const percent = Math.floor((100 * blocksDone) / Math.max(1, blocksTotal));
+  return `${blocksDone} of ${blocksTotal} blocks (${percent} %), ${blocksPerSecond} a second`;
+}
+
 function human(status: Status): string {
   const { head } = status;
   const state = style(status.state === "synced" ? "green" : "yellow", status.state);
@@ -23,6 +29,7 @@ function human(status: Status): string {
     ["work", formatWork(head.work)],
     ...(tied === "" ? [] : [["tied", `with ${tied}: mine one block`] as const]),
     ["state", `${state}: ${status.reason}`],
+    ...(status.sync === null ? [] : [["sync", describeSync(status.sync)] as const]),
     ["peers", String(status.peers)],
     ["mempool", `${status.mempool.transactions} transactions, ${status.mempool.bytes} bytes`],
     ["mining", describeMining(status)],

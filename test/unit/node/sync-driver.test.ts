@@ -1,8 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Chain } from "../../../src/chain/index.ts";
 import type { Protocols } from "../../../src/network/index.ts";
 import { createSyncDriver } from "../../../src/node/sync-driver.ts";
-import { createManualClock, type PeerConnection, silentLogger } from "../../../src/ports/index.ts";
+import {
+  createManualClock,
+  createManualTimers,
+  type PeerConnection,
+  silentLogger,
+} from "../../../src/ports/index.ts";
+import type { Block } from "../../../src/primitives/index.ts";
 import { createBlockBuilder, testGenesis } from "../../support/block-builder.ts";
 import { openTestChain } from "../../support/chain-lab.ts";
 import { until } from "../../support/until.ts";
@@ -22,8 +29,9 @@ test("what a peer claims counts only while it is connected, so that passers-by c
   const driver = createSyncDriver({
     chain,
     clock: createManualClock(),
+    timers: createManualTimers(createManualClock()),
     logger: silentLogger,
-    network: { connections: () => connections, disconnect: async () => {} },
+    network: { connections: () => connections, disconnect: async () => {}, punish: () => {} },
     protocols: () => protocols as Protocols,
     ownStatus: () => status,
     onIdle: () => {},
@@ -40,47 +48,128 @@ test("what a peer claims counts only while it is connected, so that passers-by c
   await chain.close();
 });
 
-test("a sync that fails without a block is followed by a comparison with all: gossip was passed over meanwhile", async () => {
-  const genesis = testGenesis();
-  const chain = await openTestChain(genesis);
-  const blocks = createBlockBuilder(genesis).extend(3);
-  const bodies = Promise.withResolvers<never>();
-  let requests = 0;
-  const protocols: Pick<Protocols, "requestHeaders" | "requestBlocks"> = {
-    requestHeaders: async () => blocks.map(({ header }) => header),
-    // One block without its parent, which does not connect, and then nothing more.
-    requestBlocks: async () =>
-      requests++ === 0 && blocks[1]
-        ? [{ header: blocks[1].header, bodyBytes: blocks[1].bodyBytes }]
-        : bodies.promise,
-  };
-  let idle = 0;
+/** A driver whose only peer, "peer", has the chain that `protocols` answer from. */
+function createPeerLab(chain: Chain, protocols: Pick<Protocols, "requestHeaders" | "requestBlocks">) {
+  const { genesis } = chain;
+  const clock = createManualClock(genesis.spec.genesisTimestampMs + 365 * 86_400_000);
+  const timers = createManualTimers(clock);
+  const told = { idle: 0, dropped: [] as string[], punished: [] as string[] };
+  const chainId = genesis.block.header.id;
   const driver = createSyncDriver({
     chain,
-    clock: createManualClock(genesis.spec.genesisTimestampMs + 365 * 86_400_000),
+    clock,
+    timers,
     logger: silentLogger,
     network: {
-      connections: () => [{ peer: "peer", direction: "inbound", address: "", sinceMs: 0 }],
-      disconnect: async () => {},
+      connections: () =>
+        ["peer", "other"].map((peer) => ({ peer, direction: "inbound" as const, address: "", sinceMs: 0 })),
+      disconnect: async (_peer, reason) => void told.dropped.push(reason),
+      punish: (_peer, reason) => void told.punished.push(reason),
     },
     protocols: () => protocols as Protocols,
-    ownStatus: () => ({
-      version: 1,
-      chain: genesis.block.header.id,
-      head: chain.head.id,
-      height: 0,
-      work: 0n,
-    }),
-    onIdle: () => (idle += 1),
+    ownStatus: () => ({ version: 1, chain: chainId, head: chain.head.id, height: 0, work: 0n }),
+    onIdle: () => (told.idle += 1),
     onPeerReorg: () => {},
   });
-  const head = blocks.at(-1)?.header.id ?? "";
-  driver.peerStatus("peer", { version: 1, chain: genesis.block.header.id, head, height: 3, work: 48n });
-  await until("it syncs", () => driver.isSyncing);
-  assert.equal(idle, 0);
-  bodies.reject(new Error("the peer went away"));
-  await until("the sync has ended", () => !driver.isSyncing);
-  assert.equal(idle, 1);
+  const say = (peer: string, blocks: readonly Block[]) => {
+    const work = BigInt(blocks.length) * 16n;
+    const head = blocks.at(-1)?.header.id ?? "";
+    driver.peerStatus(peer, { version: 1, chain: chainId, head, height: blocks.length, work });
+  };
+  return { driver, timers, told, say };
+}
+
+const rawOf = (blocks: readonly Block[], ids: readonly string[]) =>
+  blocks.filter(({ header }) => ids.includes(header.id));
+
+test("a sync that fails without a block is followed by a comparison with all: gossip was passed over meanwhile", async () => {
+  const chain = await openTestChain(testGenesis());
+  const blocks = createBlockBuilder(chain.genesis).extend(3);
+  let imports = 0;
+  const busy: Chain = Object.assign(Object.create(chain), {
+    async import() {
+      imports += 1;
+      throw new Error("too much to do");
+    },
+  });
+  const { driver, told, say } = createPeerLab(busy, {
+    requestHeaders: async () => blocks.map(({ header }) => header),
+    requestBlocks: async (_peer, ids) => rawOf(blocks, ids),
+  });
+  say("peer", blocks);
+  await until("the sync has ended", () => imports === 6 && driver.progress === undefined);
+  assert.equal(told.idle, 1);
+  assert.deepEqual([...told.dropped, ...told.punished], [], "it was nobody's fault");
+  driver.stop();
+  await chain.close();
+});
+
+test("a window that a peer withholds is taken from it when its time is over, and its request aborted", async () => {
+  const chain = await openTestChain(testGenesis());
+  const blocks = createBlockBuilder(chain.genesis).extend(3);
+  const aborted: string[] = [];
+  const asked: string[] = [];
+  const { driver, timers, say } = createPeerLab(chain, {
+    requestHeaders: async () => blocks.map(({ header }) => header),
+    requestBlocks(peer, ids, options) {
+      asked.push(peer);
+      if (peer === "other") return Promise.resolve(rawOf(blocks, ids));
+      return new Promise((_resolve, reject) => {
+        options?.signal?.addEventListener("abort", () => {
+          aborted.push(peer);
+          reject(new Error("aborted"));
+        });
+      });
+    },
+  });
+  say("peer", blocks);
+  say("other", blocks);
+  await until("blocks are asked for", () => asked.length === 1);
+  timers.advance(1_999);
+  assert.deepEqual(aborted, []);
+  timers.advance(1);
+  assert.deepEqual(aborted, ["peer"]);
+  await until("the blocks are here", () => chain.head.height === 3);
+  assert.deepEqual(asked, ["peer", "other"]);
+  assert.equal(timers.pending, 0);
+  driver.stop();
+  await chain.close();
+});
+
+test("how fast blocks come, and how long the rest will take, is told while they do", async () => {
+  const chain = await openTestChain(testGenesis());
+  const blocks = createBlockBuilder(chain.genesis).extend(30);
+  const rest = Promise.withResolvers<void>();
+  const { driver, timers, say } = createPeerLab(chain, {
+    requestHeaders: async () => blocks.map(({ header }) => header),
+    async requestBlocks(_peer, ids) {
+      if (ids.length < 30) await rest.promise;
+      return rawOf(blocks, ids).slice(0, 10);
+    },
+  });
+  say("peer", blocks);
+  await until("the first are here", () => driver.progress?.blocksDone === 10);
+  timers.advance(2_000);
+  const { blocksPerSecond, remainingMs, blocksTotal, peers } = driver.progress ?? {};
+  assert.deepEqual([blocksPerSecond, remainingMs, blocksTotal, peers], [5, 4_000, 30, ["peer"]]);
+  rest.resolve();
+  await until("all are here", () => chain.head.height === 30 && driver.progress === undefined);
+  driver.stop();
+  await chain.close();
+});
+
+test("who lies is punished; who has not what it showed is sent away without being marked for it", async () => {
+  const chain = await openTestChain(testGenesis());
+  const blocks = createBlockBuilder(chain.genesis).extend(3);
+  const { driver, told, say } = createPeerLab(chain, {
+    requestHeaders: async (peer) => (peer === "peer" ? [] : blocks.map(({ header }) => header)),
+    requestBlocks: async () => [],
+  });
+  say("peer", blocks);
+  say("other", blocks);
+  await until("both are gone", () => told.punished.length + told.dropped.length === 2);
+  assert.deepEqual(told.punished, ["claims more work than it shows"]);
+  assert.deepEqual(told.dropped, ["has not the blocks of its own headers"]);
   driver.stop();
   await chain.close();
 });

@@ -2,108 +2,136 @@ import assert from "node:assert/strict";
 import { describe, it, test } from "node:test";
 import { refuse, refuseForNow, refuseMutated } from "../../../src/consensus/index.ts";
 import type { Block } from "../../../src/primitives/index.ts";
+import type { SyncEffect } from "../../../src/sync/index.ts";
 import { createBlockBuilder } from "../../support/block-builder.ts";
 import {
   asked,
   blocks,
   createLab,
   genesis,
-  headersOf,
+  handed,
   ids,
   kinds,
-  nowMs,
+  known,
+  reasons,
+  refusedBy,
   statusAt,
 } from "../../support/planner-lab.ts";
 
-test("a peer that shows headers and withholds their blocks, again and again, loses its connection", () => {
-  const { planner } = createLab();
+const all = statusAt(400);
+const orphaned = refusedBy(refuseForNow("HDR-11", "parent unknown"));
+const mutated = refusedBy(refuseMutated("BLK-02", "not the header's"));
+
+test("case 29: a peer that shows headers and withholds their blocks, again and again, loses its connection", () => {
+  const lab = createLab();
+  lab.status("liar", all);
+  lab.headers("liar", blocks);
   const effects: string[] = [];
   for (let round = 0; round < 9; round++) {
-    planner.peerStatus("liar", statusAt(300));
-    assert.deepEqual(kinds(planner.headers("liar", headersOf(blocks), nowMs)), ["request-blocks liar"]);
-    assert.equal(planner.receivedWork, 0n, "and keeps nobody from mining meanwhile");
-    effects.push(...kinds(planner.failed("liar")));
+    assert.equal(lab.planner.receivedWork, 0n, "and keeps nobody from mining meanwhile");
+    effects.push(...reasons(lab.fail("liar")));
+    if (lab.windows().length > 0) lab.fail("liar");
+    assert.equal(lab.planner.progress, undefined);
+    const again = kinds(lab.status("liar", all));
+    assert.ok(!again.includes("request-headers liar"), "what it showed is not asked for again");
   }
-  assert.deepEqual(effects, ["disconnect liar"]);
-});
-
-test("a sync whose blocks our own chain does not take, whatever is asked for, ends", () => {
-  const { planner } = createLab();
-  planner.peerStatus("a", statusAt(300));
-  let next = asked(planner.headers("a", headersOf(blocks), nowMs));
-  const busy = { ok: false as const, refusal: undefined };
-  let rounds = 0;
-  while (planner.progress !== undefined && rounds++ < 100) {
-    const coming = next;
-    next = asked(planner.bodies("a", coming));
-    for (const id of coming) {
-      const more = asked(planner.imported("a", id, busy));
-      if (more.length > 0) next = more;
-    }
-  }
-  assert.equal(planner.progress, undefined);
-  assert.ok(rounds <= 10, `${rounds} rounds`);
+  assert.deepEqual(effects, ["9 requests for blocks in a row without a usable answer"]);
+  assert.deepEqual(lab.windows(), [], "whatever it says until it is gone");
 });
 
 test("a peer whose invalid block shows only after it was replaced loses its connection too", () => {
-  const { planner } = createLab();
-  planner.peerStatus("a", statusAt(300));
-  planner.peerStatus("b", statusAt(300));
-  planner.bodies("a", asked(planner.headers("a", headersOf(blocks), nowMs)));
-  assert.deepEqual(kinds(planner.failed("a")), ["request-blocks b"]);
-  const refusal = refuse("STA-01", "another state root");
-  const effects = planner.imported("a", ids[0] as string, { ok: false, refusal });
+  const lab = createLab();
+  lab.status("a", all);
+  lab.status("b", all);
+  lab.headers("a", blocks);
+  lab.bodies("a");
+  lab.fail("a");
+  assert.equal(lab.windows("b").length, 2);
+  const effects = lab.imported(ids[0] as string, refusedBy(refuse("STA-01", "another state root")));
   assert.equal(kinds(effects)[0], "disconnect a");
 });
 
 test("peers that claim much and stall, and come back at once, do not keep an honest one from its turn", () => {
-  const { planner } = createLab();
-  const asked = new Map<string, number>();
+  const lab = createLab();
+  const turns = new Map<string, number>();
   const claim = { head: "ff".repeat(32), height: 10_000, work: 2n ** 200n };
-  for (const liar of ["x", "y"]) planner.peerStatus(liar, claim);
+  for (const liar of ["x", "y"]) lab.status(liar, claim);
   for (let round = 0; round < 100; round++) {
-    planner.peerStatus("honest", statusAt(300));
-    const peer = planner.progress?.peer ?? "";
-    asked.set(peer, (asked.get(peer) ?? 0) + 1);
-    planner.failed(peer);
-    planner.peerGone(peer);
-    if (peer !== "honest") planner.peerStatus(peer, claim);
+    lab.status("honest", all);
+    const peer = lab.planner.progress?.shownBy ?? "";
+    turns.set(peer, (turns.get(peer) ?? 0) + 1);
+    lab.fail(peer);
+    lab.gone(peer);
+    if (peer !== "honest") lab.status(peer, claim);
   }
-  assert.ok((asked.get("honest") ?? 0) >= 30, JSON.stringify([...asked]));
+  assert.ok((turns.get("honest") ?? 0) >= 30, JSON.stringify([...turns]));
 });
 
-for (const [what, height, headers] of [
+test("peers that stand on a chain without blocks, ever new ones, do not keep one with another from its turn", () => {
+  const lab = createLab();
+  const junk = known(createBlockBuilder(genesis).extend(30, { proposer: "junk" }));
+  const claim = { head: junk.at(-1)?.header.id ?? "", height: 30, work: 480n };
+  lab.status("liar 0", claim);
+  lab.headers("liar 0", junk);
+  lab.status("honest", all);
+  // It has another branch, and says so when it is asked for blocks of this one.
+  for (let i = 1; i < 100 && lab.planner.progress?.phase === "blocks"; i++) {
+    lab.status(`liar ${i}`, claim);
+    if (lab.windows("honest").length > 0) lab.bodies("honest", 0);
+    const [open] = lab.windows();
+    if (open !== undefined) lab.fail(open.peer);
+  }
+  assert.equal(lab.planner.progress?.shownBy, "honest");
+  lab.headers("honest", blocks);
+  lab.run("honest");
+  assert.equal(lab.head(), ids[399]);
+});
+
+for (const [what, height, shown] of [
   ["nothing at all", 0, []],
-  ["only what is known already", 5, headersOf(blocks.slice(0, 5))],
+  ["only what is known already", 5, blocks.slice(0, 5)],
 ] as const) {
   test(`a peer that claims more work and shows ${what} is dropped`, () => {
-    const { planner, connect } = createLab();
-    connect(...blocks.slice(0, height));
-    planner.peerStatus("liar", statusAt(300));
-    const effects = planner.headers("liar", headers, nowMs);
-    assert.deepEqual(kinds(effects), ["disconnect liar"]);
-    assert.equal(planner.progress, undefined);
+    const lab = createLab();
+    lab.connect(...blocks.slice(0, height));
+    lab.status("liar", all);
+    assert.deepEqual(reasons(lab.headers("liar", shown)), ["claims more work than it shows"]);
+    assert.equal(lab.planner.progress, undefined);
   });
 }
 
 test("a peer whose headers end with less work than it claimed is dropped, and nothing of it fetched", () => {
-  const { planner, connect } = createLab();
-  connect(...blocks.slice(0, 10));
+  const lab = createLab();
+  lab.connect(...blocks.slice(0, 10));
   const rival = createBlockBuilder(genesis).extend(4, { proposer: "rival" });
-  planner.peerStatus("a", statusAt(300));
-  assert.deepEqual(kinds(planner.headers("a", headersOf(rival), nowMs)), ["disconnect a"]);
-  assert.equal(planner.progress, undefined);
+  lab.status("a", all);
+  assert.deepEqual(kinds(lab.headers("a", rival)), ["disconnect a"]);
+  assert.equal(lab.planner.progress, undefined);
 });
 
-test("a peer that leaves three requests in a row unanswered loses its connection", () => {
-  const { planner } = createLab();
-  for (const expected of [[], [], ["disconnect a"]]) {
-    planner.peerStatus("a", statusAt(30));
-    assert.deepEqual(kinds(planner.failed("a")), expected);
+test("a peer that leaves three fetches of headers in a row without an end loses its connection", () => {
+  const lab = createLab();
+  for (const expected of [[], [], ["3 header fetches in a row without an end"]]) {
+    lab.status("a", statusAt(30));
+    assert.deepEqual(reasons(lab.fail("a")), expected);
   }
 });
 
-test("headers that do not follow each other, lack work, or build on an invalid block cost the connection", () => {
+test("an answer in between clears a peer's failures, of headers and of blocks each", () => {
+  const lab = createLab();
+  for (let i = 0; i < 10; i++) {
+    lab.status("a", statusAt(30 * (i + 1)));
+    assert.deepEqual(reasons(lab.fail("a")), []);
+    lab.status("a", statusAt(30 * (i + 1)));
+    lab.headers("a", blocks.slice(30 * i, 30 * (i + 1)));
+    lab.bodies("a", 1);
+    assert.deepEqual(reasons(lab.fail("a")), []);
+    lab.status("a", statusAt(30 * (i + 1)));
+    lab.run("a");
+  }
+});
+
+test("case 29: headers that do not follow each other, lack work, or build on an invalid block cost the connection", () => {
   const wrong = createBlockBuilder(genesis);
   const unmined = wrong.build({ unmined: true });
   const [first, second, third] = blocks as [Block, Block, Block];
@@ -114,95 +142,111 @@ test("headers that do not follow each other, lack work, or build on an invalid b
     [[first, second, third], /HDR-12/],
   ];
   for (const [shown, reason] of cases) {
-    const { planner } = createLab(new Set(reason.source === "HDR-12" ? [second.header.id] : []));
-    planner.peerStatus("liar", statusAt(300));
-    const [effect] = planner.headers("liar", headersOf(shown), nowMs);
-    assert.equal(effect?.kind, "disconnect");
-    assert.match(effect?.kind === "disconnect" ? effect.reason : "", reason);
+    const lab = createLab({ invalid: new Set(reason.source === "HDR-12" ? [second.header.id] : []) });
+    lab.status("liar", all);
+    assert.match(reasons(lab.headers("liar", shown))[0] ?? "", reason);
   }
 });
 
-test("a peer that has not the blocks of its own headers is dropped, and another goes on", () => {
-  const { planner } = createLab();
-  planner.peerStatus("a", statusAt(300));
-  planner.peerStatus("b", statusAt(300));
-  planner.headers("a", headersOf(blocks), nowMs);
-  assert.deepEqual(kinds(planner.bodies("a", [])), ["disconnect a", "request-blocks b"]);
+test("case 29: a peer that has not the blocks of its own headers is dropped, and another goes on", () => {
+  const lab = createLab();
+  lab.status("a", all);
+  lab.status("b", all);
+  lab.headers("a", blocks);
+  const missing = lab.windows("a").flatMap((window) => window.ids);
+  const effects = lab.bodies("a", 0);
+  assert.deepEqual(reasons(effects), ["has not the blocks of its own headers"]);
+  assert.deepEqual(lab.windows("a"), []);
+  lab.bodies("b");
+  assert.deepEqual(lab.windows("b").at(-1)?.ids, missing.slice(0, 64), "what it owed comes first");
 });
 
 test("case 30: a mutated body is fetched again from another peer, whatever its sender's other blocks come to", () => {
-  const { planner, connect } = createLab();
-  planner.peerStatus("a", statusAt(300));
-  planner.peerStatus("b", statusAt(300));
-  const window = asked(planner.headers("a", headersOf(blocks), nowMs));
-  planner.bodies("a", window);
-  connect(...blocks.slice(0, 20));
-  for (const id of window.slice(0, 20)) planner.imported("a", id, { ok: true });
-  const refusal = refuseMutated("BLK-02", "not the header's");
-  const effects = planner.imported("a", ids[20] as string, { ok: false, refusal });
-  assert.deepEqual(kinds(effects), ["disconnect a", "request-blocks b"]);
-  assert.deepEqual(asked(effects), ids.slice(20, 84));
-  const orphaned = { ok: false as const, refusal: refuseForNow("HDR-11", "parent unknown") };
-  for (const id of window.slice(21)) assert.deepEqual(planner.imported("a", id, orphaned), []);
-  assert.equal(planner.progress?.peer, "b", "the sync goes on");
-  assert.deepEqual(asked(planner.bodies("b", ids.slice(20, 84))), ids.slice(84, 148));
+  const lab = createLab();
+  lab.status("a", all);
+  lab.status("b", all);
+  lab.headers("a", blocks);
+  const [window] = lab.windows("a");
+  assert.deepEqual(window?.ids, ids.slice(0, 64));
+  lab.bodies("a");
+  for (const id of ids.slice(0, 20)) lab.imported(id, { ok: true });
+  const effects = lab.imported(ids[20] as string, mutated);
+  assert.match(reasons(effects)[0] ?? "", /BLK-02/);
+  for (const id of ids.slice(21, 64)) assert.deepEqual(reasons(lab.imported(id, orphaned)), []);
+  // Its honest request, open all the while, still completes.
+  lab.bodies("b");
+  assert.ok(lab.windows("b").some((one) => one.ids[0] === ids[20]));
+  lab.run("b");
+  assert.equal(lab.head(), ids[399]);
 });
 
-test("a mutated body is fetched from the peer that took over, though that one was asked for later ones meanwhile", () => {
-  const { planner, connect } = createLab();
-  planner.peerStatus("a", statusAt(300));
-  planner.peerStatus("b", statusAt(300));
-  planner.bodies("a", asked(planner.headers("a", headersOf(blocks), nowMs)));
-  const later = asked(planner.peerGone("a"));
-  assert.deepEqual(later, ids.slice(64, 128));
-  connect(...blocks.slice(0, 10));
-  for (const id of ids.slice(0, 10)) planner.imported("a", id, { ok: true });
-  const refusal = refuseMutated("BLK-02", "not the header's");
-  assert.deepEqual(kinds(planner.imported("a", ids[10] as string, { ok: false, refusal })), ["disconnect a"]);
-  const again = asked(planner.bodies("b", later));
-  assert.deepEqual(again.slice(0, 54), ids.slice(10, 64), "what is missing comes first");
-  const orphaned = { ok: false as const, refusal: refuseForNow("HDR-11", "parent unknown") };
-  for (const id of later) assert.deepEqual(planner.imported("b", id, orphaned), []);
-  assert.equal(planner.progress?.peer, "b", "the sync goes on");
-  assert.deepEqual(asked(planner.bodies("b", again)).slice(0, 54), ids.slice(64, 118));
+test("case 30: what a liar sent besides and waits for the mutated body is fetched again too, and nothing of others", () => {
+  const lab = createLab();
+  lab.status("a", all);
+  lab.status("b", all);
+  lab.headers("a", blocks);
+  const later = lab.windows("b").flatMap((window) => window.ids);
+  lab.bodies("b");
+  lab.bodies("b");
+  lab.bodies("a");
+  const effects = [...lab.imported(ids[0] as string, mutated)];
+  for (const id of [...lab.importing.keys()]) effects.push(...lab.imported(id, orphaned));
+  effects.push(...lab.run("b"));
+  assert.equal(lab.head(), ids[399]);
+  const again = asked(effects).filter((id) => later.includes(id));
+  assert.deepEqual(again, []);
+  assert.deepEqual(
+    asked(effects).filter((id) => id === ids[0]),
+    [ids[0]],
+  );
 });
 
-test("a mutated last body whose sender has left is fetched from the peer that took over", () => {
-  const { planner, connect } = createLab();
-  planner.peerStatus("a", statusAt(20));
-  planner.peerStatus("b", statusAt(20));
-  const window = asked(planner.headers("a", headersOf(blocks.slice(0, 20)), nowMs));
-  planner.bodies("a", window);
-  connect(...blocks.slice(0, 19));
-  for (const id of window.slice(0, 19)) planner.imported("a", id, { ok: true });
-  assert.deepEqual(planner.peerGone("a"), [], "nothing is left to ask b for");
-  const refusal = refuseMutated("BLK-02", "not the header's");
-  const effects = planner.imported("a", ids[19] as string, { ok: false, refusal });
-  assert.deepEqual(kinds(effects), ["disconnect a", "request-blocks b"]);
+test("a mutated last body whose sender has left is fetched from another peer", () => {
+  const lab = createLab();
+  lab.status("a", statusAt(20));
+  lab.status("b", statusAt(20));
+  lab.headers("a", blocks.slice(0, 20));
+  lab.bodies("a");
+  for (const id of ids.slice(0, 19)) lab.imported(id, { ok: true });
+  assert.deepEqual(lab.gone("a"), [], "nothing is left to ask b for");
+  const effects = lab.imported(ids[19] as string, mutated);
+  assert.deepEqual(kinds(effects), ["request-blocks b"]);
   assert.deepEqual(asked(effects), [ids[19]]);
 });
 
-test("a peer on another branch does not go on with the lost one's bodies, and is not blamed for lacking them", () => {
-  const { planner } = createLab();
-  planner.peerStatus("a", statusAt(300));
-  planner.peerStatus("b", { head: "ab".repeat(32), height: 300, work: 300n * 16n });
-  planner.headers("a", headersOf(blocks), nowMs);
-  assert.deepEqual(kinds(planner.failed("a")), ["request-headers b"]);
+test("a block that is invalid for good costs its sender the connection and ends that chain", () => {
+  const lab = createLab();
+  lab.status("a", all);
+  lab.headers("a", blocks);
+  lab.bodies("a");
+  const effects = lab.imported(ids[0] as string, refusedBy(refuse("STA-01", "another state root")));
+  assert.equal(kinds(effects)[0], "disconnect a");
+  assert.equal(lab.planner.progress, undefined);
+  for (const id of ids.slice(1, 64)) lab.imported(id, refusedBy(refuse("HDR-12", "built on it")));
+  assert.equal(lab.importing.size, 0);
 });
 
-test("a peer that took over and changed its branch since is replaced, not blamed", () => {
-  const { planner } = createLab();
-  planner.peerStatus("a", statusAt(300));
-  planner.peerStatus("b", statusAt(300));
-  planner.headers("a", headersOf(blocks), nowMs);
-  assert.deepEqual(kinds(planner.failed("a")), ["request-blocks b"]);
-  assert.deepEqual(planner.bodies("b", []), []);
-  assert.equal(planner.progress, undefined);
+test("case 28: who only had an invalid chain's blocks, and never said it stood on it, is not punished", () => {
+  const lab = createLab();
+  lab.status("liar", statusAt(100));
+  lab.status("ahead", { head: "ab".repeat(32), height: 120, work: 120n * 16n });
+  lab.headers("liar", blocks.slice(0, 100));
+  assert.deepEqual(
+    lab.windows().map(({ peer }) => peer),
+    ["liar", "ahead"],
+  );
+  lab.bodies("liar");
+  lab.bodies("ahead");
+  const effects = [...lab.imported(ids[0] as string, refusedBy(refuse("STA-01", "another state root")))];
+  for (const id of [...lab.importing.keys()])
+    effects.push(...lab.imported(id, refusedBy(refuse("HDR-12", "built on it"))));
+  const dropped = kinds(effects).filter((kind) => kind.startsWith("disconnect"));
+  assert.deepEqual(dropped, ["disconnect liar"], "and who is, once");
 });
 
 describe("answers of 2,000 headers", () => {
   const long = createBlockBuilder(genesis).extend(2_001, { proposer: "long" });
-  const page = headersOf(long.slice(0, 2_000));
+  const page = long.slice(0, 2_000);
   const claim = { head: long.at(-1)?.header.id ?? "", height: 2_001, work: 2_001n * 16n };
   /** Our own branch is better than the part of theirs that we have. */
   function createLongLab() {
@@ -212,20 +256,19 @@ describe("answers of 2,000 headers", () => {
   }
 
   it("that are all known are gone past: the branch goes on behind them", () => {
-    const { planner } = createLongLab();
-    planner.peerStatus("a", claim);
-    const [next] = planner.headers("a", page, nowMs);
+    const lab = createLongLab();
+    lab.status("a", claim);
+    const [next] = lab.headers("a", page);
     assert.deepEqual(next?.kind === "request-headers" && next.locator, [long[1_999]?.header.id]);
-    const effects = planner.headers("a", headersOf(long.slice(2_000)), nowMs);
-    assert.deepEqual(asked(effects), [claim.head]);
+    assert.deepEqual(asked(lab.headers("a", long.slice(2_000))), [claim.head]);
   });
 
   it("shown again and again get nowhere", () => {
-    const { planner } = createLongLab();
-    planner.peerStatus("liar", claim);
-    planner.peerStatus("b", claim);
-    assert.deepEqual(kinds(planner.headers("liar", page, nowMs)), ["request-headers liar"]);
-    assert.deepEqual(kinds(planner.headers("liar", page, nowMs)), ["request-headers b"]);
+    const lab = createLongLab();
+    lab.status("liar", claim);
+    lab.status("b", claim);
+    assert.deepEqual(kinds(lab.headers("liar", page)), ["request-headers liar"]);
+    assert.deepEqual(kinds(lab.headers("liar", page)), ["request-headers b"]);
   });
 
   it("with some more behind them, all known, end the sync, or show that the peer claimed too much", () => {
@@ -233,52 +276,76 @@ describe("answers of 2,000 headers", () => {
       [2_001n * 16n, "request-status a"],
       [2n ** 200n, "disconnect a"],
     ] as const) {
-      const { planner, connect } = createLongLab();
-      planner.peerStatus("a", { ...claim, work });
-      planner.headers("a", page, nowMs);
-      connect(...long.slice(2_000));
-      assert.deepEqual(kinds(planner.headers("a", headersOf(long.slice(2_000)), nowMs)), [expected]);
+      const lab = createLongLab();
+      lab.status("a", { ...claim, work });
+      lab.headers("a", page);
+      lab.connect(...long.slice(2_000));
+      assert.deepEqual(kinds(lab.headers("a", long.slice(2_000))), [expected]);
     }
   });
 
   it("that are all there is are no lie", () => {
-    const { planner } = createLongLab();
-    planner.peerStatus("a", { head: long[1_999]?.header.id ?? "", height: 2_000, work: 2_000n * 16n + 1n });
-    planner.headers("a", page, nowMs);
-    assert.deepEqual(kinds(planner.headers("a", [], nowMs)), ["disconnect a"], "it claimed one unit more");
-    planner.peerStatus("b", { head: "ee".repeat(32), height: 2_000, work: 2_000n * 16n });
-    planner.headers("b", page, nowMs);
-    assert.deepEqual(kinds(planner.headers("b", [], nowMs)), ["request-status b"]);
+    const lab = createLongLab();
+    lab.status("a", { head: long[1_999]?.header.id ?? "", height: 2_000, work: 2_000n * 16n + 1n });
+    lab.headers("a", page);
+    assert.deepEqual(kinds(lab.headers("a", [])), ["disconnect a"], "it claimed one unit more");
+    lab.status("b", { head: "ee".repeat(32), height: 2_000, work: 2_000n * 16n });
+    lab.headers("b", page);
+    assert.deepEqual(kinds(lab.headers("b", [])), ["request-status b"]);
+  });
+
+  it("do not excuse a peer that never brings its headers to an end", () => {
+    const lab = createLab();
+    const effects: SyncEffect[] = [];
+    for (let round = 0; round < 3; round++) {
+      lab.status("liar", claim);
+      assert.deepEqual(kinds(lab.headers("liar", page.slice(0, lab.headersAsked("liar")?.max))).slice(0, 1), [
+        "request-headers liar",
+      ]);
+      effects.push(...lab.fail("liar"));
+    }
+    assert.deepEqual(reasons(effects), ["3 header fetches in a row without an end"]);
   });
 
   it("that the next answer does not follow, as after a reorg of the peer, cost it nothing but its turn", () => {
-    const { planner } = createLab();
-    planner.peerStatus("a", claim);
-    planner.peerStatus("b", statusAt(300));
-    assert.deepEqual(kinds(planner.headers("a", page, nowMs)), ["request-headers a"]);
-    assert.deepEqual(kinds(planner.headers("a", headersOf(blocks), nowMs)), ["request-headers b"]);
+    const lab = createLab();
+    lab.status("a", claim);
+    lab.status("b", all);
+    assert.deepEqual(kinds(lab.headers("a", page)), ["request-headers a"]);
+    assert.deepEqual(kinds(lab.headers("a", blocks)), ["request-headers b"]);
   });
 });
 
-test("a block that is invalid for good costs its sender the connection and ends that chain", () => {
-  const { planner } = createLab();
-  planner.peerStatus("a", statusAt(300));
-  planner.bodies("a", asked(planner.headers("a", headersOf(blocks), nowMs)));
-  const refusal = refuse("STA-01", "another state root");
-  assert.deepEqual(kinds(planner.imported("a", ids[0] as string, { ok: false, refusal })), ["disconnect a"]);
-  assert.equal(planner.progress, undefined);
+test("blocks that came another way meanwhile are neither asked for nor handed over", () => {
+  const lab = createLab();
+  lab.status("a", all);
+  lab.headers("a", blocks);
+  lab.connect(...blocks.slice(0, 200));
+  const effects = lab.run("a");
+  assert.deepEqual(handed(effects), ids.slice(200));
+  assert.deepEqual(asked(effects), ids.slice(200));
 });
 
 test("case 11: a peer on a branch that our operator invalidated is neither followed nor punished, and asked no more", () => {
-  const { planner, connect, tree } = createLab();
-  connect(...blocks.slice(0, 20));
-  tree.invalidate(ids[9] as string);
-  assert.deepEqual(planner.peerStatus("a", statusAt(20)), [], "its head is known to stand on that branch");
-  assert.deepEqual(kinds(planner.peerStatus("a", statusAt(300))), ["request-headers a"]);
+  const lab = createLab();
+  lab.connect(...blocks.slice(0, 20));
+  lab.tree.invalidate(ids[9] as string);
+  assert.deepEqual(lab.status("a", statusAt(20)), [], "its head is known to stand on that branch");
+  assert.deepEqual(kinds(lab.status("a", all)), ["request-headers a"]);
   // From the fork point on: known ones first, then what builds on them.
-  assert.deepEqual(kinds(planner.headers("a", headersOf(blocks.slice(9)), nowMs)), []);
-  assert.equal(planner.progress, undefined);
-  tree.reconsider(ids[9] as string);
-  assert.deepEqual(kinds(planner.peerStatus("a", statusAt(300))), ["request-headers a"]);
-  assert.deepEqual(kinds(planner.headers("a", headersOf(blocks.slice(20)), nowMs)), ["request-blocks a"]);
+  assert.deepEqual(kinds(lab.headers("a", blocks.slice(9))), []);
+  assert.equal(lab.planner.progress, undefined);
+  lab.tree.reconsider(ids[9] as string);
+  assert.deepEqual(kinds(lab.status("a", all)), ["request-headers a"]);
+  assert.deepEqual(kinds(lab.headers("a", blocks.slice(20))), ["request-blocks a", "request-blocks a"]);
+});
+
+test("a chain whose root our operator invalidates while nobody has its bodies is given up", () => {
+  const lab = createLab();
+  lab.connect(...blocks.slice(0, 20));
+  lab.status("a", all);
+  lab.headers("a", blocks.slice(20));
+  lab.gone("a");
+  lab.tree.invalidate(ids[9] as string);
+  assert.deepEqual(kinds(lab.status("b", all)), ["request-headers b"]);
 });

@@ -1,0 +1,82 @@
+import type { Status } from "../api/index.ts";
+import type { Chain } from "../chain/index.ts";
+import { formatWork } from "../consensus/index.ts";
+import type { Supervisor } from "../network/index.ts";
+import type { Clock, Network } from "../ports/index.ts";
+import type { SyncDriver } from "./sync-driver.ts";
+
+export interface SyncViewDeps {
+  readonly chain: Chain;
+  readonly clock: Clock;
+  readonly network: Network;
+  readonly supervisor: Supervisor;
+  readonly sync: SyncDriver;
+}
+
+/** Whether a node has what its peers have, and why it says so: the head's age and the peers' work. */
+export function syncView(deps: SyncViewDeps): Pick<Status, "state" | "reason" | "sync"> {
+  const { chain, supervisor, sync } = deps;
+  const { progress } = sync;
+  // From checked headers on; mining and taking transactions stop a moment later, when the first blocks are here.
+  if (progress?.phase === "blocks") {
+    const { targetHeight, blocksTotal, blocksDone, blocksPerSecond, remainingMs } = progress;
+    const peers = [...progress.peers];
+    const from = peers.length === 0 ? progress.shownBy : peers.join(", ");
+    const left = remainingMs === undefined ? "" : `, about ${duration(remainingMs)} left`;
+    return {
+      state: "syncing",
+      reason: `fetching blocks up to height ${targetHeight} from ${from}; head is at ${chain.head.height}${left}`,
+      sync: {
+        targetHeight,
+        blocksTotal,
+        blocksDone,
+        blocksPerSecond: Math.round(blocksPerSecond),
+        remainingMs: remainingMs ?? null,
+        peers,
+      },
+    };
+  }
+  const peers = deps.network.connections();
+  const age = headAge(deps);
+  if (peers.length === 0) {
+    const configured = supervisor.list().length;
+    const why =
+      configured === 0 ? "no peers are configured" : `none of ${configured} configured peers answers`;
+    return { state: "waiting-for-peers", reason: `${why}; ${age}`, sync: null };
+  }
+  return { state: "synced", reason: `${peersWork(deps)}; ${age}`, sync: null };
+}
+
+function peersWork({ chain, network, sync }: SyncViewDeps): string {
+  const claims = network.connections().flatMap(({ peer }) => sync.lastStatus(peer) ?? []);
+  const wanted = claims.filter(({ head }) => chain.tree.get(head)?.mark === undefined);
+  const most = wanted.reduce((work, claim) => (claim.work > work ? claim.work : work), 0n);
+  const ours = formatWork(chain.head.work);
+  const marked = notFollowed(chain);
+  if (claims.length === 0) return `no peer has said yet what it has; ours is work ${ours}${marked}`;
+  // What it claims it has yet to show; it is asked for it when its turn comes.
+  if (most > chain.head.work)
+    return `a peer claims work ${formatWork(most)} and has not shown it; ours is ${ours}${marked}`;
+  const claim = claims.length === 1 ? "peer claims" : "peers claim";
+  return `${claims.length} ${claim} no more work: ${formatWork(most)} at most, ours is ${ours}${marked}`;
+}
+
+/** Blocks that our operator invalidated, and what builds on them: a peer that has more work may have it there. */
+function notFollowed({ tree }: Chain): string {
+  const { size } = tree.marks;
+  return size === 0
+    ? ""
+    : `; what was invalidated here (${size} blocks; see "cumulo tips") is not followed, whatever its work`;
+}
+
+function headAge({ chain, clock }: SyncViewDeps): string {
+  if (chain.head.height === 0) return "the chain is at genesis";
+  return `the head is ${duration(Math.max(0, clock.nowMs() - chain.head.timestampMs))} old`;
+}
+
+function duration(ms: number): string {
+  const seconds = Math.round(ms / 1_000);
+  if (seconds < 120) return `${seconds} s`;
+  if (seconds < 7_200) return `${Math.round(seconds / 60)} min`;
+  return seconds < 172_800 ? `${Math.round(seconds / 3_600)} h` : `${Math.round(seconds / 86_400)} days`;
+}
