@@ -1,39 +1,90 @@
 /**
- * The process that test/integration/crash.test.ts kills: opens the chain in a real LevelDB, verifies what it finds, and
- * imports a seeded stream of blocks until somebody ends it. Says on stdout, a line each: `ready <height> <rebuilt>` after
- * the checks, `ack <n>` when the n-th block of the stream is durable (all before it too), `done` at the end.
+ * The process that the crash tests kill: opens the chain in a real LevelDB, verifies what it finds, and imports a seeded
+ * stream of blocks until somebody ends it. Says what it does on stdout, a line each, at once: `phase NAME` where it goes
+ * over to something else, `synced FILE SIZE` after a durable write, `ready HEIGHT REBUILT` after the checks, `ack N` when the
+ * N-th block of the stream is durable (all before it too), `broken WHAT`, `done` at the end.
  *
- *     node test/support/crash-child.ts DIRECTORY SEED ACKNOWLEDGED BLOCKS
+ *     node test/support/crash-child.ts DIRECTORY SEED ACKNOWLEDGED BLOCKS import|reindex|close
  */
-import { writeSync } from "node:fs";
+import { readdirSync, statSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { checkChain, markForReindex } from "../../src/chain/index.ts";
 import { createLevelStore } from "../../src/node/adapters/level-store.ts";
+import type { KeyValueStore } from "../../src/ports/index.ts";
 import type { Block } from "../../src/primitives/index.ts";
 import { fromPeer, headStateRoot, openTestChain, replayedRoot } from "./chain-lab.ts";
 import { seededStream, streamGenesis } from "./seeded-stream.ts";
 
-const [directory = "", seed = "0", acknowledgedText = "0", blocksText = "0"] = process.argv.slice(2);
+const [directory = "", seed = "0", acknowledgedText = "0", blocksText = "0", mode = "import"] =
+  process.argv.slice(2);
 const acknowledged = Number(acknowledgedText);
 const WINDOW = 12;
+/** First bytes of keys (docs/protocol.md, "Database"): undo data is read by a reorg only. */
+const UNDO = "u".charCodeAt(0);
+const MARKS = ["rebuild", "reindex"];
 
 // Written at once: what the parent reads must have happened before the kill.
 const say = (line: string): void => void writeSync(1, `${line}\n`);
+let phase = "";
+function enter(next: string): void {
+  if (phase !== next) say(`phase ${next}`);
+  phase = next;
+}
 function check(ok: boolean, what: string): void {
   if (ok) return;
   say(`broken ${what}`);
   process.exit(1);
 }
 
-const blocks: Block[] = [];
-for (const block of seededStream(Number(seed))) {
-  if (blocks.push(block) >= Number(blocksText)) break;
+/** Tells where the log ends that is on the disk for certain. */
+function saySynced(): void {
+  const logs = readdirSync(directory).filter((name) => /^\d+\.log$/.test(name));
+  const newest = logs.sort().at(-1);
+  if (newest !== undefined) say(`synced ${newest} ${statSync(join(directory, newest)).size}`);
 }
-const genesis = streamGenesis();
-// The smallest buffer LevelDB has: logs and tables change often, so kills hit that too.
-const chain = await openTestChain(genesis, {
-  store: await createLevelStore({ directory, writeBufferBytes: 64 * 1024 }),
-});
 
+/** The store, which tells while blocks are imported when a reorg begins and when a batch is written. */
+function telling(store: KeyValueStore): KeyValueStore {
+  return {
+    ...store,
+    async get(key) {
+      if (key[0] === UNDO && phase === "import") enter("reorg");
+      return await store.get(key);
+    },
+    async write(writes, options) {
+      const isImport = phase === "import" || phase === "reorg";
+      if (isImport) enter(phase === "reorg" ? "flush of a reorg" : "flush");
+      await store.write(writes, options);
+      if (isImport && phase.startsWith("flush")) enter("import");
+      saySynced();
+    },
+  };
+}
+
+enter("starting");
+const genesis = streamGenesis();
+const blocks: Block[] = [];
+for (const block of seededStream(Number(seed))) if (blocks.push(block) >= Number(blocksText)) break;
+
+// The smallest buffer LevelDB has: logs and tables change often, so kills hit that too.
+const store = telling(await createLevelStore({ directory, writeBufferBytes: 64 * 1024 }));
+
+/** A kill leaves nothing to mend, unless the state is just being made anew or the disk lost something. */
+async function checkWhole(when: string): Promise<void> {
+  const { findings } = await checkChain(store, genesis);
+  check(findings.length === 0, `${when}: ${JSON.stringify(findings)}`);
+}
+const metaKey = (name: string): Uint8Array => new TextEncoder().encode(`m${name}`);
+const [head, ...marks] = await store.getMany(["head", ...MARKS].map(metaKey));
+const isWhole = process.env["CRASH_DAMAGED"] === undefined && marks.every((mark) => mark === undefined);
+if (head !== undefined && isWhole) await checkWhole("before opening");
+
+if (mode === "reindex" && head !== undefined) await markForReindex(store);
+enter(mode === "reindex" ? "reindex" : "opening");
+const chain = await openTestChain(genesis, { store });
 check(chain.head.id === chain.tree.best().id, "the head is not the best known block");
+enter("checking");
+await checkWhole("after opening");
 const [named, replayed] = [await headStateRoot(chain), await replayedRoot(chain)];
 check(Buffer.from(named).equals(replayed), `state root at height ${chain.head.height}`);
 for (const [i, block] of blocks.slice(0, acknowledged).entries()) {
@@ -44,12 +95,20 @@ for (const [i, block] of blocks.slice(0, acknowledged).entries()) {
   const results = found === undefined ? await chain.import(block, fromPeer()) : undefined;
   check(found !== undefined || results?.status === "refused", `acknowledged block ${i} is lost`);
 }
-say(`ready ${chain.head.height} ${chain.rebuilt !== undefined}`);
+enter("import");
+say(`ready ${chain.head.height} ${chain.rebuilt}`);
 
-for (let from = acknowledged; from < blocks.length; from += WINDOW) {
+for (let from = acknowledged; from < blocks.length && mode !== "reindex"; from += WINDOW) {
   const part = blocks.slice(from, from + WINDOW);
-  await Promise.all(part.map((block) => chain.import(block, fromPeer())));
-  say(`ack ${from + part.length}`);
+  const imported = Promise.all(part.map((block) => chain.import(block, fromPeer())));
+  if (mode === "close" && from >= acknowledged + WINDOW) {
+    // With work under way; what waits is turned away.
+    imported.catch(() => {});
+    break;
+  }
+  await imported;
+  say(`ack ${Math.min(from + WINDOW, blocks.length)}`);
 }
+enter("shutdown");
 await chain.close();
-say("done");
+say(mode === "import" ? "done" : "ended");

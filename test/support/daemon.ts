@@ -101,7 +101,8 @@ async function endNow(child: ChildProcess): Promise<void> {
   await ended;
 }
 
-function spawnDaemon(dataDir: string, options: DaemonOptions): ChildProcess {
+/** Starts one without waiting for it; whoever calls ends it. */
+export function spawnDaemon(dataDir: string, options: DaemonOptions): ChildProcess {
   const args = ["node", "start", "--data", dataDir, "--api", "127.0.0.1:0"];
   args.push("--listen", "/ip4/127.0.0.1/tcp/0", "--log-level", options.logLevel ?? "info");
   if (options.genesisFile !== undefined) args.push("--genesis", options.genesisFile);
