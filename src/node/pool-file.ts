@@ -14,8 +14,8 @@ const BATCH = 1_000;
 /** What lacks money or an earlier nonce is tried again once others are in, which may bring them. */
 const MAY_WAIT: ReadonlySet<string> = new Set(["TX-09", "MEM-03"]);
 const MAX_PASSES = 16;
-/** While the node is syncing it takes nothing; so long until it is asked again. */
-const SYNCING_RULE = "MEM-04";
+/** While the node is syncing, or busy with others, it takes nothing; so long until it is asked again. */
+const NOT_NOW: ReadonlySet<string> = new Set(["MEM-04", "MEM-05"]);
 const ASK_AGAIN_MS = 1_000;
 /** A start waits so long for what was pending; a full mempool has more signatures than that, and the rest comes in later. */
 const PATIENCE_MS = 2_000;
@@ -138,10 +138,10 @@ export function createPoolFile(
   async function takeBack(batch: readonly SealedTransaction[]): Promise<readonly Judged[]> {
     for (;;) {
       const judged = await deps.admit(batch);
-      const isSyncing = judged.some(
-        ({ admission }) => admission.status === "refused" && admission.rule === SYNCING_RULE,
+      const isRefusedForNow = judged.some(
+        ({ admission }) => admission.status === "refused" && NOT_NOW.has(admission.rule),
       );
-      if (!isSyncing) return judged;
+      if (!isRefusedForNow) return judged;
       await delay(timers, ASK_AGAIN_MS, signal);
     }
   }

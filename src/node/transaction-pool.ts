@@ -18,6 +18,7 @@ import {
   type SealedTransaction,
   type TxId,
 } from "../primitives/index.ts";
+import { createAdmissionQueue } from "./admission-queue.ts";
 
 /** Blocks whose transactions peers may still ask for, to put an announced block together. */
 const RECENT_BLOCKS = 8;
@@ -67,6 +68,7 @@ export function createTransactionPool(deps: TransactionPoolDeps): TransactionPoo
   const { genesis, clock, signatures } = deps;
   const mempool = createMempool(genesis.spec);
   const history = createTransactionHistory();
+  const queue = createAdmissionQueue();
   const recent = new Map<Leaf, SealedTransaction>();
   let changed: TxId[] = [];
 
@@ -118,10 +120,24 @@ export function createTransactionPool(deps: TransactionPoolDeps): TransactionPoo
   }
 
   async function admit(transactions: readonly SealedTransaction[]): Promise<Judged[]> {
-    if (deps.isSyncing()) {
-      const admission = refused("MEM-04", "the node is syncing; try again when its state is synced");
-      return transactions.map((transaction) => ({ transaction, admission, senderAtFault: false }));
-    }
+    const refuseAll = (rule: RefusalRule, detail: string): Judged[] =>
+      transactions.map((transaction) => ({
+        transaction,
+        admission: refused(rule, detail),
+        senderAtFault: false,
+      }));
+    if (deps.isSyncing())
+      return refuseAll("MEM-04", "the node is syncing; try again when its state is synced");
+    return (
+      (await queue.run(transactions.length, () => judge(transactions))) ??
+      refuseAll(
+        "MEM-05",
+        "more transactions are waiting to be judged than the node can take; try again later",
+      )
+    );
+  }
+
+  async function judge(transactions: readonly SealedTransaction[]): Promise<Judged[]> {
     const judged = precheck(transactions);
     const sane = transactions.filter((transaction) => !judged.has(transaction));
     const refusals = await checkCheaply(sane);
