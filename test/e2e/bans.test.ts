@@ -37,7 +37,7 @@ async function offend(peer: Libp2p, daemon: Daemon): Promise<void> {
   stream.send(framed(new Uint8Array(7)));
 }
 
-test("a peer that breaks the protocol again and again is banned, also after a kill -9 and a restart", async (t) => {
+test("case 32: a peer that breaks the protocol again and again is banned, also after a kill -9 and a restart", async (t) => {
   const { start } = await setUp(t);
   let daemon = await start();
   const hostile = await createHostilePeer();

@@ -80,7 +80,7 @@ test("a chain damaged beyond what its store can read is refused with one line th
   assert.equal((await lab.start({ dataDir })).peer.length > 0, true);
 });
 
-test("a second daemon on one directory is refused with one line, and the first does not notice", async (t) => {
+test("case 37: a second daemon on one directory is refused with one line, and the first does not notice", async (t) => {
   const lab = createLab(t);
   const { dataDir, client } = await lab.start();
   const second = await runCli([

@@ -155,7 +155,7 @@ test("case 21: two dependent transfers disconnected by a reorg return in order a
   for (const each of [first, second, third]) assert.equal((await stateOf(two, each)).state, "mined");
 });
 
-test("a transfer pending only on one node before a heal is mined by the other after it", async (t) => {
+test("case 25: a transfer pending only on one node before a heal is mined by the other after it", async (t) => {
   const [one, two] = (await startNetwork(t, 2)) as [Daemon, Daemon];
   await split([one], [two]);
   const transaction = pay("alice", "bob", 0);

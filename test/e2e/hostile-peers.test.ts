@@ -82,7 +82,7 @@ const gossip: Attack[] = [
   run: send(GOSSIP, gossipFrame(name(topic as string), data as Uint8Array)),
 }));
 
-test("malformed and oversize bytes to every protocol and topic cost the connection, with a reason, and nothing else", async (t) => {
+test("case 29: malformed and oversize bytes to every protocol and topic cost the connection, with a reason, and nothing else", async (t) => {
   const daemon = await startDaemon(t);
   for (const { what, reason, run } of [...requests, ...gossip]) {
     const hostile = await createHostilePeer();
@@ -99,7 +99,7 @@ test("malformed and oversize bytes to every protocol and topic cost the connecti
   await staysWell(daemon);
 });
 
-test("answers of random bytes, too many bytes and bytes nobody asked for cost the connection", async (t) => {
+test("case 29: answers of random bytes, too many bytes and bytes nobody asked for cost the connection", async (t) => {
   const daemon = await startDaemon(t);
   const answers: readonly (readonly [string, Uint8Array, RegExp])[] = [
     ["random bytes", framed(randomBytes(120)), /malformed status response/],
@@ -142,7 +142,7 @@ const forged = (extra: Partial<Parameters<typeof builder.build>[0]>): Block[] =>
   return [own.build(extra), ...own.extend(5)];
 };
 
-test("a header chain that claims more work than it shows costs the connection", async (t) => {
+test("case 29: a header chain that claims more work than it shows costs the connection", async (t) => {
   const daemon = await startDaemon(t);
   const blocks = honestBlocks.slice(0, 3);
   const liar = await bring(t, daemon, { blocks, claim: { work: 2n ** 80n, height: 1_000_000 } });
@@ -151,7 +151,7 @@ test("a header chain that claims more work than it shows costs the connection", 
   await staysWell(daemon);
 });
 
-test("headers without work, out of order, or from nowhere cost the connection", async (t) => {
+test("case 29: headers without work, out of order, or from nowhere cost the connection", async (t) => {
   const daemon = await startDaemon(t);
   const unmined = forged({ unmined: true });
   const [first, second, third] = honestBlocks as [Block, Block, Block];
@@ -170,7 +170,7 @@ test("headers without work, out of order, or from nowhere cost the connection", 
   await staysWell(daemon);
 });
 
-test("a block with a wrong state root, and then a header chain on top of it, cost their senders the connection", async (t) => {
+test("case 6: a block with a wrong state root, and then a header chain on top of it, cost their senders the connection", async (t) => {
   const daemon = await startDaemon(t);
   const blocks = forged({ tweak: (core) => ({ ...core, stateRoot: randomBytes(32) }) });
   const first = await bring(t, daemon, { blocks: blocks.slice(0, 1) });

@@ -146,7 +146,7 @@ test("a directory without a chain, and one of another network, are refused", asy
   });
 });
 
-test("a reindex makes the state anew, and one that was interrupted goes on instead of beginning again", async () => {
+test("case 37: a reindex makes the state anew, and one that was interrupted goes on instead of beginning again", async () => {
   const data = await database();
   const lost: MetaName = "totals";
   await createMemoryStore(data).write([{ key: keys.meta(lost), value: undefined }], { sync: true });

@@ -157,7 +157,7 @@ test("the import queue is bounded: what does not fit is turned away as busy, and
   await chain.close();
 });
 
-test("a write that fails stops the chain, marks nothing invalid, and a restart goes on (case 35)", async () => {
+test("case 35: a write that fails stops the chain, marks nothing invalid, and a restart goes on", async () => {
   const builder = createBlockBuilder(genesis);
   const [first, second, third] = builder.extend(3);
   assert.ok(first && second && third);
@@ -201,7 +201,7 @@ test("all that wait in the queue learn that the chain stopped", async () => {
   await chain.close();
 });
 
-test("a database of another network is refused and left as it is (case 37)", async () => {
+test("case 37: a database of another network is refused and left as it is", async () => {
   const data: MemoryStoreData = new Map();
   const chain = await openTestChain(genesis, { store: createMemoryStore(data) });
   await importAll(chain, createBlockBuilder(genesis).extend(2));
@@ -219,7 +219,7 @@ test("a database of another network is refused and left as it is (case 37)", asy
   assert.deepEqual(data, before);
 });
 
-test("a database of a newer schema is refused with what to do about it, and left as it is", async () => {
+test("case 37: a database of a newer schema is refused with what to do about it, and left as it is", async () => {
   const data: MemoryStoreData = new Map();
   const store = createMemoryStore(data);
   await (await openTestChain(genesis, { store })).close();

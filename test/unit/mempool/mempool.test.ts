@@ -116,7 +116,7 @@ describe("admission", () => {
     assert.equal(pool.size, 2);
   });
 
-  test("limits in number and in bytes hold", () => {
+  test("case 24: limits in number and in bytes hold", () => {
     const few = make({ maxTransactions: 2 });
     const answers = [0, 1, 2].map((nonce) => ruleOf(few.add(pay("alice", nonce), rich, 0, 0)));
     assert.deepEqual(answers, ["pending", "pending", "MEM-01"]);

@@ -16,7 +16,7 @@ const word = (admission: Admission): string =>
 const txids = (removals: readonly Removal[]): string[] => removals.map(({ transaction }) => transaction.txid);
 const key = (name: string): string => Buffer.from(keyOf(name).publicKey).toString("hex");
 
-test("at most so many transactions of one sender wait behind a missing nonce, and filling the gap lets more in", () => {
+test("case 24: at most so many transactions of one sender wait behind a missing nonce, and filling the gap lets more in", () => {
   const pool = createMempool(genesis.spec, { maxGappedPerSender: 3 });
   const later = [1, 2, 3, 4].map((nonce) => add(pool, make({ nonce })));
   assert.deepEqual(later, ["pending", "pending", "pending", "MEM-03"]);
@@ -39,7 +39,7 @@ test("when the mempool is full, what waits behind a gap gives way first, whateve
   );
 });
 
-test("a full mempool takes only what pays more than the worst it has, and evicts a sender's last nonce first", () => {
+test("case 24: a full mempool takes only what pays more than the worst it has, and evicts a sender's last nonce first", () => {
   const pool = createMempool(genesis.spec, { maxTransactions: 4 });
   const last = make({ nonce: 2, fee: 90_000 });
   for (const one of [make({ nonce: 0, fee: 80_000 }), make({ nonce: 1, fee: 30_000 }), last]) add(pool, one);
@@ -55,7 +55,7 @@ test("a full mempool takes only what pays more than the worst it has, and evicts
   assert.equal(pool.size, 4);
 });
 
-test("eviction makes room in bytes too", () => {
+test("case 24: eviction makes room in bytes too", () => {
   const small = make({ fee: 30_000 });
   const big = make({ from: "carol", fee: COIN, memo: "m".repeat(64) });
   const pool = createMempool(genesis.spec, { maxBytes: 2 * small.bytes.length });
@@ -64,6 +64,16 @@ test("eviction makes room in bytes too", () => {
   assert.equal(add(pool, big), "pending");
   assert.equal(pool.takeEvicted().length, 2);
   assert.equal(pool.bytes, big.bytes.length);
+});
+
+test("case 24: what has expired for the next block leaves, and says so", () => {
+  const pool = createMempool(genesis.spec);
+  const [first, second] = [make({ expiry: 7 }), make({ from: "bob", expiry: 8 })];
+  for (const one of [first, second]) assert.equal(add(pool, one), "pending");
+  assert.deepEqual(pool.removeExpired(6), []);
+  const [gone, ...others] = pool.removeExpired(7);
+  assert.ok(gone?.fate === "dropped" && gone.rule === "TX-07" && gone.transaction === first);
+  assert.deepEqual([others, [...pool.select()]], [[], [second]]);
 });
 
 test("a transfer counts for its recipient only while it can be paid and nothing is missing before it", () => {

@@ -81,7 +81,7 @@ test("at the start every address is dialled at once", async () => {
   await supervisor.stop();
 });
 
-test("a peer that is away is redialled with growing waits of bounded length, for ever", async () => {
+test("case 32: a peer that is away is redialled with growing waits of bounded length, for ever", async () => {
   const { started, supervise, pass, hub } = createWorld();
   const b = hub.join("b");
   const dials = countDials(await started("a"));
@@ -103,7 +103,7 @@ test("a peer that is away is redialled with growing waits of bounded length, for
   await supervisor.stop();
 });
 
-test("a partition longer than any backoff heals by itself, and at once with redialNow", async () => {
+test("case 32: a partition longer than any backoff heals by itself, and at once with redialNow", async () => {
   const { started, supervise, pass } = createWorld();
   const [a, b] = [await started("a"), await started("b")];
   const supervisor = supervise(a, { addresses: [addressOf("b")] });

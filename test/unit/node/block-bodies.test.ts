@@ -6,7 +6,7 @@ import { createBlockRelay } from "../../../src/node/block-relay.ts";
 import { createManualClock, silentLogger } from "../../../src/ports/index.ts";
 import type { Block, SealedTransaction } from "../../../src/primitives/index.ts";
 import { createBlockBuilder, testGenesis, transfer } from "../../support/block-builder.ts";
-import { openTestChain } from "../../support/chain-lab.ts";
+import { importAll, openTestChain } from "../../support/chain-lab.ts";
 import { until } from "../../support/until.ts";
 
 const genesis = testGenesis();
@@ -73,5 +73,29 @@ test("case 17: a body in another encoding costs its sender the connection; the c
     return chain.head.id === header.id;
   });
   assert.equal(punished.length, 1);
+  await chain.close();
+});
+
+test("case 28: who passes on a block that fails only when it is connected is not punished, and the block is invalid", async () => {
+  const builder = createBlockBuilder(genesis);
+  const block = builder.build({ tweak: (core) => ({ ...core, stateRoot: new Uint8Array(32).fill(7) }) });
+  const { chain, relay, punished } = await createLab({});
+  assert.equal(await relay.announced("honest", compact(block)), "accept");
+  await until("it is judged", () => chain.tree.get(block.header.id)?.status === "invalid");
+  assert.equal(await relay.announced("honest", compact(block)), "ignore", "known now, and not passed on");
+  assert.deepEqual(punished, []);
+  await chain.close();
+});
+
+test("case 28: an unasked block far ahead of the clock, or far behind in work, is ignored, and nobody is blamed", async () => {
+  const builder = createBlockBuilder(genesis);
+  const root = builder.tip;
+  const branch = builder.extend(150, { parent: root });
+  const ahead = builder.build({ timestampMs: genesis.spec.genesisTimestampMs + 400 * 86_400_000 });
+  const stale = builder.build({ parent: root, proposer: "late" });
+  const { chain, relay, punished } = await createLab({});
+  await importAll(chain, branch);
+  for (const block of [ahead, stale]) assert.equal(await relay.announced("peer", compact(block)), "ignore");
+  assert.deepEqual([chain.tree.get(stale.header.id), punished], [undefined, []]);
   await chain.close();
 });

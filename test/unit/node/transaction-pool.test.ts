@@ -103,7 +103,7 @@ test("what a block mines leaves the mempool; what uses the same nonce is ruled o
   assert.equal(pool.history.get(lost.txid)?.happenings.at(-1)?.what, "conflicted");
 });
 
-test("a reorg returns, finds mined again, or rules out each transaction of the blocks it takes out", async () => {
+test("case 23: a reorg returns, finds mined again, or rules out each transaction of the blocks it takes out", async () => {
   const { pool, build, move } = createLab();
   const [both, back, spent] = [pay("alice", "bob", 0), pay("bob", "carol", 0), pay("carol", "bob", 0)];
   const spentAgain = pay("carol", "alice", 0);

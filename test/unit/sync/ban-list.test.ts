@@ -81,7 +81,7 @@ test("faults of ever new names take no more memory, and the worst are remembered
   assert.equal(bans.score("name 0", 4_000), 0);
 });
 
-test("bans from before a restart are in force, and end when they would have", () => {
+test("case 32: bans from before a restart are in force, and end when they would have", () => {
   const bans = createBanList([byHand("foe", 5_000), byHand("192.0.2.1", 9_000)]);
   assert.deepEqual([bans.isBanned("foe", 4_999), bans.isBanned("foe", 5_000)], [true, false]);
   assert.deepEqual(
