@@ -70,6 +70,8 @@ export async function startNodeProcess(
   const { api = "127.0.0.1:0", listen = "/ip4/127.0.0.1/tcp/0", genesisFile, logLevel } = options;
   const args = ["node", "start", "--data", dataDir, "--genesis", genesisFile, "--api", api];
   args.push("--listen", listen, "--miners", String(options.miners), "--log-level", logLevel);
+  // Its links are what the topology says, and no others.
+  args.push("--exchange", "off");
   if (options.mine) args.push("--mine");
   const log = createLogWriter(nodeLogOf(dataDir), onLostLog);
   const child = spawn(program, [...before, ...args], { stdio: ["ignore", "pipe", "pipe", "ipc"] });

@@ -8,7 +8,9 @@
  * gossip message gets exactly one verdict; every wait has a deadline and every queue a bound; a peer that breaks the
  * protocol loses its connection with the reason in the log; gossip tracks connected peers only; libp2p stays in here.
  */
+
 export { isDialable, isPeerName, isTcpAddress } from "./address.ts";
+export { MAX_INBOUND, MAX_INBOUND_PER_IP } from "./admission.ts";
 export {
   createLibp2pNetwork,
   type Libp2pNetwork,
@@ -28,3 +30,4 @@ export {
   MAX_LOCATOR_IDS,
   MAX_TRANSACTIONS_PER_REQUEST,
 } from "./wire.ts";
+export { MAX_PEERS_PER_RESPONSE, type ToldPeer } from "./wire-peers.ts";

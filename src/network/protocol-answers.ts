@@ -2,6 +2,7 @@ import { NetworkError, type PeerName } from "../ports/index.ts";
 import { type Context, type Kind, LIMITS, PROTOCOL_NAMES, PROTOCOL_VERSION } from "./protocol-context.ts";
 import type { EncodedHeader, ProtocolHandlers } from "./protocol-types.ts";
 import * as wire from "./wire.ts";
+import { decodePeersRequest, encodePeers } from "./wire-peers.ts";
 
 /** The answering side: declares every request protocol and topic. */
 export function declareAnswers(context: Context, handlers: ProtocolHandlers): void {
@@ -9,6 +10,7 @@ export function declareAnswers(context: Context, handlers: ProtocolHandlers): vo
   serveHeaders(context, handlers);
   serveBlocks(context, handlers);
   serveTransactions(context, handlers);
+  servePeers(context, handlers);
   joinTopics(context, handlers);
 }
 
@@ -106,6 +108,16 @@ function serveTransactions(context: Context, handlers: ProtocolHandlers): void {
       }
       return wire.encodeTransactions(transactions);
     },
+  );
+}
+
+function servePeers(context: Context, handlers: ProtocolHandlers): void {
+  serve(
+    context,
+    "peers",
+    decodePeersRequest,
+    () => 1,
+    async (peer, limit) => encodePeers(handlers.peers(peer, limit).slice(0, limit)),
   );
 }
 

@@ -3,6 +3,7 @@ import type { BlockId } from "../primitives/index.ts";
 import type { ProtocolQuotas, ProtocolsDeps, ProtocolsOptions } from "./protocol-types.ts";
 import { createQuotas, type Quota, type Quotas } from "./quota.ts";
 import * as wire from "./wire.ts";
+import { MAX_PEERS_RESPONSE_BYTES } from "./wire-peers.ts";
 
 /** Version of everything in this room that goes over the wire. */
 export const PROTOCOL_VERSION = 1;
@@ -16,6 +17,7 @@ const DEFAULT_QUOTAS: ProtocolQuotas = {
   headers: { burst: 20_000, perSecond: 10_000 },
   blocks: { burst: 4_096, perSecond: 2_048 },
   transactions: { burst: 65_536, perSecond: 16_384 },
+  peers: { burst: 5, perSecond: 0.1 },
 };
 
 export type Kind = keyof ProtocolQuotas;
@@ -39,12 +41,14 @@ export const LIMITS: Readonly<Record<Kind, RequestLimits>> = {
   headers: limits(4_096, wire.MAX_HEADERS_RESPONSE_BYTES),
   blocks: limits(32 * wire.MAX_BLOCKS_PER_REQUEST, wire.MAX_BLOCKS_RESPONSE_BYTES),
   transactions: limits(1 + 32 * wire.MAX_TRANSACTIONS_PER_REQUEST, wire.MAX_TRANSACTIONS_RESPONSE_BYTES),
+  peers: limits(4, MAX_PEERS_RESPONSE_BYTES),
 };
 export const PROTOCOL_NAMES: Readonly<Record<Kind, string>> = {
   status: "status",
   headers: "headers",
   blocks: "blocks",
   transactions: "txs",
+  peers: "peers",
 };
 
 function limits(maxRequestBytes: number, maxResponseBytes: number): RequestLimits {
@@ -71,6 +75,7 @@ export function createContext(
       headers: make(quotas.headers),
       blocks: make(quotas.blocks),
       transactions: make(quotas.transactions),
+      peers: make(quotas.peers),
     };
   };
   return {

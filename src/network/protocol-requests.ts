@@ -4,6 +4,7 @@ import { createTransactionBatcher } from "./gossip-transactions.ts";
 import { type Context, type Kind, LIMITS, PROTOCOL_NAMES, PROTOCOL_VERSION } from "./protocol-context.ts";
 import type { Protocols, RequestOptions } from "./protocol-types.ts";
 import * as wire from "./wire.ts";
+import { decodePeers, encodePeersRequest } from "./wire-peers.ts";
 
 /** An asker that would have to wait longer for its own quota is told so instead. */
 const MAX_QUOTA_WAIT_MS = 10_000;
@@ -97,6 +98,10 @@ export function createRequesters(context: Context): Protocols {
       };
       const request = wire.encodeTransactionsRequest({ kind: "get", leaves });
       return ask(context, "transactions", peer, leaves.length, request, decode, options);
+    },
+    requestPeers(peer, limit, options) {
+      const decode = (bytes: Uint8Array) => decodePeers(bytes, limit);
+      return ask(context, "peers", peer, 1, encodePeersRequest(limit), decode, options);
     },
     publishTransactions: (transactions) => batcher.add(transactions),
     publishBlock: (block) => publish("blocks", wire.encodeCompactBlock(block)),

@@ -2,13 +2,15 @@ import type { Clock, GossipVerdict, Logger, Network, PeerName, Timers } from "..
 import type { BlockId, Leaf, SealedHeader, SealedTransaction } from "../primitives/index.ts";
 import type { Quota } from "./quota.ts";
 import type * as wire from "./wire.ts";
+import type { ToldPeer } from "./wire-peers.ts";
 
-/** Tokens per peer: exchanges for status; headers, blocks, leaves and transactions asked for, for the others. */
+/** Tokens per peer: exchanges for status and peers; headers, blocks, leaves and transactions asked for, for the others. */
 export interface ProtocolQuotas {
   readonly status: Quota;
   readonly headers: Quota;
   readonly blocks: Quota;
   readonly transactions: Quota;
+  readonly peers: Quota;
 }
 
 export interface ProtocolsDeps {
@@ -51,6 +53,8 @@ export interface ProtocolHandlers {
   mempoolLeaves(peer: PeerName, after: Leaf, limit: number): readonly Leaf[] | Promise<readonly Leaf[]>;
   /** A transaction of our mempool or of a recent block. */
   transaction(peer: PeerName, leaf: Leaf): { readonly bytes: Uint8Array } | undefined;
+  /** Other peers that the asker may dial, at most `limit`, perhaps none. */
+  peers(peer: PeerName, limit: number): readonly ToldPeer[];
   /** Judges a gossiped batch: none twice, at least one. */
   gossipedTransactions(from: PeerName, transactions: readonly SealedTransaction[]): Promise<GossipVerdict>;
   gossipedBlock(from: PeerName, block: wire.CompactBlock): Promise<GossipVerdict>;
@@ -87,6 +91,8 @@ export interface Protocols {
     leaves: readonly Leaf[],
     options?: RequestOptions,
   ): Promise<readonly SealedTransaction[]>;
+  /** At most `limit` (1 to 64) peers that the peer knows of. */
+  requestPeers(peer: PeerName, limit: number, options?: RequestOptions): Promise<readonly ToldPeer[]>;
   /** Gossips transactions: at once when idle, in batches under load. Returns at once. */
   publishTransactions(transactions: readonly { readonly bytes: Uint8Array }[]): void;
   publishBlock(block: wire.CompactBlock): Promise<void>;

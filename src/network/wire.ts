@@ -138,7 +138,7 @@ interface Codec<T> {
 }
 
 /** The value behind `bytes`, if they are its only encoding. The library's own checks are many, but not promised. */
-function strict<T>(codec: Codec<T>, bytes: Uint8Array): T | undefined {
+export function strict<T>(codec: Codec<T>, bytes: Uint8Array): T | undefined {
   return decodeOr(() => {
     const value = codec.deserialize(bytes);
     return equalBytes(codec.serialize(value), bytes) ? value : undefined;

@@ -16,6 +16,14 @@ export interface NodeOptions {
   readonly peers: readonly string[];
   /** Whether to keep an index of what happened to each account; default: yes. */
   readonly history?: boolean;
+  /** Whether to ask peers for others and dial them, and to tell peers of others. Default true. */
+  readonly exchange?: boolean;
+  /** Known peers are dialled until so many connections of this node's own stand, the configured among them. Default 8. */
+  readonly maxOutbound?: number;
+  /** Connections of strangers at most; default 128. */
+  readonly maxInbound?: number;
+  /** Of them, from one public IPv4 address or IPv6 /64; default 16. */
+  readonly maxInboundPerIp?: number;
   readonly mine: boolean;
   /** Tries a second while mining; default: the network's share of one miner. */
   readonly hashRate?: number;

@@ -13,6 +13,8 @@ export interface ProtocolHandlersDeps {
   readonly relay: BlockRelay;
   readonly ownStatus: () => Status;
   readonly punish: Punish;
+  /** Other peers that an asker may dial. */
+  readonly toldPeers: ProtocolHandlers["peers"];
 }
 
 /** What this node answers its peers: read from the chain and the mempool as they are. */
@@ -63,5 +65,6 @@ export function createProtocolHandlers(deps: ProtocolHandlersDeps): ProtocolHand
       return judged.some(({ admission }) => admission.status === "pending") ? "accept" : "ignore";
     },
     gossipedBlock: (from, compact) => relay.announced(from, compact),
+    peers: deps.toldPeers,
   };
 }

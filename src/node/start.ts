@@ -33,6 +33,7 @@ import { createNodeLogger } from "./logger.ts";
 import { createMining } from "./mining.ts";
 import { NodeError, type NodeOptions } from "./options.ts";
 import { createPeerExchange } from "./peer-exchange.ts";
+import { createPeerFinder, DEFAULT_MAX_OUTBOUND } from "./peer-finder.ts";
 import { createPeersFile, readPeers } from "./peers-file.ts";
 import { createPoolFile } from "./pool-file.ts";
 import { createProtocolHandlers } from "./protocol-handlers.ts";
@@ -177,7 +178,9 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
       listen: options.listen,
       announce: options.announce,
       wanted: () => supervisor.wanted(),
-      isBanned: (subject) => banList.isBanned(subject, clock.nowMs()),
+      isBanned: (subject) => isBanned(subject),
+      ...(options.maxInbound !== undefined && { maxInbound: options.maxInbound }),
+      ...(options.maxInboundPerIp !== undefined && { maxInboundPerIp: options.maxInboundPerIp }),
     },
   );
   const events = createNodeEvents(logger);
@@ -246,7 +249,15 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
   const protocols = createProtocols(
     { network, clock, timers, logger },
     { chain: genesis.block.header.id },
-    createProtocolHandlers({ chain, pool, sync, relay, ownStatus, punish }),
+    createProtocolHandlers({
+      chain,
+      pool,
+      sync,
+      relay,
+      ownStatus,
+      punish,
+      toldPeers: (peer, limit) => finder.told(peer, limit),
+    }),
   );
   const exchange = createPeerExchange({
     network,
@@ -266,6 +277,11 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
   const peersFile = createPeersFile(
     { current: () => ({ peers: book.list(), bans: banList.list(clock.nowMs()) }), timers, logger },
     peersPlace,
+  );
+  const isBanned = (subject: string): boolean => banList.isBanned(subject, clock.nowMs());
+  const finder = createPeerFinder(
+    { network, protocols: () => protocols, supervisor, book, isBanned, clock, timers, random, logger },
+    { exchange: options.exchange ?? true, maxOutbound: options.maxOutbound ?? DEFAULT_MAX_OUTBOUND },
   );
   const bans = createBans({ network, supervisor, banList, clock, logger, onChange: () => peersFile.save() });
   const mining = createMining(
@@ -332,6 +348,9 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
   shutdown.add("exchange", () => exchange.stop());
   shutdown.add("sync", () => sync.stop());
   await network.start();
+  // Before there are connections that it would not hear of.
+  finder.start();
+  shutdown.add("finder", () => finder.stop());
   supervisor.start();
   shutdown.add("supervisor", () => supervisor.stop());
   shutdown.add("miner", () => mining.miner.stop());

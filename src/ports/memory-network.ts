@@ -17,7 +17,7 @@ import type { Timers } from "./timers.ts";
 const SEEN_TTL_MS = 120_000;
 const MAX_SEEN_MESSAGES = 65_536;
 const MAX_INBOUND_REQUESTS_PER_PEER = 16;
-const ADDRESS_PATTERN = /^\/memory\/([^/]+)(?:\/p2p\/([^/]+))?$/;
+const ADDRESS_PATTERN = /^(\/memory\/[^/]+|\/ip[46]\/[^/]+\/tcp\/\d+)(?:\/p2p\/([^/]+))?$/;
 
 export interface MemoryNetworkDeps {
   readonly clock: Clock;
@@ -28,10 +28,11 @@ export interface MemoryNetworkDeps {
 /** Where the nodes of one process meet. */
 export interface MemoryNetworkHub {
   /**
-   * A network of its own for the node called `name` (no slashes); its address is `/memory/<name>/p2p/<name>`. Joining
-   * again takes the place of a network that was stopped, as a restarted node does.
+   * A network of its own for the node called `name` (no slashes); its address is `/memory/<name>/p2p/<name>`, or
+   * `<place>/p2p/<name>` where a place such as /ip4/192.0.2.1/tcp/4001 is given. Joining again takes the place of a network
+   * that was stopped, as a restarted node does.
    */
-  join(name: PeerName): Network;
+  join(name: PeerName, place?: string): Network;
 }
 
 interface Topic {
@@ -59,11 +60,11 @@ interface Link {
 export function createMemoryNetworkHub(deps: MemoryNetworkDeps): MemoryNetworkHub {
   const nodes = new Map<PeerName, MemoryNetwork>();
   return {
-    join(name) {
+    join(name, place = `/memory/${name}`) {
       if (name === "" || name.includes("/"))
         throw new RangeError("a node's name is not empty and has no slash");
       if (nodes.get(name)?.addresses().length) throw new Error(`a node called ${name} is running already`);
-      const network = new MemoryNetwork(deps, name, nodes);
+      const network = new MemoryNetwork(deps, name, place, nodes);
       nodes.set(name, network);
       return network;
     },
@@ -82,6 +83,7 @@ class MemoryNetwork implements Network {
   readonly self: PeerName;
   readonly #deps: MemoryNetworkDeps;
   readonly #logger: Logger;
+  readonly #place: string;
   readonly #nodes: ReadonlyMap<PeerName, MemoryNetwork>;
   readonly #links = new Map<PeerName, Link>();
   readonly #refused = new Set<PeerName>();
@@ -95,10 +97,16 @@ class MemoryNetwork implements Network {
   };
   #running = false;
 
-  constructor(deps: MemoryNetworkDeps, name: PeerName, nodes: ReadonlyMap<PeerName, MemoryNetwork>) {
+  constructor(
+    deps: MemoryNetworkDeps,
+    name: PeerName,
+    place: string,
+    nodes: ReadonlyMap<PeerName, MemoryNetwork>,
+  ) {
     this.self = name;
     this.#deps = deps;
     this.#logger = (deps.logger ?? silentLogger).child({ module: "network", self: name });
+    this.#place = place;
     this.#nodes = nodes;
   }
 
@@ -113,7 +121,7 @@ class MemoryNetwork implements Network {
   }
 
   addresses(): readonly string[] {
-    return this.#running ? [`/memory/${this.self}/p2p/${this.self}`] : [];
+    return this.#running ? [`${this.#place}/p2p/${this.self}`] : [];
   }
 
   connections(): readonly PeerConnection[] {
@@ -129,9 +137,8 @@ class MemoryNetwork implements Network {
   }
 
   async dial(address: string, options: { readonly signal?: AbortSignal } = {}): Promise<PeerName> {
-    const match = ADDRESS_PATTERN.exec(address);
-    const [, name, expected = name] = match ?? [];
-    if (name === undefined || name === this.self) {
+    const [, place, expected] = ADDRESS_PATTERN.exec(address) ?? [];
+    if (place === undefined || place === this.#place || expected === this.self) {
       throw new NetworkError("NETWORK_ADDRESS_INVALID", `${address} is not an address to dial`);
     }
     this.#assertRunning();
@@ -139,10 +146,11 @@ class MemoryNetwork implements Network {
     await settled();
     options.signal?.throwIfAborted();
     this.#assertRunning();
+    const remote = [...this.#nodes.values()].find((node) => node.#place === place);
+    const name = expected ?? remote?.self ?? "";
     if (this.#links.has(name)) return name;
     if (this.#refused.has(name)) throw new NetworkError("NETWORK_REFUSED", `${name} is refused here`);
-    const remote = this.#nodes.get(name);
-    if (remote === undefined || expected !== name || !remote.#running || remote.#refused.has(this.self)) {
+    if (remote?.self !== name || !remote.#running || remote.#refused.has(this.self)) {
       throw new NetworkError("NETWORK_DIAL_FAILED", `nobody answers at ${address}`);
     }
     this.#link(remote, "outbound");
@@ -237,7 +245,7 @@ class MemoryNetwork implements Network {
     const info: PeerConnection = {
       peer: remote.self,
       direction,
-      address: `/memory/${remote.self}/p2p/${remote.self}`,
+      address: `${remote.#place}/p2p/${remote.self}`,
       sinceMs: this.#deps.clock.nowMs(),
     };
     this.#links.set(remote.self, { info, remote, broken: new AbortController(), inboundRequests: 0 });

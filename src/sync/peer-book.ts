@@ -44,7 +44,7 @@ export interface KnownPeer {
   readonly firstKnownMs: number;
   /** Unix ms of the last dial of ours that reached it; 0: none has. */
   readonly lastReachedMs: number;
-  /** Failed dials since then. */
+  /** Failures since a connection was last of use. */
   readonly failures: number;
 }
 
@@ -82,6 +82,8 @@ export interface PeerBook {
   learn(peer: string, multiaddrs: readonly string[], teller: Teller, nowMs: number): void;
   /** A dial of ours has reached the peer at this multiaddr. */
   reached(peer: string, multiaddr: string, source: PeerSource, nowMs: number): void;
+  /** A connection to the peer lasts: earlier failures are forgotten. */
+  useful(peer: string): void;
   /** A dial of a known peer has failed, or its connection was of no use. */
   failed(peer: string, nowMs: number): void;
   /** A peer to dial, and where; half of the times one that was reached before, if there are both. */
@@ -208,9 +210,12 @@ export function createPeerBook(self: string, restored: readonly KnownPeer[] = []
       );
       entry.addresses = merge([address], others);
       entry.lastReachedMs = nowMs;
-      entry.failures = 0;
       entry.retryAtMs = nowMs + FIRST_RETRY_MS;
       makeRoom(entry);
+    },
+    useful(peer) {
+      const entry = entries.get(peer);
+      if (entry !== undefined) entry.failures = 0;
     },
     failed(peer, nowMs) {
       const entry = entries.get(peer);

@@ -63,6 +63,7 @@ export async function createActingPeer(options: ActingPeerOptions): Promise<Acti
       },
       mempoolLeaves: () => [],
       transaction: () => undefined,
+      peers: () => [],
       gossipedTransactions: async () => "ignore",
       gossipedBlock: async () => "ignore",
       ...options.answers,

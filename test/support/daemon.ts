@@ -107,6 +107,8 @@ export function spawnDaemon(dataDir: string, options: DaemonOptions): ChildProce
   args.push("--listen", "/ip4/127.0.0.1/tcp/0", "--log-level", options.logLevel ?? "info");
   if (options.genesisFile !== undefined) args.push("--genesis", options.genesisFile);
   for (const peer of options.peers ?? []) args.push("--peer", peer);
+  // Who is connected with whom is what a test says, unless its own arguments, which come later, turn this on.
+  args.push("--exchange", "off");
   const command = ["--disable-warning=ExperimentalWarning", ...(options.nodeArgs ?? []), MAIN, ...args];
   // The channel carries nothing: when this process dies, it closes, and the daemon stops by itself.
   return spawn(process.execPath, [...command, ...(options.args ?? [])], {

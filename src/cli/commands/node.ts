@@ -25,6 +25,10 @@ interface StartOptions extends InitOptions {
   readonly apiRead: "open" | "token";
   readonly tokenFile?: string;
   readonly peer?: readonly string[];
+  readonly exchange: "on" | "off";
+  readonly maxOutbound?: number;
+  readonly maxInbound?: number;
+  readonly maxInboundPerIp?: number;
   readonly mine?: boolean;
   readonly history: boolean;
   readonly hashRate?: number;
@@ -128,6 +132,7 @@ async function start(options: StartOptions): Promise<void> {
     api: options.api,
     apiRead: options.apiRead,
     peers: [...(options.peer ?? [])],
+    exchange: options.exchange === "on",
     mine: options.mine === true,
     history: options.history,
     logLevel: options.logLevel,
@@ -135,6 +140,9 @@ async function start(options: StartOptions): Promise<void> {
     ...(options.tokenFile === undefined ? {} : { tokenFile: options.tokenFile }),
     ...(options.hashRate === undefined ? {} : { hashRate: options.hashRate }),
     ...(options.rewardTo === undefined ? {} : { rewardTo: options.rewardTo }),
+    ...(options.maxOutbound === undefined ? {} : { maxOutbound: options.maxOutbound }),
+    ...(options.maxInbound === undefined ? {} : { maxInbound: options.maxInbound }),
+    ...(options.maxInboundPerIp === undefined ? {} : { maxInboundPerIp: options.maxInboundPerIp }),
     ...(options.miners === undefined ? {} : { miners: options.miners }),
   });
   process.off("disconnect", orphaned);
@@ -196,6 +204,23 @@ export function addNode(program: Command): void {
       path,
     )
     .option("--peer <multiaddr>", "a peer to keep connected; may be given several times", collect(multiaddr))
+    .option(
+      "--exchange <on|off>",
+      "ask peers for others and dial them, and tell others",
+      oneOf("on", "off"),
+      "on",
+    )
+    .option("--max-outbound <n>", "dial known peers up to so many connections (default: 8)", integer(0, 512))
+    .option(
+      "--max-inbound <n>",
+      "connections of peers that are not configured (default: 128)",
+      integer(0, 4_096),
+    )
+    .option(
+      "--max-inbound-per-ip <n>",
+      "of them, from one public IPv4 address or IPv6 /64 (default: 16)",
+      integer(1, 4_096),
+    )
     .option("--mine", "mine continuously")
     .option("--no-history", "keep no index of what happened to each account")
     .option(

@@ -57,6 +57,7 @@ async function createNode(
     },
     mempoolLeaves: () => [],
     transaction: () => undefined,
+    peers: () => [],
     async gossipedTransactions(_from, batch) {
       for (const { transaction } of batch) heard.nonces.add(transaction.body.nonce);
       return "accept";

@@ -17,6 +17,7 @@ const HANDLERS: ProtocolHandlers = {
   block: async () => undefined,
   mempoolLeaves: () => [],
   transaction: () => undefined,
+  peers: () => [],
   gossipedTransactions: async () => "ignore",
   gossipedBlock: async () => "ignore",
 };

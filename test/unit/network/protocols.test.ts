@@ -5,8 +5,10 @@ import {
   type ProtocolHandlers,
   type ProtocolQuotas,
   type Status,
+  type ToldPeer,
 } from "../../../src/network/index.ts";
 import * as wire from "../../../src/network/wire.ts";
+import { encodePeers } from "../../../src/network/wire-peers.ts";
 import {
   createManualClock,
   createManualTimers,
@@ -19,6 +21,8 @@ import { type Block, bytesToHex, type SealedTransaction } from "../../../src/pri
 import { sampleBlock, sampleTransaction } from "../../support/sample-chain.ts";
 
 const CHAIN = bytesToHex(new Uint8Array(32).fill(0xab));
+const PEER = "12D3KooWGRUVh8D7JjrRmwiHGdDCBiAtWqE8jMECRUqT3zTq7LsT";
+const peerAt = (peer: string): ToldPeer => ({ peer, addresses: ["/ip4/20.1.1.1/tcp/4001"] });
 const NO_LEAF = bytesToHex(new Uint8Array(32));
 const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
 const hasCode = (code: NetworkErrorCode) => (error: unknown) => (error as { code?: unknown }).code === code;
@@ -39,6 +43,7 @@ function createWorld() {
     readonly blocks?: readonly Block[];
     readonly transactions?: readonly SealedTransaction[];
     readonly verdict?: GossipVerdict;
+    readonly peers?: readonly ToldPeer[];
     readonly quotas?: Partial<ProtocolQuotas>;
     readonly handlers?: Partial<ProtocolHandlers>;
     readonly chain?: string;
@@ -64,6 +69,7 @@ function createWorld() {
           .filter((leaf) => leaf > after)
           .slice(0, limit),
       transaction: (_peer, leaf) => transactions.find((one) => one.leaf === leaf),
+      peers: () => options.peers ?? [],
       async gossipedTransactions(from, batch) {
         gossiped.push(`${from} sent ${batch.length} transactions`);
         return verdict;
@@ -215,6 +221,18 @@ test("transactions and blocks are gossiped, and forwarded as the verdict says", 
   }
 });
 
+test("peers are told as many as were asked for, and asking on and on is refused", async () => {
+  const { node } = createWorld();
+  const a = await node("a");
+  const b = await node("b", {
+    peers: [peerAt(PEER), peerAt("12D3KooWEtdvXKjPoYkJEP2PyxZGuwzG74Kt8nCzDTuStZBQ1NkJ")],
+  });
+  await connect(a, b);
+  assert.deepEqual(await a.protocols.requestPeers("b", 1), [peerAt(PEER)]);
+  for (let i = 0; i < 3; i++) assert.equal((await a.protocols.requestPeers("b", 64)).length, 2);
+  await assert.rejects(a.protocols.requestPeers("b", 64), hasCode("NETWORK_REFUSED"));
+});
+
 for (const kind of ["txs", "blocks"]) {
   test(`malformed gossip of ${kind} costs the connection, and is told as a fault`, async () => {
     const { node, bare } = createWorld();
@@ -230,7 +248,7 @@ for (const kind of ["txs", "blocks"]) {
 }
 
 const nonsense = new Uint8Array(50).fill(3);
-for (const kind of ["status", "headers", "blocks", "txs"]) {
+for (const kind of ["status", "headers", "blocks", "txs", "peers"]) {
   test(`a malformed ${kind} request costs the connection, and no handler sees it`, async () => {
     const { node, bare } = createWorld();
     const b = await node("b");
@@ -284,6 +302,12 @@ const wrongAnswers: readonly [string, string, Uint8Array, (node: Node) => Promis
     "txs",
     wire.encodeLeafList([CHAIN, "f".repeat(64)]),
     (a) => a.protocols.listMempool("b", NO_LEAF, 1),
+  ],
+  [
+    "more peers than asked for",
+    "peers",
+    encodePeers([PEER, "12D3KooWEtdvXKjPoYkJEP2PyxZGuwzG74Kt8nCzDTuStZBQ1NkJ"].map(peerAt)),
+    (a) => a.protocols.requestPeers("b", 1),
   ],
   [
     "a transaction nobody asked for",
