@@ -75,13 +75,14 @@ export function passphraseSource(
   what: string,
   {
     isNew = false,
+    option = "--passphrase-file",
     terminal = { input: process.stdin, output: process.stderr },
-  }: { readonly isNew?: boolean; readonly terminal?: Terminal } = {},
+  }: { readonly isNew?: boolean; readonly option?: string; readonly terminal?: Terminal } = {},
 ): PassphraseSource {
   return async () => {
     if (passphraseFile !== undefined) return readPassphrase(passphraseFile);
     if (terminal.input.isTTY !== true)
-      throw usageError(`${what} is needed; name a file that begins with it: --passphrase-file FILE`);
+      throw usageError(`${what} is needed; name a file that begins with it: ${option} FILE`);
     return askPassphrase(what, { isNew, terminal });
   };
 }

@@ -7,6 +7,7 @@ import {
   KeyError,
   type KeyStore,
   type NamedKey,
+  type PassphraseSource,
   signTransaction,
 } from "../keys/index.ts";
 import { hexToBytes, type SealedTransaction } from "../primitives/index.ts";
@@ -19,6 +20,8 @@ export interface LoadOptions {
   /** Transfers a second over all nodes, 1 to `MAX_TPS`. */
   readonly tps: number;
   readonly durationMs: number;
+  /** Asked for where the reward key that funds the load is encrypted. */
+  readonly passphrase?: PassphraseSource;
   readonly signal?: AbortSignal;
   readonly onProgress?: (result: LoadResult) => void;
 }
@@ -130,7 +133,11 @@ async function loadSenders(
 }
 
 /** The account that rewards of a node go to, where its key lies in the node's directory and it owns something. */
-async function findFunder(cluster: ClusterClient, needed: number): Promise<Sender> {
+async function findFunder(
+  cluster: ClusterClient,
+  needed: number,
+  passphrase: PassphraseSource | undefined,
+): Promise<Sender> {
   const { nodes } = await cluster.info();
   let most = 0;
   for (const { n, dataDir, state } of nodes) {
@@ -140,7 +147,7 @@ async function findFunder(cluster: ClusterClient, needed: number): Promise<Sende
     const { balance } = await client.account(mining.rewardTo);
     most = Math.max(most, balance);
     if (balance < needed) continue;
-    const key = await createKeyStore(join(dataDir, "keys")).loadByAddress(mining.rewardTo);
+    const key = await createKeyStore(join(dataDir, "keys")).loadByAddress(mining.rewardTo, passphrase);
     const sender = { key, node: n, client, nonce: 0, expiry: 0 };
     await refresh(sender);
     return sender;
@@ -157,7 +164,7 @@ async function fund(
   cluster: ClusterClient,
   network: Network,
   senders: readonly Sender[],
-  amount: number,
+  { amount, passphrase }: { readonly amount: number; readonly passphrase: PassphraseSource | undefined },
 ): Promise<number> {
   const balances = await Promise.all(senders.map(({ client, key }) => client.account(key.address)));
   const poor = senders.filter((_, i) => (balances[i]?.balance ?? 0) < amount);
@@ -169,6 +176,7 @@ async function fund(
   const funder = await findFunder(
     cluster,
     poor.length * (amount + network.accountCreationFee + 1_000 * network.minFeePerByte),
+    passphrase,
   );
   for (const { key } of poor) {
     const creates = !(await funder.client.account(key.address)).exists;
@@ -268,7 +276,9 @@ export async function runLoad(cluster: ClusterClient, options: LoadOptions): Pro
   const share = Math.ceil(total / senders.length);
   const left = new Map(senders.map((sender) => [sender, share]));
   // Each transfer costs one unit and a fee for some 210 bytes.
-  const blocksMined = await fund(cluster, network, senders, share * (1 + 250 * network.minFeePerByte));
+  const amount = share * (1 + 250 * network.minFeePerByte);
+  const { passphrase } = options;
+  const blocksMined = await fund(cluster, network, senders, { amount, passphrase });
   await Promise.all(senders.map(refresh));
 
   const startMs = performance.now();

@@ -4,7 +4,7 @@
  *
  * Invariants: a secret or a passphrase is never logged, and a secret is serialized only into a key file (mode 0600),
  * sealed where there is a passphrase; a key file appears whole or not at all and never replaces another, but for the
- * plain file that `encrypt` replaces by its encrypted form.
+ * same key's in another form (`encrypt`, `changePassphrase`, `decrypt`).
  */
 export { KeyError, type KeyErrorCode } from "./errors.ts";
 export * from "./key-store.ts";

@@ -1,4 +1,4 @@
-import { readdir, realpath } from "node:fs/promises";
+import { readdir, realpath, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { createWhole, fileProblem, makePrivateDirectory, readBounded, replaceWhole } from "../files/index.ts";
 import { decodeAddress } from "../primitives/index.ts";
@@ -62,6 +62,15 @@ export interface KeyStore {
   loadByAddress(address: string, passphrase?: PassphraseSource): Promise<NamedKey>;
   /** Replaces a plain file by an encrypted one, whole: a crash leaves either of them. */
   encrypt(name: string, passphrase: PassphraseSource): Promise<KeyEntry>;
+  /** Replaces an encrypted file by one under another passphrase, whole, with a fresh salt and nonce. */
+  changePassphrase(
+    name: string,
+    passphrases: { readonly open: PassphraseSource; readonly seal: PassphraseSource },
+  ): Promise<KeyEntry>;
+  /** Replaces an encrypted file by a plain one, whole. */
+  decrypt(name: string, passphrase: PassphraseSource): Promise<KeyEntry>;
+  /** Removes the file, damaged or not; there is no way back without a copy of it. */
+  remove(name: string): Promise<void>;
   /**
    * Writes a key into a file that must not exist. An encrypted one goes as it is, and a passphrase is only held against
    * it, so that nobody keeps a backup that does not open; a plain one is encrypted where a passphrase is given.
@@ -125,6 +134,11 @@ const unwritable = (file: string, error: unknown, missing: string): KeyError =>
 export function createKeyStore(directory: string, { cost }: { readonly cost?: ScryptCost } = {}): KeyStore {
   const fileOf = (name: string): string => join(directory, name + EXTENSION);
 
+  function notFound(name: string): KeyError {
+    const message = `no key is called ${name} in ${directory}; "cumulo key list --data DIR" shows them, "cumulo key new ${name} --data DIR" makes it`;
+    return new KeyError("KEY_NOT_FOUND", message);
+  }
+
   async function read(name: string): Promise<KeyFile> {
     assertName(name);
     const file = fileOf(name);
@@ -132,10 +146,7 @@ export function createKeyStore(directory: string, { cost }: { readonly cost?: Sc
     try {
       found = await readKeyFile(file);
     } catch (error) {
-      if (codeOf(error) === "ENOENT") {
-        const message = `no key is called ${name} in ${directory}; "cumulo key list --data DIR" shows them, "cumulo key new ${name} --data DIR" makes it`;
-        throw new KeyError("KEY_NOT_FOUND", message);
-      }
+      if (codeOf(error) === "ENOENT") throw notFound(name);
       throw new KeyError("KEY_FILE_IO", `cannot read ${file}: ${fileProblem(error)}`, { cause: error });
     }
     if (typeof found === "string") throw invalidKeyFile(file, found);
@@ -174,6 +185,27 @@ export function createKeyStore(directory: string, { cost }: { readonly cost?: Sc
   /** As a plain file, or encrypted where a passphrase is given. */
   async function contentOf(key: Key, passphrase: PassphraseSource | undefined): Promise<KeyFile> {
     return passphrase === undefined ? plainKeyFile(key) : sealedKeyFile(key, await passphrase(), { cost });
+  }
+
+  /** Replaces a key's file by another form of the same key. */
+  async function replace(name: string, content: KeyFile): Promise<KeyEntry> {
+    const file = fileOf(name);
+    try {
+      // Where it is a link, it is the file behind it that holds the secret.
+      await replaceWhole(await realpath(file), writeKeyFile(content, name));
+    } catch (error) {
+      throw unwritable(file, error, "it is gone");
+    }
+    return entryOf(name, content);
+  }
+
+  /** The key in an encrypted file; any other is refused. */
+  async function openSealed(name: string, passphrase: PassphraseSource): Promise<Key> {
+    const sealed = await read(name);
+    const file = fileOf(name);
+    if (sealed.version === 2) return openKeyFile(sealed, file, passphrase);
+    const message = `${file} is not encrypted; it stays as it is`;
+    throw new KeyError("KEY_NOT_ENCRYPTED", message);
   }
 
   async function load(name: string, passphrase?: PassphraseSource): Promise<NamedKey> {
@@ -217,17 +249,26 @@ export function createKeyStore(directory: string, { cost }: { readonly cost?: Sc
     },
     async encrypt(name, passphrase) {
       const plain = await read(name);
+      if (plain.version === 1) return replace(name, await contentOf(plain.key, passphrase));
+      const message = `${fileOf(name)} is encrypted already; it stays as it is`;
+      throw new KeyError("KEY_ENCRYPTED", message);
+    },
+    async changePassphrase(name, { open, seal }) {
+      const key = await openSealed(name, open);
+      return replace(name, await contentOf(key, seal));
+    },
+    async decrypt(name, passphrase) {
+      return replace(name, plainKeyFile(await openSealed(name, passphrase)));
+    },
+    async remove(name) {
+      assertName(name);
       const file = fileOf(name);
-      if (plain.version === 2)
-        throw new KeyError("KEY_ENCRYPTED", `${file} is encrypted already; it stays as it is`);
-      const content = await contentOf(plain.key, passphrase);
       try {
-        // Where it is a link, it is the file behind it that holds the secret.
-        await replaceWhole(await realpath(file), writeKeyFile(content, name));
+        await unlink(file);
       } catch (error) {
-        throw unwritable(file, error, "it is gone");
+        if (codeOf(error) === "ENOENT") throw notFound(name);
+        throw new KeyError("KEY_FILE_IO", `cannot remove ${file}: ${fileProblem(error)}`, { cause: error });
       }
-      return entryOf(name, content);
     },
     async exportTo(file, name, passphrase) {
       const own = await read(name);

@@ -104,6 +104,49 @@ describe("keys on the command line", { concurrency: 2 }, () => {
     assert.match(again.stderr, /alice\.json is encrypted already/);
   });
 
+  it("an encrypted one gets another passphrase, or none, each with its own passphrase only; a plain one is refused", async (t) => {
+    const { key, right, wrong, store, data } = await setUp(t);
+    const { secretHex } = await store.create("alice", { passphrase: async () => SECRET });
+    const file = join(data, "keys", "alice.json");
+    const before = await readFile(file, "utf8");
+    const unasked = await key("passphrase", "alice", "--passphrase-file", right);
+    assert.equal(unasked.code, 2);
+    assert.match(unasked.stderr, /a new passphrase for alice is needed; .*--new-passphrase-file FILE/);
+    const refused = await key(
+      ...["passphrase", "alice", "--passphrase-file", wrong, "--new-passphrase-file", right, "--json"],
+    );
+    assert.deepEqual([refused.code, JSON.parse(refused.stderr).code], [1, "KEY_PASSPHRASE_WRONG"]);
+    assert.equal(await readFile(file, "utf8"), before);
+    const changed = await key(
+      ...["passphrase", "alice", "--passphrase-file", right, "--new-passphrase-file", wrong],
+    );
+    assert.match(
+      changed.stdout,
+      /^alice {2}cum1\w+ {2}\(another passphrase; backups still open with the old one\)\n$/,
+    );
+    assert.equal((await key("decrypt", "alice", "--passphrase-file", right)).code, 1, "the old one is gone");
+    const plain = await key("decrypt", "alice", "--passphrase-file", wrong);
+    assert.match(plain.stdout, /NOT encrypted any more: whoever reads its file can spend/);
+    assert.equal((await store.load("alice")).secretHex(), secretHex());
+    assert.equal((await stat(file)).mode & 0o777, 0o600);
+    const again = await key("decrypt", "alice", "--passphrase-file", right, "--json");
+    assert.deepEqual([again.code, JSON.parse(again.stderr).code], [1, "KEY_NOT_ENCRYPTED"]);
+  });
+
+  it("one is removed only where that is said twice, damaged or not, and never by a path", async (t) => {
+    const { key, store, data } = await setUp(t);
+    await store.create("alice");
+    const unsure = await key("remove", "alice");
+    assert.equal(unsure.code, 2);
+    assert.match(unsure.stderr, /export it first .* remove it with --yes\n$/);
+    assert.equal((await key("remove", "../network-key", "--yes")).code, 2);
+    await writeFile(join(data, "keys", "bad.json"), "{");
+    for (const name of ["alice", "bad"]) assert.equal((await key("remove", name, "--yes")).code, 0);
+    assert.deepEqual(await store.list(), { keys: [], damaged: [] });
+    const gone = await key("remove", "alice", "--yes", "--json");
+    assert.deepEqual([gone.code, JSON.parse(gone.stderr).code], [1, "KEY_NOT_FOUND"]);
+  });
+
   it("an encrypted one receives by its name, and sends with its passphrase only", async (t) => {
     const sent: SealedTransaction[] = [];
     const { url } = await startApi(t, {

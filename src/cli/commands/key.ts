@@ -2,9 +2,9 @@ import type { Command } from "commander";
 import type { DamagedKey, KeyEntry, PassphraseSource } from "../../keys/index.ts";
 import type { JsonOption } from "../connection.ts";
 import { nodeFlags } from "../connection.ts";
-import { failure } from "../failure.ts";
+import { failure, usageError } from "../failure.ts";
 import { printJson, printLine, table } from "../output.ts";
-import { path } from "../values.ts";
+import { path, quoted } from "../values.ts";
 
 interface Options extends JsonOption {
   readonly data?: string;
@@ -150,9 +150,81 @@ function addEncrypt(key: Command): void {
     });
 }
 
+function addPassphrase(key: Command): void {
+  subcommand(key, "passphrase", "put an encrypted key under another passphrase")
+    .argument("<name>", "which key")
+    .option(
+      PASSPHRASE_FILE,
+      "the passphrase it has is the first line of this file (default: asked for)",
+      path,
+    )
+    .option(
+      "--new-passphrase-file <file>",
+      "the passphrase it gets is the first line of this file (default: asked for)",
+      path,
+    )
+    .addHelpText(
+      "after",
+      "\nExample:\n  cumulo key passphrase alice --data ./node1 --passphrase-file ./old --new-passphrase-file ./new",
+    )
+    .action(async (name: string, options: SecretOptions & { readonly newPassphraseFile?: string }) => {
+      const { openKeyStore } = await import("../key-lookup.ts");
+      const { passphraseSource } = await import("../passphrase.ts");
+      const { newPassphraseFile } = options;
+      const given = newPassphraseFile === undefined ? {} : { passphraseFile: newPassphraseFile };
+      const option = "--new-passphrase-file";
+      const entry = await (await openKeyStore(options)).changePassphrase(name, {
+        open: passphraseSource(options, `the passphrase of ${name}`),
+        seal: passphraseSource(given, `a new passphrase for ${name}`, { isNew: true, option }),
+      });
+      if (options.json) return printJson(shown(entry));
+      printLine(`${name}  ${entry.address}  (another passphrase; backups still open with the old one)`);
+    });
+}
+
+function addDecrypt(key: Command): void {
+  subcommand(key, "decrypt", "take the passphrase off a key: whoever can read its file can spend then")
+    .argument("<name>", "which key")
+    .option(PASSPHRASE_FILE, "the passphrase is its first line (default: asked for)", path)
+    .addHelpText(
+      "after",
+      "\nExample:\n  cumulo key decrypt alice --data ./node1 --passphrase-file ./passphrase",
+    )
+    .action(async (name: string, options: SecretOptions) => {
+      const { openKeyStore } = await import("../key-lookup.ts");
+      const { passphraseSource } = await import("../passphrase.ts");
+      const passphrase = passphraseSource(options, `the passphrase of ${name}`);
+      const entry = await (await openKeyStore(options)).decrypt(name, passphrase);
+      if (options.json) return printJson(shown(entry));
+      const how = `cumulo key encrypt ${name}${nodeFlags(options)}`;
+      printLine(
+        `${name}  ${entry.address}  (NOT encrypted any more: whoever reads its file can spend; encrypt it again with: ${how})`,
+      );
+    });
+}
+
+function addRemove(key: Command): void {
+  subcommand(key, "remove", "remove a key for good: without a copy of it, what its account owns is lost")
+    .argument("<name>", "which key")
+    .option("--yes", "really")
+    .addHelpText("after", "\nExample:\n  cumulo key remove alice --yes --data ./node1")
+    .action(async (name: string, options: Options & { readonly yes?: boolean }) => {
+      const { openKeyStore } = await import("../key-lookup.ts");
+      const store = await openKeyStore(options);
+      if (options.yes !== true)
+        throw usageError(
+          `what ${quoted(name)} owns is lost without a copy of it; export it first (cumulo key export NAME -o FILE), then remove it with --yes`,
+        );
+      await store.remove(name);
+      if (options.json) printJson({ name, removed: true });
+      else printLine(`${name} is removed`);
+    });
+}
+
 export function addKey(program: Command): void {
   const key = program
     .command("key")
     .description("keys in a node's data directory, encrypted where you give a passphrase");
-  for (const add of [addNew, addList, addExport, addImport, addEncrypt]) add(key);
+  for (const add of [addNew, addList, addExport, addImport, addEncrypt, addPassphrase, addDecrypt, addRemove])
+    add(key);
 }

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { usageError } from "../../failure.ts";
 import { formatDuration, printJson, printLine, shortId, withProgress } from "../../output.ts";
-import { duration, integer, quoted, timeOption } from "../../values.ts";
+import { duration, integer, path, quoted, timeOption } from "../../values.ts";
 import { dirFlag, inDirectory, type Options, open } from "./shared.ts";
 
 async function split(text: string, options: Options): Promise<void> {
@@ -37,8 +37,22 @@ async function wait(what: string, options: Options & { timeout: number }): Promi
   else printLine(`converged on ${head.height} ${shortId(head.id)} after ${formatDuration(timeMs)}`);
 }
 
-async function load(options: Options & { tps: number; for: number }): Promise<void> {
+interface LoadOptions extends Options {
+  readonly tps: number;
+  readonly for: number;
+  readonly passphraseFile?: string;
+}
+
+async function load(options: LoadOptions): Promise<void> {
   const { runLoad } = await import("../../../cluster/index.ts");
+  const { readPassphrase } = await import("../../passphrase.ts");
+  // Not typed: progress is being shown where it would stand.
+  const passphrase = async (): Promise<string> => {
+    if (options.passphraseFile !== undefined) return readPassphrase(options.passphraseFile);
+    throw usageError(
+      "the reward key that funds the load is encrypted; name a file that begins with its passphrase: --passphrase-file FILE",
+    );
+  };
   const cluster = await open(options);
   const stop = new AbortController();
   process.once("SIGINT", () => stop.abort());
@@ -46,6 +60,7 @@ async function load(options: Options & { tps: number; for: number }): Promise<vo
     runLoad(cluster, {
       tps: options.tps,
       durationMs: options.for,
+      passphrase,
       signal: stop.signal,
       onProgress: ({ sent, refused }) => update(`${sent} sent, ${refused} refused`),
     }),
@@ -84,6 +99,11 @@ export function addNetwork(cluster: Command): void {
     .description("send signed transfers through all nodes and count what they say")
     .requiredOption("--tps <n>", "transfers a second, 1 to 2000", integer(1, 2_000))
     .requiredOption("--for <time>", "how long", duration)
+    .option(
+      "--passphrase-file <file>",
+      "opens a node's reward key, where that is encrypted, to fund the load",
+      path,
+    )
     .addHelpText("after", "\nExample:\n  cumulo cluster load --tps 50 --for 30s")
     .action(load);
 }
