@@ -1,4 +1,5 @@
 import type { BlockId, SealedTransaction, TxId } from "../primitives/index.ts";
+import { createRecentMap } from "./recent-map.ts";
 
 /** One thing that happened to a transaction on this node. Times are Unix ms. */
 export type TransactionHappening =
@@ -12,7 +13,7 @@ export type TransactionHappening =
   | { readonly what: "dropped"; readonly timeMs: number; readonly rule: string }
   | { readonly what: "conflicted"; readonly timeMs: number; readonly by: TxId };
 
-/** Transactions remembered; about 500 bytes each. */
+/** Transactions remembered, at most, and at least half as many; about 1 KB each. */
 const MAX_TRANSACTIONS = 100_000;
 /** Happenings kept of one transaction, the newest: one that goes back and forth in many reorgs is not worth more. */
 const MAX_HAPPENINGS = 32;
@@ -31,20 +32,19 @@ export interface TransactionHistory {
 }
 
 export function createTransactionHistory(): TransactionHistory {
-  const records = new Map<TxId, { transaction: SealedTransaction; happenings: TransactionHappening[] }>();
+  const records = createRecentMap<
+    TxId,
+    { readonly transaction: SealedTransaction; readonly happenings: TransactionHappening[] }
+  >(MAX_TRANSACTIONS);
   return {
     add(transaction, happening) {
       const record = records.get(transaction.txid) ?? { transaction, happenings: [] };
       record.happenings.push(happening);
       if (record.happenings.length > MAX_HAPPENINGS) record.happenings.shift();
-      // Deleting first keeps the order of the latest happening, so that the quietest one is forgotten first.
-      records.delete(transaction.txid);
+      // Also where it is known: the quietest ones are forgotten first.
       records.set(transaction.txid, record);
-      if (records.size <= MAX_TRANSACTIONS) return;
-      const [oldest] = records.keys();
-      if (oldest !== undefined) records.delete(oldest);
     },
-    get: (txid) => records.get(txid),
-    ids: () => records.keys(),
+    get: records.get,
+    ids: records.keys,
   };
 }

@@ -6,6 +6,7 @@
  */
 export * from "./history.ts";
 export { createMempool, type Mempool } from "./mempool.ts";
+export { createRecentMap } from "./recent-map.ts";
 export {
   type Admission,
   DEFAULT_MEMPOOL_OPTIONS,

@@ -10,8 +10,8 @@ import type { Judged } from "./transaction-pool.ts";
 const TELL_AFTER_MS = 500;
 /** Peers that stayed quiet are asked again: a gossip message may have been lost while links came and went. */
 const ASK_EVERY_MS = 10_000;
-/** Leaves fetched of one peer's mempool, at most, per exchange. */
-const MAX_RECONCILED = 65_536;
+/** Leaves listed of one peer's mempool, at most, per comparison: more than a full one has. */
+const MAX_RECONCILED = 262_144;
 /**
  * Comparisons in a row. What waits for too many earlier ones of its sender is refused, and those come with a later page:
  * after each pass that brought some, the next one may bring more.

@@ -161,7 +161,7 @@ export function createPoolFile(
         }
       }
     } finally {
-      unjudged.push(...again);
+      unjudged = unjudged.concat(again);
     }
     return pending;
   }

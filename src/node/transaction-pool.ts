@@ -3,6 +3,7 @@ import { type AccountKey, checkTransactionSanity, type Genesis, touchedKeys } fr
 import {
   type Admission,
   createMempool,
+  createRecentMap,
   createTransactionHistory,
   type Mempool,
   type RefusalRule,
@@ -22,8 +23,8 @@ import { createAdmissionQueue } from "./admission-queue.ts";
 
 /** Blocks whose transactions peers may still ask for, to put an announced block together. */
 const RECENT_BLOCKS = 8;
-/** Transactions kept of them; about three full blocks. */
-const MAX_RECENTLY_MINED = 16_384;
+/** Transactions kept of them, at most, and at least half as many: three full blocks. */
+const MAX_RECENTLY_MINED = 32_768;
 
 export interface TransactionPoolDeps {
   readonly genesis: Genesis;
@@ -69,15 +70,8 @@ export function createTransactionPool(deps: TransactionPoolDeps): TransactionPoo
   const mempool = createMempool(genesis.spec);
   const history = createTransactionHistory();
   const queue = createAdmissionQueue();
-  const recent = new Map<Leaf, SealedTransaction>();
+  const recent = createRecentMap<Leaf, SealedTransaction>(MAX_RECENTLY_MINED);
   let changed: TxId[] = [];
-
-  function rememberMined(transaction: SealedTransaction): void {
-    recent.set(transaction.leaf, transaction);
-    if (recent.size <= MAX_RECENTLY_MINED) return;
-    const [oldest] = recent.keys();
-    if (oldest !== undefined) recent.delete(oldest);
-  }
 
   /** Whom anybody can judge without state, signatures aside. */
   function precheck(transactions: readonly SealedTransaction[]): Map<SealedTransaction, Judged> {
@@ -227,7 +221,7 @@ export function createTransactionPool(deps: TransactionPoolDeps): TransactionPoo
       const { height } = block.header.header.core;
       for (const transaction of block.transactions) {
         reorg.mined(transaction, id);
-        if (height > settlement.height - RECENT_BLOCKS) rememberMined(transaction);
+        if (height > settlement.height - RECENT_BLOCKS) recent.set(transaction.leaf, transaction);
         // Those that were never pending here (a sync brings thousands) are not worth remembering.
         if (mempool.get(transaction.txid) === undefined && history.get(transaction.txid) === undefined)
           continue;
@@ -319,7 +313,7 @@ export function createTransactionPool(deps: TransactionPoolDeps): TransactionPoo
     mempool,
     history,
     admit,
-    recentlyMined: (leaf) => recent.get(leaf),
+    recentlyMined: recent.get,
     refusedOn,
     async settle(settlement) {
       const reorg = createReorgIndex();
