@@ -58,6 +58,7 @@ export function createPeerService(deps: PeerViewsDeps): PeerService {
     async removePeer(peerOrAddress) {
       const removed = supervisor.remove(peerOrAddress);
       const peers = new Set([peerOrAddress, ...removed.flatMap(({ peer }) => peer ?? [])]);
+      for (const peer of peers) deps.forget(peer);
       const connected = network.connections().filter(({ peer }) => peers.has(peer));
       for (const { peer } of connected) await network.disconnect(peer, "removed by an operator");
       return removed.length > 0 || connected.length > 0;

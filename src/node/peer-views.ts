@@ -10,10 +10,12 @@ export interface PeerViewsDeps {
   readonly supervisor: Supervisor;
   readonly sync: Pick<SyncDriver, "lastStatus">;
   readonly bans: Bans;
+  /** Known peers are dialled; one that is to be left alone is forgotten. */
+  readonly forget: (peer: string) => void;
 }
 
 /** Everybody we are connected to, and everybody we should be. */
-export function peerViews({ network, supervisor, sync, bans }: PeerViewsDeps): Peer[] {
+export function peerViews({ network, supervisor, sync, bans }: Omit<PeerViewsDeps, "forget">): Peer[] {
   const configured = supervisor.list();
   const refused = new Set(network.refused());
   const banned = new Map(bans.list().map((ban) => [ban.subject, ban]));

@@ -71,6 +71,7 @@ export interface NodeServiceDeps {
   readonly supervisor: Supervisor;
   readonly sync: SyncDriver;
   readonly bans: Bans;
+  readonly forget: (peer: string) => void;
   readonly miner: Miner;
   /** Public key that gets rewards. */
   readonly rewardTo: Uint8Array;

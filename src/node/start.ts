@@ -327,6 +327,7 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
     supervisor,
     sync,
     bans,
+    forget: book.forget,
     miner: mining.miner,
     rewardTo,
     subscribe: events.subscribe,
