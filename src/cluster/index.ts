@@ -2,8 +2,8 @@
  * Cluster: several nodes on one machine, started, connected, split, healed and loaded as one. Nodes are ordinary
  * `node start` processes; everything goes through their HTTP API and the supervisor in front of them.
  *
- * Invariants: only processes that are verified to be ours are ever signalled; no process outlives its supervisor,
- * but that a paused one cannot notice before `down`, the next `up`, or its own going on; a failed or interrupted start
+ * Invariants: only processes that are verified to be ours are ever signalled; no process outlives its supervisor
+ * (one that somebody else paused: before its own going on, `down` or the next `up`); a failed or interrupted start
  * leaves nothing running.
  */
 export { markAlone } from "./claim.ts";

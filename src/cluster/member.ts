@@ -14,6 +14,7 @@ import {
   startNodeProcess,
   waitForNode,
 } from "./node-process.ts";
+import { guardPaused, type PauseGuard } from "./pause-guard.ts";
 import { endProcess, type ProcessId, processState, signalProcess, waitUntil } from "./processes.ts";
 
 /** `starting`: until it answers. `paused`: stopped by a signal, whoever sent it. */
@@ -100,6 +101,8 @@ interface Life {
   /** What we did to it, which explains its end. */
   deed?: "kill" | "stop";
   why?: string;
+  /** While it is paused. */
+  guard?: PauseGuard | undefined;
 }
 
 export function createMember(deps: MemberDeps, options: MemberOptions): Member {
@@ -124,6 +127,7 @@ export function createMember(deps: MemberDeps, options: MemberOptions): Member {
   /** Tells of the end of a process, whenever it comes. */
   async function follow(one: Life): Promise<void> {
     const exit = await one.process.ended;
+    await one.guard?.release();
     const why = await explain(one, exit);
     one.why ??= why;
     const fields = { node: n, nodePid: one.process.id.pid, exit: howItEnded(exit), why };
@@ -241,6 +245,15 @@ export function createMember(deps: MemberDeps, options: MemberOptions): Member {
         const message = `node ${n} is paused already; let it go on with ${hint(`resume ${n}`, directory)}`;
         throw failed("CLUSTER_NODE_PAUSED", message);
       }
+      const paused = life;
+      if (paused !== undefined) {
+        await paused.guard?.release();
+        // Before the signal: there is no moment in which our end would leave it paused.
+        paused.guard = await guardPaused(paused.process.id).catch((error: unknown) => {
+          deps.logger.warn({ node: n, error: String(error) }, "a paused node would outlive this process");
+          return undefined;
+        });
+      }
       await signalTo("SIGSTOP", "paused");
     },
     async resume() {
@@ -251,6 +264,7 @@ export function createMember(deps: MemberDeps, options: MemberOptions): Member {
         throw failed("CLUSTER_NODE_RUNNING", message);
       }
       await signalTo("SIGCONT", "running");
+      await life?.guard?.release();
     },
   };
 }

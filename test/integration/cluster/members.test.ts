@@ -204,6 +204,16 @@ describe("one node of a cluster", { timeout: 60_000 }, () => {
     assert.deepEqual((await cluster.log(1, { after: page.next })).items, ["four"]);
   });
 
+  it("that is paused does not outlive its supervisor, even where that is killed", async (t) => {
+    const { directory, cluster } = await runningCluster(t);
+    await cluster.act(2, "pause");
+    await cluster.act(2, "resume");
+    await cluster.act(2, "pause");
+    const file = await readFileOf(directory);
+    process.kill(file.supervisor.pid, "SIGKILL");
+    await until("all have ended", () => allGone(processesOf(file)));
+  });
+
   it("is ended by down although it is paused, also where the supervisor was killed", async (t) => {
     for (const isKilled of [false, true]) {
       const { directory, cluster } = await runningCluster(t);
