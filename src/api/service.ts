@@ -127,6 +127,12 @@ export interface NodeService {
   stopMining(): Promise<void>;
   mining(): Promise<MiningStatus>;
 
+  /**
+   * A backup of the chain as it is now, without keys; the bytes come as they are taken. One at a time. To be read to its
+   * end, or ended by `return`.
+   */
+  backup(): Promise<AsyncIterableIterator<Uint8Array>>;
+
   /** Calls back for every event from now on, in order, never during a reorg. Returns how to stop it. */
   subscribe(listener: (event: NodeEvent) => void): () => void;
 }

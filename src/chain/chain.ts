@@ -2,6 +2,7 @@ import type { ForkTree, Refusal, TreeBlock } from "../consensus/index.ts";
 import type { AccountKey, AccountRecord, Genesis, LedgerTotals } from "../ledger/index.ts";
 import type { Clock, KeyValueStore, Logger } from "../ports/index.ts";
 import type { Block, BlockId } from "../primitives/index.ts";
+import type { BackupPart } from "./backup-format.ts";
 import type { BlockChecks } from "./block-checks.ts";
 import type { BlockStore } from "./block-store.ts";
 import type { ChainEvents, Emitter } from "./events.ts";
@@ -98,6 +99,8 @@ export interface Chain {
   invalidate(id: BlockId): Promise<MarkResult>;
   /** Takes the marks from a block, its ancestors and its descendants, and goes to the best branch. */
   reconsider(id: BlockId): Promise<MarkResult>;
+  /** The parts of a backup of the chain as it is now; to be read to the end, or ended, while the chain is open. */
+  snapshot(): Promise<AsyncGenerator<BackupPart>>;
   /** Lets the batch being written end, turns away what waits behind it with CHAIN_STOPPED, and closes the store. */
   close(): Promise<void>;
 }

@@ -6,6 +6,14 @@
  * the middle of a reorg; a storage error stops the chain and never condemns a block. Knows no peers: it answers with a
  * verdict, and whoever received the bytes turns that into a penalty.
  */
+export { checkBackupHeader, checkRestored, snapshotChain } from "./backup.ts";
+export {
+  BackupError,
+  type BackupHeader,
+  type BackupPart,
+  decodeBackup,
+  encodeBackup,
+} from "./backup-format.ts";
 export * from "./block-store.ts";
 export * from "./chain.ts";
 export { type CheckReport, checkChain, type Finding } from "./check.ts";

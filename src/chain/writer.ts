@@ -1,6 +1,7 @@
 import { refuse, type TreeBlock, type Verdict } from "../consensus/index.ts";
 import type { AccountKey, AccountRecord } from "../ledger/index.ts";
 import { type Block, type BlockId, stateRootBranch } from "../primitives/index.ts";
+import { snapshotChain } from "./backup.ts";
 import type { BlockChecks } from "./block-checks.ts";
 import type { BlockStore } from "./block-store.ts";
 import { type Chain, type ChainDeps, type ImportResult, STALE_BRANCH_BLOCKS } from "./chain.ts";
@@ -279,6 +280,7 @@ export function createWriter(deps: WriterDeps): Chain & { resume(): Promise<void
       exclusively(() =>
         buildTemplate({ genesis, tree, state, head: publisher.head, nowMs: clock.nowMs() }, request),
       ),
+    snapshot: () => exclusively(() => snapshotChain(deps.store, genesis, clock.nowMs())),
     async resume() {
       await exclusively(async () => {
         publisher.note(tree.best().id, { peer: "local", message: "recovery", receivedMs: clock.nowMs() });

@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import packageJson from "../../package.json" with { type: "json" };
 import { addAccount } from "./commands/account.ts";
+import { addBackup, addRestore } from "./commands/backup.ts";
 import { addBlock } from "./commands/block.ts";
 import { addCluster } from "./commands/cluster/index.ts";
 import { addCompletion } from "./commands/completion.ts";
@@ -62,6 +63,8 @@ export function createProgram(): Command {
     addCluster,
     addReindex,
     addDb,
+    addBackup,
+    addRestore,
     addCompletion,
   ])
     addCommand(program);

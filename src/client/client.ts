@@ -23,7 +23,7 @@ import type {
   Tree,
 } from "../api/index.ts";
 import { type ReceivedEvent, readEvents } from "./events.ts";
-import { createHttp, type HttpOptions } from "./http.ts";
+import { createHttp, type HttpOptions, readBytes } from "./http.ts";
 
 export interface CallOptions {
   readonly signal?: AbortSignal;
@@ -70,6 +70,8 @@ export interface Client {
   /** Answers when the best branch that remains is the head, which may take minutes for an old block. */
   invalidateBlock(idOrHeight: string | number, options?: CallOptions): Promise<BlockMark>;
   reconsiderBlock(idOrHeight: string | number, options?: CallOptions): Promise<BlockMark>;
+  /** The bytes of a backup of the chain, without keys, as they come. Fails with an `ApiError`, also on the way. */
+  backup(options?: CallOptions): Promise<AsyncGenerator<Uint8Array>>;
   transaction(id: string, options?: CallOptions): Promise<TransactionStatus>;
   account(address: string, options?: CallOptions): Promise<AccountStatus>;
   /** The account at the head, with what proves it: `provenBlock` tells of which block. Only of accounts that exist. */
@@ -126,6 +128,7 @@ export function createClient(options: HttpOptions): Client {
     block: (idOrHeight, call) => http(`/v1/blocks/${part(String(idOrHeight))}`, call),
     invalidateBlock: (idOrHeight, call) => markBlock(idOrHeight, "invalidate", call),
     reconsiderBlock: (idOrHeight, call) => markBlock(idOrHeight, "reconsider", call),
+    backup: (call) => readBytes({ ...options, url }, "/v1/backup", call?.signal),
     transaction: (id, call) => http(`/v1/transactions/${part(id)}`, call),
     account: (address, call) => http(`/v1/accounts/${part(address)}`, call),
     accountProof: (address, call) => http(`/v1/accounts/${part(address)}/proof`, call),

@@ -110,3 +110,54 @@ export function createHttp(options: HttpOptions): Http {
     }
   };
 }
+
+/** No node is silent for so long in the middle of an answer. */
+const SILENCE_MS = 60_000;
+
+/** One answer as bytes, as they come, however many. Every failure but the caller's own abort is an `ApiError`. */
+export async function readBytes(
+  options: HttpOptions,
+  path: string,
+  signal: AbortSignal | undefined,
+): Promise<AsyncGenerator<Uint8Array>> {
+  const silence = new AbortController();
+  let alarm: NodeJS.Timeout | undefined;
+  const expect = (): void => {
+    clearTimeout(alarm);
+    alarm = setTimeout(() => silence.abort(), SILENCE_MS);
+  };
+  const failed = (error: unknown): unknown => {
+    clearTimeout(alarm);
+    if (error instanceof ApiError) return error;
+    if (signal?.aborted) return signal.reason;
+    if (!silence.signal.aborted) return unreachable(options.url, error);
+    const message = `${options.url}${path} was silent for ${SILENCE_MS} ms; the node may be busy, try again`;
+    return new ApiError("API_TIMEOUT", 0, message, { cause: error });
+  };
+  async function* bytesOf(response: Response): AsyncGenerator<Uint8Array> {
+    try {
+      for await (const chunk of response.body ?? []) {
+        clearTimeout(alarm);
+        yield chunk as Uint8Array;
+        expect();
+      }
+    } catch (error) {
+      throw failed(error);
+    } finally {
+      clearTimeout(alarm);
+    }
+  }
+  try {
+    expect();
+    const response = await fetch(`${options.url}${path}`, {
+      method: "POST",
+      headers: options.token === undefined ? {} : { authorization: `Bearer ${options.token}` },
+      signal: signal === undefined ? silence.signal : AbortSignal.any([signal, silence.signal]),
+      redirect: "error",
+    });
+    if (!response.ok) throw await errorOf(response, options.url);
+    return bytesOf(response);
+  } catch (error) {
+    throw failed(error);
+  }
+}

@@ -49,7 +49,7 @@ async function writeThen(
  * Writes a file that must not exist yet: it appears whole or not at all, also across a power cut, and is on the disk
  * when this settles. Fails with EEXIST where the name is taken: `link` does so, `rename` would replace it.
  */
-export function createWhole(file: string, content: string | Uint8Array, mode = PRIVATE): Promise<void> {
+export function createWhole(file: string, content: Content, mode = PRIVATE): Promise<void> {
   return writeThen(file, content, mode, (temporary) => link(temporary, file));
 }
 

@@ -63,6 +63,10 @@ export interface DataDirectory {
   abandon(): Promise<void>;
 }
 
+/** Folders of a restore on its way, and of one that is whole and waits for its place: no node starts beside them. */
+export const RESTORING_FOLDER = "restoring";
+export const RESTORED_FOLDER = "restored";
+
 const DIRECTORY_ADVICE = "choose another --data directory, or see that this user may write there";
 const SECRET_BYTES = 32;
 /** Histories are read now and then, and a page is one range. */
@@ -266,6 +270,11 @@ export async function openDataDirectory(
   const path = options.dataDir;
   const nodeFile = join(path, "node.json");
   const keysPath = join(path, "keys");
+  for (const folder of [RESTORING_FOLDER, RESTORED_FOLDER])
+    if (await exists(join(path, folder))) {
+      const message = `${path} holds an unfinished restore; run "cumulo restore" there again, or choose another --data directory`;
+      throw unusable(message, undefined);
+    }
   const secrets = { token: tokenFile(options), networkKey: networkKeyFile(options) };
   for (const secret of Object.values(secrets)) await readSecret(secret);
   const made = createMade();

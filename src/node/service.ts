@@ -31,6 +31,7 @@ import {
   specToJson,
   type TxId,
 } from "../primitives/index.ts";
+import { createBackups } from "./backup.ts";
 import type { Bans } from "./bans.ts";
 import { createBlockMarks } from "./block-marks.ts";
 import { historyOf } from "./history-view.ts";
@@ -284,6 +285,7 @@ export function createNodeService(deps: NodeServiceDeps): NodeService {
     reorgs,
     mempool: pendingPage,
     block: (selector) => block("id" in selector ? selector.id : chain.idAt(selector.height)),
+    ...createBackups(chain),
     ...createBlockMarks({
       chain,
       askPeers() {

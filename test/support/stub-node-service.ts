@@ -114,6 +114,7 @@ export function createStubNodeService(overrides: Partial<NodeService> = {}): Stu
     },
     mineContinuously: async (hashRate) => note("mineContinuously", hashRate),
     stopMining: async () => note("stopMining"),
+    backup: async () => (async function* () {})(),
     mining: async () => stubStatus.mining,
     subscribe(listener) {
       listeners.add(listener);

@@ -1,6 +1,7 @@
+import { Readable } from "node:stream";
 import type { FastifyInstance, FastifyReply } from "fastify";
 import Type from "typebox";
-import { delay, type Timers } from "../../ports/index.ts";
+import { delay, type Timer, type Timers } from "../../ports/index.ts";
 import { type BlockId, decodeTransaction, type SealedTransaction } from "../../primitives/index.ts";
 import {
   AddedPeer,
@@ -8,6 +9,7 @@ import {
   Ban,
   BanRequest,
   BlockMark,
+  ErrorBody,
   Link,
   LinkMode,
   MiningRequest,
@@ -34,6 +36,9 @@ export interface ChangingDeps {
 
 /** How long a request for counted blocks may take when it does not say. */
 const DEFAULT_MINE_TIMEOUT_MS = 60_000;
+
+/** How long a client may take nothing of a backup, ms. */
+const UNTAKEN_MS = 60_000;
 
 const Done = Strict({ done: Type.Boolean({ description: "false when there was nothing to do" }) });
 /** A JSON body of 1,000 transactions has 0.7 MB; headroom for long memos. */
@@ -254,6 +259,39 @@ function addBans(app: FastifyInstance, node: NodeService): void {
   );
 }
 
+/** Ends a stream that nobody takes anything from: a backup keeps old data on the disk. */
+async function* whileTaken(
+  deps: ChangingDeps,
+  source: AsyncIterable<Uint8Array>,
+  giveUp: () => void,
+): AsyncGenerator<Uint8Array> {
+  let timer: Timer | undefined;
+  try {
+    for await (const bytes of source) {
+      timer = deps.timers.set(UNTAKEN_MS, giveUp);
+      yield bytes;
+      deps.timers.clear(timer);
+    }
+  } finally {
+    if (timer !== undefined) deps.timers.clear(timer);
+  }
+}
+
+function addBackup(app: FastifyInstance, deps: ChangingDeps): void {
+  const summary = "Backs the chain up as it is now, without keys; the answer is the file";
+  app.post(
+    "/v1/backup",
+    { schema: { summary, response: { "4xx": ErrorBody, "5xx": ErrorBody } } },
+    async (_request, reply) => {
+      const source = await deps.node.backup();
+      const stream: Readable = Readable.from(whileTaken(deps, source, () => stream.destroy()));
+      // Also where it is never read from.
+      stream.once("close", () => void source.return?.());
+      return reply.type("application/octet-stream").send(stream);
+    },
+  );
+}
+
 /** Everything that changes the node. The access check has asked for the token before any of these runs. */
 export function addChangingRoutes(app: FastifyInstance, deps: ChangingDeps): void {
   app.register((scope, _options, done) => {
@@ -263,6 +301,7 @@ export function addChangingRoutes(app: FastifyInstance, deps: ChangingDeps): voi
   addMining(app, deps);
   addPeers(app, deps.node);
   addBlockMarks(app, deps.node);
+  addBackup(app, deps);
   addLinks(app, deps.node);
   addBans(app, deps.node);
 }

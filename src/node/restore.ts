@@ -1,0 +1,223 @@
+import { createReadStream } from "node:fs";
+import { mkdir, readdir, rename, rm, rmdir, stat } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import {
+  BackupError,
+  type BackupHeader,
+  type BackupPart,
+  checkBackupHeader,
+  checkRestored,
+  decodeBackup,
+} from "../chain/index.ts";
+import {
+  createWhole,
+  fileProblem,
+  makePrivateDirectory,
+  readBounded,
+  removeDirectories,
+} from "../files/index.ts";
+import { createGenesis } from "../ledger/index.ts";
+import { type KeyValueStore, StoreError, type Write } from "../ports/index.ts";
+import { parseGenesis } from "../primitives/index.ts";
+import { createLevelStore } from "./adapters/level-store.ts";
+import { GENESIS_FILE, KEYS_FOLDER, NETWORK_KEY_FILE } from "./backup.ts";
+import { RESTORED_FOLDER, RESTORING_FOLDER } from "./data-directory.ts";
+import { NodeError } from "./options.ts";
+
+/** Files that a backup may hold. Anything else is refused: it could be put anywhere. */
+const FILE_NAMES = new RegExp(
+  `^(${GENESIS_FILE}|${NETWORK_KEY_FILE}|${KEYS_FOLDER}/[A-Za-z0-9._-]{1,80}\\.json)$`,
+);
+/** In the order in which they get their places: what makes the directory a node's comes last. */
+const PLACES = [KEYS_FOLDER, NETWORK_KEY_FILE, GENESIS_FILE, "chain"];
+const HEADER_FILE = "backup.json";
+const MAX_HEADER_BYTES = 64 * 1024;
+const READ_BYTES = 1024 * 1024;
+
+export interface RestoreOptions {
+  readonly file: string;
+  /** Empty, or not there yet. */
+  readonly dataDir: string;
+  readonly signal: AbortSignal;
+  /** Bytes of the file read so far, and all of them. */
+  readonly onProgress?: (bytes: number, of: number) => void;
+}
+
+export interface RestoreResult {
+  readonly chain: string;
+  readonly network: string;
+  readonly head: BackupHeader["head"];
+  readonly rows: number;
+  readonly keys: number;
+  /** It had the node's name among peers with it. */
+  readonly identity: boolean;
+}
+
+const refused = (message: string, cause?: unknown): NodeError =>
+  new NodeError("NODE_RESTORE_REFUSED", message, { cause });
+
+async function namesIn(directory: string): Promise<string[]> {
+  return await readdir(directory).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return [];
+    throw refused(`cannot use ${directory}: ${fileProblem(error)}; choose another --data DIR`, error);
+  });
+}
+
+/** Removes what an interrupted restore left, unless it is still going on. */
+async function clearUnfinished(dataDir: string): Promise<void> {
+  const folder = join(dataDir, RESTORING_FOLDER);
+  try {
+    await (await createLevelStore({ directory: join(folder, "chain") })).close();
+  } catch (error) {
+    if (error instanceof StoreError && error.code === "STORE_LOCKED")
+      throw refused(`another restore into ${dataDir} is going on; let it end`, error);
+  }
+  await rm(folder, { recursive: true, force: true });
+}
+
+/** Gives everything its place; where that was interrupted, what is left goes on. */
+async function moveIn(dataDir: string): Promise<void> {
+  const folder = join(dataDir, RESTORED_FOLDER);
+  const left = await namesIn(folder);
+  for (const name of PLACES) if (left.includes(name)) await rename(join(folder, name), join(dataDir, name));
+  await rm(join(folder, HEADER_FILE), { force: true });
+  await rmdir(folder);
+}
+
+/** Whether the directory holds this very backup already but for its last moves; refuses what is neither that nor empty. */
+async function isReady(dataDir: string, header: BackupHeader): Promise<boolean> {
+  const names = await namesIn(dataDir);
+  if (names.includes(RESTORED_FOLDER)) {
+    const text = await readBounded(join(dataDir, RESTORED_FOLDER, HEADER_FILE), MAX_HEADER_BYTES).catch(
+      () => "",
+    );
+    // Without its header all but the last step was done.
+    if (text === "" || text === JSON.stringify(header)) return true;
+    throw refused(
+      `${dataDir} holds an unfinished restore of another backup; run it again with that one, or choose another --data DIR`,
+    );
+  }
+  const others = names.filter((name) => name !== RESTORING_FOLDER);
+  if (others.length > 0)
+    throw refused(
+      `${dataDir} is not empty (it has ${others.slice(0, 3).join(", ")}); a backup is restored into a new directory: choose another --data DIR`,
+    );
+  if (names.length > 0) await clearUnfinished(dataDir);
+  return false;
+}
+
+async function writeRows(store: KeyValueStore, rows: readonly Write[]): Promise<number> {
+  await store.write(rows, { sync: true });
+  return rows.length;
+}
+
+/** Fills a folder from the parts of a backup and checks that they fit together. */
+async function fill(
+  folder: string,
+  parts: AsyncIterable<BackupPart>,
+  header: BackupHeader,
+  signal: AbortSignal,
+): Promise<Pick<RestoreResult, "rows" | "keys" | "identity">> {
+  const store = await createLevelStore({ directory: join(folder, "chain") });
+  const files: string[] = [];
+  let rows = 0;
+  try {
+    for await (const part of parts) {
+      signal.throwIfAborted();
+      if (part.kind === "rows") rows += await writeRows(store, part.rows);
+      if (part.kind !== "file") continue;
+      if (!FILE_NAMES.test(part.name) || files.includes(part.name))
+        throw new BackupError(
+          "BACKUP_DAMAGED",
+          "the backup holds a file that none may hold; use another one",
+        );
+      if (part.name.includes("/")) await makePrivateDirectory(join(folder, dirname(part.name)));
+      await createWhole(join(folder, part.name), part.content);
+      files.push(part.name);
+    }
+    const text = files.includes(GENESIS_FILE)
+      ? await readBounded(join(folder, GENESIS_FILE), READ_BYTES)
+      : "";
+    const genesis = parseGenesis(text);
+    if (!genesis.ok)
+      throw new BackupError(
+        "BACKUP_DAMAGED",
+        "the backup has no genesis.json that can be used; use another one",
+      );
+    await checkRestored(store, createGenesis(genesis.spec), header);
+  } finally {
+    await store.close();
+  }
+  await createWhole(join(folder, HEADER_FILE), JSON.stringify(header));
+  return {
+    rows,
+    keys: files.filter((name) => name.includes("/")).length,
+    identity: files.includes(NETWORK_KEY_FILE),
+  };
+}
+
+/** The bytes of a file, told as they are read. */
+async function* bytesOf({ file, onProgress }: RestoreOptions): AsyncGenerator<Uint8Array> {
+  let read = 0;
+  try {
+    const { size } = await stat(file);
+    for await (const chunk of createReadStream(file, { highWaterMark: READ_BYTES })) {
+      read += (chunk as Uint8Array).length;
+      onProgress?.(read, size);
+      yield chunk as Uint8Array;
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
+    throw refused(`cannot read the backup ${file}: ${fileProblem(error)}`, error);
+  }
+}
+
+/**
+ * Makes a node's directory from a backup. Until it is whole and checked nothing of it looks like a node's; interrupted at
+ * any point, the next call starts it anew, or ends it. Fails with a typed error, and then leaves an empty directory empty.
+ */
+export async function restoreData(options: RestoreOptions): Promise<RestoreResult> {
+  const dataDir = resolve(options.dataDir);
+  const parts = decodeBackup(bytesOf(options));
+  try {
+    const first = await parts.next();
+    if (first.done === true || first.value.kind !== "header")
+      throw new Error("a backup begins with its header");
+    const { header } = first.value;
+    checkBackupHeader(header);
+    const { chain, network, head } = header;
+    if (await isReady(dataDir, header)) {
+      await moveIn(dataDir);
+      return { chain, network, head, rows: 0, keys: 0, identity: false };
+    }
+    const made = await makePrivateDirectory(dataDir).catch((error: unknown) => {
+      throw refused(
+        `cannot make ${dataDir}: ${fileProblem(error, "none can be made there")}; choose another --data DIR`,
+        error,
+      );
+    });
+    const folder = join(dataDir, RESTORING_FOLDER);
+    // Not where it is there: another restore has begun meanwhile.
+    await mkdir(folder, { mode: 0o700 }).catch(async (error: unknown) => {
+      await removeDirectories(made);
+      throw refused(`cannot make ${folder}: ${fileProblem(error)}; choose another --data DIR`, error);
+    });
+    try {
+      const filled = await fill(folder, parts, header, options.signal);
+      await rename(folder, join(dataDir, RESTORED_FOLDER));
+      await moveIn(dataDir);
+      return { chain, network, head, ...filled };
+    } catch (error) {
+      await rm(folder, { recursive: true, force: true }).catch(() => {});
+      await removeDirectories(made);
+      if (error instanceof StoreError || (error as NodeJS.ErrnoException).syscall !== undefined)
+        throw refused(
+          `cannot write into ${dataDir}: ${fileProblem(error)}; see that there is room and that this user may write there, or choose another --data DIR`,
+          error,
+        );
+      throw error;
+    }
+  } finally {
+    await parts.return(undefined);
+  }
+}
