@@ -25,17 +25,22 @@ async function lab(t: TestContext) {
   return { root, dataDir, head, file, backup, restore };
 }
 
+async function collect<T>(source: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const one of source) all.push(one);
+  return all;
+}
 const bytesOf = async function* (...bytes: Uint8Array[]) {
   yield* bytes;
 };
 async function partsOf(file: string): Promise<BackupPart[]> {
-  return await Array.fromAsync(decodeBackup(bytesOf(await readFile(file))));
+  return await collect(decodeBackup(bytesOf(await readFile(file))));
 }
 async function write(file: string, parts: readonly BackupPart[]): Promise<void> {
   const whole = async function* () {
     yield* parts;
   };
-  await writeFile(file, Buffer.concat(await Array.fromAsync(encodeBackup(whole()))));
+  await writeFile(file, Buffer.concat(await collect(encodeBackup(whole()))));
 }
 
 test("a backup of a stopped node restores to the same database, byte for byte, without keys unless asked for", async (t) => {
