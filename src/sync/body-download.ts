@@ -114,6 +114,8 @@ export function createBodyDownload(
   let retriedAt = -1;
   let isStuck = false;
   const stall = createStallClock();
+  /** Nobody could be asked for more, and nothing has changed that: looking anew for each imported block would cost. */
+  let isSaturated = false;
 
   const idAt = (index: number): BlockId => ids.at(index) ?? "";
 
@@ -189,8 +191,10 @@ export function createBodyDownload(
   }
 
   function openWindow(): SyncEffect | undefined {
-    const index = due();
-    const peer = index === undefined ? undefined : nextPeer(index);
+    const index = isSaturated ? undefined : due();
+    if (index === undefined) return undefined;
+    const peer = nextPeer(index);
+    isSaturated = peer === undefined;
     if (peer === undefined) return undefined;
     const byBytes = Math.max(1, Math.floor(BYTES_PER_REQUEST / Math.max(1, bytesPerBlock)));
     const max = Math.min(peer.blocksPerRequest, byBytes);
@@ -233,6 +237,7 @@ export function createBodyDownload(
       return index !== undefined && isFree(peer) && reachOf(peer) >= index;
     },
     note({ name, claim }) {
+      isSaturated = false;
       const index = claim.height - headers.anchor.height - 1;
       if (ids.at(index) === claim.head) reaches.set(name, Math.max(index, reaches.get(name) ?? -1));
     },
@@ -249,6 +254,7 @@ export function createBodyDownload(
     answered(request, blocks) {
       const window = windows.close(request);
       if (window === undefined) return undefined;
+      isSaturated = false;
       const { peer, indexes } = window;
       let bytes = 0;
       for (const [i, block] of blocks.entries()) {
@@ -267,6 +273,7 @@ export function createBodyDownload(
       return window;
     },
     release(peer) {
+      isSaturated = false;
       const effects: SyncEffect[] = [];
       for (const window of [...windows.open.values()]) {
         if (peer !== undefined && window.peer !== peer) continue;
@@ -285,6 +292,7 @@ export function createBodyDownload(
     },
     putBack(handed) {
       isDraining = true;
+      isSaturated = false;
       lowest = Math.min(lowest, handed.index);
       if (handed.isDistrusted) return windows.giveBack([handed.index]);
       hold(handed);
@@ -292,6 +300,7 @@ export function createBodyDownload(
     },
     refetch({ index, peer }) {
       isDraining = true;
+      isSaturated = false;
       lowest = Math.min(lowest, index);
       for (const handed of importing.values()) if (handed.peer === peer) handed.isDistrusted = true;
       const back = [index];
