@@ -29,7 +29,8 @@ export async function readPassphrase(file: string): Promise<string> {
   } catch (error) {
     throw failure("FILE_UNREADABLE", `cannot read the passphrase file ${file}: ${fileProblem(error)}`);
   }
-  const line = (text.split("\n", 1)[0] as string).replace(/\r$/, "");
+  // Neither a line's end nor the mark that some editors begin a file with was meant, or could be typed.
+  const line = (text.split("\n", 1)[0] as string).replace(/^\ufeff/, "").replace(/\r$/, "");
   if (isPassphrase(line)) return line;
   throw failure("PASSPHRASE_INVALID", `${file} holds no passphrase: its first line must have ${RULE}`);
 }

@@ -64,7 +64,13 @@ export async function addNodeProxy(app: FastifyInstance, node: Member, directory
     replyOptions: {
       getUpstream: () => node.address()?.api ?? "",
       // The access check has passed by now, so whoever asks may do so with the node's token.
-      rewriteRequestHeaders: (_request, headers) => ({ ...headers, authorization: `Bearer ${node.token()}` }),
+      // Waiting for a 100 is between whoever asks and this server, and answered by it.
+      rewriteRequestHeaders: (_request, { expect: _, ...headers }) => ({
+        ...headers,
+        authorization: `Bearer ${node.token()}`,
+      }),
+      // The connection that these are about is the one to the node; this one may have to be closed.
+      rewriteHeaders: ({ connection: _, "keep-alive": _timeout, ...headers }) => headers,
       onError: (reply, { error }) => {
         const message = unanswered(node.n, error, directory);
         void reply.code(502).send({ code: "NODE_UNREACHABLE", message, details: { node: node.n } });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { request } from "node:http";
-import { type AddressInfo, createServer } from "node:net";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -112,6 +112,32 @@ describe("a node behind its cluster's address", { timeout: 60_000 }, () => {
         `${path} is not passed on: after /nodes/1 a path must not begin with "//", nor hold ".."; ask for /nodes/1/v1/... as is`,
       );
     }
+  });
+
+  it("may be asked with Expect: 100-continue, and the connection is closed where that is asked", async (t) => {
+    const cluster = await oneNode(t);
+    const { hostname, port } = new URL(cluster.url);
+    const body = '{"mode":"off"}';
+    const socket = connect(Number(port), hostname);
+    t.after(() => socket.destroy());
+    socket.write(
+      [
+        "POST /nodes/1/v1/mining HTTP/1.1",
+        `Host: ${hostname}:${port}`,
+        `Authorization: Bearer ${cluster.token}`,
+        "Content-Type: application/json",
+        `Content-Length: ${body.length}`,
+        "Expect: 100-continue",
+        "Connection: close",
+        `\r\n${body}`,
+      ].join("\r\n"),
+    );
+    let answer = "";
+    // Ends with the connection, which the server would keep for 5 s otherwise.
+    for await (const chunk of socket) answer += chunk;
+    assert.match(answer, /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 OK\r\n/);
+    assert.match(answer, /\r\nconnection: close\r\n/i);
+    assert.doesNotMatch(answer, /keep-alive/i);
   });
 
   const hint = "cumulo cluster status --dir /c tells whether it still runs";

@@ -83,6 +83,7 @@ describe("a passphrase file", () => {
       ["secret\nand a note\n", "secret"],
       [" secret \t\n", " secret \t"],
       ["s\recret\n", "s\recret"],
+      ["\ufeffsecret\r\n", "secret"],
       ["ä".repeat(512), "ä".repeat(512)],
     ] as const) {
       await writeFile(file, text);
