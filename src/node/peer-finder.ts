@@ -60,8 +60,6 @@ export interface PeerFinder {
   stop(): Promise<void>;
   /** What to tell a peer that asks. */
   told(asker: PeerName, limit: number): readonly ToldPeer[];
-  /** Discovery found a peer on the local network. */
-  found(peer: PeerName, multiaddrs: readonly string[]): void;
 }
 
 export function createPeerFinder(deps: PeerFinderDeps, options: PeerFinderOptions): PeerFinder {
@@ -197,14 +195,6 @@ export function createPeerFinder(deps: PeerFinderDeps, options: PeerFinderOption
         fraction,
       };
       return book.tell(at.reach, limit, rules, clock.nowMs());
-    },
-    found(peer, multiaddrs) {
-      for (const multiaddr of multiaddrs) {
-        const at = parseEndpoint(multiaddr);
-        if (at !== undefined && at.reach !== "public")
-          book.learn(peer, [multiaddr], { source: "local", at }, clock.nowMs());
-      }
-      fill();
     },
   };
 }

@@ -41,7 +41,7 @@ const FileSchema = Type.Object(
       Type.Object(
         {
           peer: Name,
-          source: Type.Enum(["configured", "announced", "exchanged", "local"]),
+          source: Type.Enum(["configured", "announced", "exchanged"]),
           teller: Type.String({ maxLength: 80 }),
           addresses: Type.Array(
             Type.Object(

@@ -18,9 +18,8 @@ const MAX_TOLD_FAILURES = 3;
 
 /**
  * Who told of a peer first. `configured`: the operator. `announced`: the peer itself. `exchanged`: another peer.
- * `local`: discovery on the local network.
  */
-export type PeerSource = "configured" | "announced" | "exchanged" | "local";
+export type PeerSource = "configured" | "announced" | "exchanged";
 /**
  * What shows that a peer is at an address. `reached`: we dialled it there. `origin`: it says so, and its connection comes
  * from that IP. `none`: somebody says so.

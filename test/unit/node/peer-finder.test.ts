@@ -214,7 +214,8 @@ test("stop leaves no timer, and nothing is dialled afterwards", async () => {
   await a.finder.stop();
   await b.finder.stop();
   assert.equal(timers.pending, 0);
-  a.finder.found(b.name, [b.address]);
+  await a.network.dial(b.address);
+  await a.network.disconnect(b.name, "for the test");
   await settle();
   assert.deepEqual(a.peers(), []);
 });
