@@ -9,6 +9,7 @@ import type {
 } from "@libp2p/interface";
 import { type Ping, ping } from "@libp2p/ping";
 import { tcp } from "@libp2p/tcp";
+import type { Multiaddr } from "@multiformats/multiaddr";
 import { createLibp2p } from "libp2p";
 import { NetworkError } from "../ports/index.ts";
 import { type GuardDeps, guardedTransport } from "./guarded-transport.ts";
@@ -22,7 +23,32 @@ export interface HostInit {
   readonly gossip: (components: GossipSubComponents) => GossipSub;
 }
 
-export type Host = Libp2p<{ identify: Identify; ping: Ping; gossip: GossipSub }>;
+export type Host = Libp2p<{ identify: Identify; ping: Ping; gossip: GossipSub; listening: Listening }>;
+
+/** The part of libp2p's address manager that knows which addresses are told to others. */
+export interface AddressBook {
+  getAddressesWithMetadata(): readonly {
+    readonly multiaddr: Multiaddr;
+    readonly verified: boolean;
+    readonly type: string;
+  }[];
+  confirmObservedAddr(address: Multiaddr, options: { readonly type: "transport" }): void;
+}
+
+/**
+ * Libp2p keeps public addresses of this machine's own to itself until some service has had them dialled from outside, which
+ * none here does: a node on a public address would tell nobody of it, and have none to print.
+ */
+interface Listening {
+  announceAll(): void;
+}
+
+export const createListening = ({ addressManager }: { readonly addressManager: AddressBook }): Listening => ({
+  announceAll() {
+    for (const { multiaddr, verified, type } of addressManager.getAddressesWithMetadata())
+      if (type === "transport" && !verified) addressManager.confirmObservedAddr(multiaddr, { type });
+  },
+});
 
 /** New inbound connections per second from one address. The default of 5 breaks a local cluster: all share one. */
 const INBOUND_CONNECTIONS_PER_SECOND_PER_HOST = 256;
@@ -60,7 +86,7 @@ export async function createHost(init: HostInit): Promise<Host> {
     },
     logger: silentComponents,
     nodeInfo: { name: "cumulo", userAgent: "cumulo" },
-    services: { identify: identify(), ping: ping(), gossip: init.gossip },
+    services: { identify: identify(), ping: ping(), gossip: init.gossip, listening: createListening },
   });
 }
 
@@ -68,6 +94,7 @@ export async function createHost(init: HostInit): Promise<Host> {
 export async function startHost(host: Host, listen: readonly string[]): Promise<void> {
   try {
     await host.start();
+    host.services.listening.announceAll();
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     // js-libp2p keeps only the text of the socket's error.
