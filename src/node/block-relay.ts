@@ -15,6 +15,7 @@ import {
   leavesRoot,
   type SealedTransaction,
 } from "../primitives/index.ts";
+import { createOrphanBlocks } from "./orphan-blocks.ts";
 import type { Punish } from "./punish.ts";
 
 /** Announced blocks that are being put together at the same time; beyond that a sync fetches them. */
@@ -23,6 +24,8 @@ const MAX_REBUILDING = 64;
 const MAX_REBUILDING_PER_PEER = 4;
 /** A body's two offsets; an offset and the smallest transaction for each leaf. */
 const EMPTY_BODY_BYTES = 8;
+/** Blocks further above the head than this do not wait for their parent: a sync comes before they could be connected. */
+const MAX_ORPHAN_HEIGHTS = 64;
 const LEAST_BYTES_PER_LEAF = 4 + 205;
 
 export interface BlockRelayDeps {
@@ -49,6 +52,16 @@ export function createBlockRelay(deps: BlockRelayDeps): BlockRelay {
   const { spec, chainId } = chain.genesis;
   /** Block to the peer that announced it. */
   const rebuilding = new Map<BlockId, string>();
+
+  const orphans = createOrphanBlocks();
+  chain.on("block", ({ block, status }) => {
+    if (status === "invalid") return;
+    for (const { from, compact, receivedMs } of orphans.takeChildrenOf(block.header.id))
+      if (!isKnown(compact.header.id)) place(from, compact, receivedMs);
+  });
+
+  const isKnown = (id: BlockId): boolean =>
+    chain.tree.get(id) !== undefined || chain.checks.knownInvalid(id) !== undefined;
 
   function hasRoomFor(peer: string): boolean {
     if (rebuilding.size >= MAX_REBUILDING) return false;
@@ -116,30 +129,42 @@ export function createBlockRelay(deps: BlockRelayDeps): BlockRelay {
     return spec.engine === "pow" && engineData.length > 0 ? "BLK-05" : undefined;
   }
 
+  function reject(from: string, rule: RuleCode): GossipVerdict {
+    deps.punish(from, `gossiped a block against rule ${rule}`);
+    return "reject";
+  }
+
+  /** Its parent is not here: it waits, and unless the parent is being put together the sender is asked where it stands. */
+  function keepOrphan(from: string, compact: CompactBlock, receivedMs: number): void {
+    const { parent, header } = compact.header;
+    if (header.core.height - chain.head.height <= MAX_ORPHAN_HEIGHTS)
+      orphans.add({ from, compact, receivedMs });
+    if (!rebuilding.has(parent)) deps.askStatus(from);
+  }
+
+  /** What is left to judge of a block once its parent may be here; where it passes, it is fetched and imported. */
+  function place(from: string, compact: CompactBlock, receivedMs: number): GossipVerdict {
+    const { header } = compact;
+    const { core } = header.header;
+    const context = chain.checks.context(header);
+    if (!context.ok) {
+      if (context.code === "HDR-11") keepOrphan(from, compact, receivedMs);
+      return "ignore";
+    }
+    const work = (chain.tree.get(header.parent)?.work ?? 0n) + core.difficulty;
+    if (work + STALE_BRANCH_BLOCKS * core.difficulty < chain.head.work) return "ignore";
+    if (!equalBytes(leavesRoot(compact.leaves), core.transactionsRoot)) return reject(from, "BLK-02");
+    // A leaf that stands twice is a txid that does; and whoever is asked for one twice takes the asker for a liar.
+    if (new Set(compact.leaves.map(bytesToHex)).size < compact.leaves.length) return reject(from, "BLK-04");
+    void fetchAndImport(from, compact, receivedMs);
+    return "accept";
+  }
+
   return {
     async announced(from, compact) {
-      const { header } = compact;
-      const { core } = header.header;
-      if (chain.tree.get(header.id) !== undefined || chain.checks.knownInvalid(header.id) !== undefined)
-        return "ignore";
-      const reject = (rule: RuleCode): GossipVerdict => {
-        deps.punish(from, `gossiped a block against rule ${rule}`);
-        return "reject";
-      };
+      if (isKnown(compact.header.id)) return "ignore";
       const cheapFault = cheapFaultOf(compact);
-      if (cheapFault !== undefined) return reject(cheapFault);
-      const context = chain.checks.context(header);
-      if (!context.ok) {
-        if (context.code === "HDR-11") deps.askStatus(from);
-        return "ignore";
-      }
-      const work = (chain.tree.get(header.parent)?.work ?? 0n) + core.difficulty;
-      if (work + STALE_BRANCH_BLOCKS * core.difficulty < chain.head.work) return "ignore";
-      if (!equalBytes(leavesRoot(compact.leaves), core.transactionsRoot)) return reject("BLK-02");
-      // A leaf that stands twice is a txid that does; and whoever is asked for one twice takes the asker for a liar.
-      if (new Set(compact.leaves.map(bytesToHex)).size < compact.leaves.length) return reject("BLK-04");
-      void fetchAndImport(from, compact, clock.nowMs());
-      return "accept";
+      return cheapFault === undefined ? place(from, compact, clock.nowMs()) : reject(from, cheapFault);
     },
     announce(block) {
       const { header, transactions, engineData } = block;

@@ -7,7 +7,7 @@ import { type BlockRelay, createBlockRelay } from "../../../src/node/block-relay
 import { createManualClock, silentLogger } from "../../../src/ports/index.ts";
 import { leavesRoot, type SealedHeader } from "../../../src/primitives/index.ts";
 import { type BlockBuilder, createBlockBuilder, testGenesis } from "../../support/block-builder.ts";
-import { openTestChain } from "../../support/chain-lab.ts";
+import { importAll, openTestChain } from "../../support/chain-lab.ts";
 import { until } from "../../support/until.ts";
 
 interface Lab {
@@ -118,5 +118,30 @@ test("a peer that announces and withholds many blocks holds up nobody else's", a
   const { header } = builder.build({ parent: root, proposer: "carol" });
   await relay.announced("honest", withoutBody(header));
   await until("the honest block is the head", () => chain.head.id === header.id);
+  await chain.close();
+});
+
+test("case 28: a block that came before its parent is connected when the parent comes, also by another way", async () => {
+  const { chain, relay, builder, punished } = await createLab();
+  const [a, b, c, d] = builder.extend(4);
+  assert.ok(a && b && c && d);
+  for (const block of [d, c, b])
+    assert.equal(await relay.announced("peer", withoutBody(block.header)), "ignore");
+  // Another peer lies about the leaves of one that waits: it pays when that shows, and keeps nobody's away.
+  await relay.announced("liar", withoutBody(b.header, [new Uint8Array(32)]));
+  await importAll(chain, [a]);
+  await until("all that waited are connected", () => chain.head.id === d.header.id);
+  assert.deepEqual(punished, ["liar"]);
+  await chain.close();
+});
+
+test("case 28: the sender is not asked where it stands while the parent is on its way", async () => {
+  const { chain, relay, builder, asked } = await createLab();
+  const leaves = [new Uint8Array(32).fill(9)];
+  const parent = builder.build({ tweak: (core) => ({ ...core, transactionsRoot: leavesRoot(leaves) }) });
+  const child = builder.build();
+  assert.equal(await relay.announced("peer", withoutBody(parent.header, leaves)), "accept");
+  assert.equal(await relay.announced("peer", withoutBody(child.header)), "ignore");
+  assert.deepEqual(asked, []);
   await chain.close();
 });
