@@ -68,7 +68,7 @@ export function addLogs(cluster: Command): void {
   ofNode(cluster.command("logs"))
     .description("a node's log, from its end; --json: as it is written, one entry a line")
     .option("--lines <n>", "how many, 1 to 10000", integer(1, 10_000), 50)
-    .option("--follow", "go on with what is written, also over a restart, until interrupted")
+    .option("-f, --follow", "go on with what is written, also over a restart, until interrupted")
     .addHelpText("after", "\nExample:\n  cumulo cluster logs 2 --lines 20 --follow")
     .action(logs);
 }
