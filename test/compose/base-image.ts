@@ -27,6 +27,9 @@ export interface BaseImageOptions {
 export async function makeBaseImage(commands: Commands, options: BaseImageOptions): Promise<void> {
   const { env, inside, directory, tag } = options;
   const root = join(directory, "image");
+  // An image that is thrown away need not be on disk after each package.
+  await mkdir(join(root, "etc/dpkg/dpkg.cfg.d"), { recursive: true });
+  await writeFile(join(root, "etc/dpkg/dpkg.cfg.d/unsafe-io"), "force-unsafe-io\n");
   const bootstrap = ["debootstrap", "--variant=minbase", "--include=ca-certificates", SUITE, root];
   await commands.run([...inside, ...bootstrap, await mirror(commands, env)], {
     env,

@@ -18,6 +18,7 @@ const DEFAULT_PORTS = { node1: 7071, node2: 7072, node3: 7073 };
 const OTHER_PORTS = { node1: 17071, node2: 17072, node3: 17073 };
 
 const begunMs = performance.now();
+let notedMs = begunMs;
 const report = createReport((line) => process.stdout.write(`${line}\n`));
 const interruption = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
@@ -33,7 +34,7 @@ async function main(commands: Commands): Promise<number> {
   let engine: Engine;
   report.section("An engine");
   try {
-    engine = await findEngine(commands, report.note);
+    engine = await findEngine(commands, noteTime);
   } catch (error) {
     if (error instanceof NoEngine && !(await isRootOnDebian())) {
       report.note(`skipped: ${error.message}`);
@@ -63,6 +64,13 @@ async function main(commands: Commands): Promise<number> {
     `\ncompose: ${report.passed} passed, ${report.failed} failed${stopped}, in ${seconds(performance.now() - begunMs)}\n`,
   );
   return exitCode(commands, isGood);
+}
+
+/** Says what was done, and how long after the one before. */
+function noteTime(text: string): void {
+  const nowMs = performance.now();
+  report.note(`${text} (${seconds(nowMs - notedMs)})`);
+  notedMs = nowMs;
 }
 
 function exitCode({ signal }: Commands, isGood: boolean): number {

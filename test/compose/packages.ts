@@ -52,7 +52,9 @@ export async function unpackPackages(commands: Commands, directory: string): Pro
     await download(lists);
   }
   await unpackAll(commands, debs, root);
+  await mkdir(join(directory, "bin"));
   await linkTables(root, join(directory, "bin"));
+  await wrapCompose(root, join(directory, "bin"));
   await mkdir(join(directory, "docker-config"));
   return { env: environment(directory, root) };
 }
@@ -79,12 +81,23 @@ async function unpackAll(commands: Commands, debs: string, root: string): Promis
 
 /** Which of its kinds `iptables` means, a package's script decides, which did not run. */
 async function linkTables(root: string, bin: string): Promise<void> {
-  await mkdir(bin, { recursive: true });
   const program = join(root, "usr/sbin/xtables-nft-multi");
   if (!existsSync(program)) return;
   for (const family of ["iptables", "ip6tables"])
     for (const name of [family, `${family}-save`, `${family}-restore`])
       await symlink(program, join(bin, name));
+}
+
+/** Compose 1.29 is a script that names the system's Python, which is unpacked too where the system has none. */
+async function wrapCompose(root: string, bin: string): Promise<void> {
+  const program = join(root, "usr/bin/docker-compose");
+  if (!existsSync(program)) return;
+  const python = ["/usr/bin/python3", join(root, "usr/bin/python3")].find((path) => existsSync(path));
+  await writeFile(
+    join(bin, "docker-compose"),
+    `#!/bin/sh\nexec "${python ?? "python3"}" "${program}" "$@"\n`,
+    { mode: 0o755 },
+  );
 }
 
 function environment(directory: string, root: string): NodeJS.ProcessEnv {
