@@ -33,9 +33,9 @@ test(
   async (t) => {
     const counts = await runDaemonCampaign(SEED, DAEMONS);
     let kills = 0;
-    t.diagnostic(`seed ${SEED}: aimed at, kills, whole after them, stops that were quicker than the kill`);
+    t.diagnostic(`seed ${SEED}: aimed at, kills, midway, whole after them; work that ended before the kill`);
     for (const [aim, count] of counts) {
-      t.diagnostic(`${aim.padEnd(10)} ${count.kills} ${count.whole} ${count.clean}`);
+      t.diagnostic(`${aim.padEnd(10)} ${count.kills} ${count.midway} ${count.whole}; ${count.clean}`);
       kills += count.kills;
       assert.equal(count.whole, count.kills);
     }

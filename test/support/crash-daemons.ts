@@ -5,27 +5,33 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { checkChain } from "../../src/chain/index.ts";
 import { createLevelStore } from "../../src/node/adapters/level-store.ts";
-import { createSeededRandom } from "../../src/ports/index.ts";
-import { type Block, specToJson } from "../../src/primitives/index.ts";
+import { createSeededRandom, type KeyValueStore, type Random } from "../../src/ports/index.ts";
+import { type Block, equalBytes, specToJson } from "../../src/primitives/index.ts";
 import { type ActingPeer, createActingPeer } from "./acting-peer.ts";
 import { createBlockBuilder, keyOf, testGenesis, transfer } from "./block-builder.ts";
 import { headStateRoot, openTestChain, replayedRoot } from "./chain-lab.ts";
 import { spawnCli } from "./cli.ts";
-import { createLab, type Daemon, spawnDaemon } from "./daemon.ts";
+import { createLab, type Daemon, type Lab, poll, spawnDaemon } from "./daemon.ts";
+import { newestLog } from "./log-damage.ts";
 
 /** What is aimed at, in turn; import and reorg are fed by a peer over TCP. */
 const AIMS = ["import", "reorg", "shutdown", "opening", "reorg", "reindex"] as const;
 const DEPTH = 5;
-const MORE_BLOCKS = 25;
+/** Several batches of the writer, so that a kill can fall between two. */
+const MORE_BLOCKS = 300;
+/** After so many runs another network and directory: a replay of everything follows each kill. */
+const RUNS_OF_ONE = 12;
 const NAMES = ["alice", "bob"];
 /** Whose transfers nobody mines. */
 const SAVER = "carol";
 
 export interface DaemonCount {
   kills: number;
-  /** Stops on SIGTERM that ended before the kill came. */
+  /** Work that ended before the kill came. */
   clean: number;
-  /** Kills after which the database was whole, with all that was shown, and its state that of a replay. */
+  /** Kills that left the head in the middle of what a peer fed, or a reindex unfinished. */
+  midway: number;
+  /** Kills after which the database was whole, with all that was shown, and its state that of a replay: all, or it throws. */
   whole: number;
 }
 
@@ -62,46 +68,84 @@ function createFeed(genesis: ReturnType<typeof testGenesis>) {
  */
 export async function runDaemonCampaign(seed: number, kills: number): Promise<Map<string, DaemonCount>> {
   const random = createSeededRandom(seed);
+  const counts = new Map<string, DaemonCount>();
   const lab = createLab();
+  try {
+    for (let killed = 0; killed < kills; )
+      killed += await runOnOneNetwork(lab, random, counts, kills - killed);
+    return counts;
+  } finally {
+    await lab.close();
+  }
+}
+
+/** Answers how many were killed, at most `kills`. */
+async function runOnOneNetwork(
+  lab: Lab,
+  random: Random,
+  counts: Map<string, DaemonCount>,
+  kills: number,
+): Promise<number> {
   const genesis = testGenesis();
   const dataDir = await lab.directory();
+  const chainDir = join(dataDir, "chain");
   const genesisFile = join(dataDir, "genesis.json");
   await writeFile(genesisFile, JSON.stringify(specToJson(genesis.spec)));
   const feed = createFeed(genesis);
-  const counts = new Map<string, DaemonCount>();
   const shown = new Set<string>();
   const promised = new Set<string>();
 
-  /** Reads the killed node's database; before anything mends it where it is not half made anew. */
-  async function checkDatabase(aim: string): Promise<void> {
-    const store = await createLevelStore({ directory: join(dataDir, "chain") });
+  /** Whether what the process was doing was half done, as the database has it. */
+  async function isMidway(store: KeyValueStore): Promise<boolean> {
+    const metaKey = (name: string): Uint8Array => new TextEncoder().encode(`m${name}`);
+    const [head, ...marks] = await store.getMany(["head", "rebuild", "reindex"].map(metaKey));
+    if (marks.some((mark) => mark !== undefined)) return true;
+    const at = feed.chain.findIndex(({ header }) => head !== undefined && equalBytes(header.idBytes, head));
+    return at >= feed.chain.length - MORE_BLOCKS && at < feed.chain.length - 1;
+  }
+
+  /** Reads the killed node's database, before anything mends it where it is not half made anew. Answers whether it was midway. */
+  async function checkDatabase(aim: string): Promise<boolean> {
+    const store = await createLevelStore({ directory: chainDir });
+    const midway = await isMidway(store);
     if (aim !== "reindex" && aim !== "opening")
-      assert.deepEqual(
-        (await checkChain(store, genesis)).findings,
-        [],
-        `${aim}: before opening, seed ${seed}`,
-      );
+      assert.deepEqual((await checkChain(store, genesis)).findings, [], `${aim}: before opening`);
     const chain = await openTestChain(genesis, { store });
-    assert.deepEqual((await checkChain(store, genesis)).findings, [], `${aim}: after opening, seed ${seed}`);
-    assert.deepEqual(await headStateRoot(chain), await replayedRoot(chain), `${aim}: seed ${seed}`);
+    assert.deepEqual((await checkChain(store, genesis)).findings, [], `${aim}: after opening`);
+    assert.deepEqual(await headStateRoot(chain), await replayedRoot(chain), `${aim}`);
     for (const id of shown)
       assert.ok(await chain.blocks.block(id), `${aim}: block ${id} was shown and is lost`);
     await chain.close();
+    return midway;
+  }
+
+  /** Waits until somebody has opened the database: it begins a new log. */
+  async function opened(before: string): Promise<void> {
+    await poll("the database is opened", async () => {
+      const log = await newestLog(chainDir).catch(() => undefined);
+      return log !== undefined && log.path !== before;
+    });
   }
 
   /** Notes every head the API shows until it answers no more. */
-  async function watch(daemon: Daemon): Promise<void> {
+  async function watch(daemon: Daemon, onHead: (height: number) => void = () => {}): Promise<void> {
     while (daemon.exit() === undefined) {
       const status = await daemon.client.status().catch(() => undefined);
-      if (status !== undefined) shown.add(status.head.id);
+      if (status !== undefined) {
+        shown.add(status.head.id);
+        onHead(status.head.height);
+      }
       await pause(5);
     }
   }
 
   async function killWhileFed(aim: "import" | "reorg"): Promise<void> {
     feed.grow(aim === "reorg" ? Math.min(DEPTH, feed.chain.length) : 0);
+    // Either so long after some body was sent, or when some part of them is seen to be connected.
     const bodiesBefore = Math.floor(random.fraction() * MORE_BLOCKS);
-    const afterMs = 40 * random.fraction();
+    const afterMs = 600 * random.fraction();
+    const heightSeen = feed.chain.length - Math.ceil(random.fraction() * MORE_BLOCKS);
+    const byHeight = random.fraction() < 0.5;
     const killNow = Promise.withResolvers<void>();
     let bodies = 0;
     const { chain } = feed;
@@ -112,14 +156,16 @@ export async function runDaemonCampaign(seed: number, kills: number): Promise<Ma
         async block(_peer, id) {
           const block = chain.find(({ header }) => header.id === id);
           if (block === undefined) return undefined;
-          if (bodies++ === bodiesBefore) setTimeout(killNow.resolve, afterMs);
+          if (bodies++ === bodiesBefore && !byHeight) setTimeout(killNow.resolve, afterMs);
           return { headerBytes: block.header.bytes, bodyBytes: block.bodyBytes };
         },
       },
     });
     try {
       const daemon = await lab.start({ dataDir, genesisFile, peers: [peer.address] });
-      const watching = watch(daemon);
+      const watching = watch(daemon, (height) => {
+        if (byHeight && height >= heightSeen) killNow.resolve();
+      });
       await killNow.promise;
       await daemon.end("SIGKILL");
       await watching;
@@ -133,13 +179,12 @@ export async function runDaemonCampaign(seed: number, kills: number): Promise<Ma
     const daemon = await lab.start({ dataDir, genesisFile });
     assert.doesNotMatch(daemon.log(), /what was pending before the restart is lost/);
     const watching = watch(daemon);
-    for (const txid of promised)
-      assert.equal((await daemon.client.transaction(txid)).fate.state, "pending", `seed ${seed}`);
+    for (const txid of promised) assert.equal((await daemon.client.transaction(txid)).fate.state, "pending");
     const { nextNonce: nonce } = await daemon.client.account(keyOf(SAVER).address);
     const fresh = transfer(genesis, { from: SAVER, to: SAVER, amount: 1_000, nonce });
     await daemon.client.submit(fresh.bytes);
     process.kill(daemon.pid, "SIGTERM");
-    await pause(80 * random.fraction());
+    await pause(1_500 * random.fraction());
     const { signal } = await daemon.end("SIGKILL");
     await watching;
     if (signal !== "SIGKILL") promised.add(fresh.txid);
@@ -148,39 +193,43 @@ export async function runDaemonCampaign(seed: number, kills: number): Promise<Ma
 
   async function killWhileOpening(): Promise<void> {
     await rm(join(dataDir, "node.json"), { force: true });
+    const { path } = await newestLog(chainDir);
     const child = spawnDaemon(dataDir, { genesisFile });
     const exited = once(child, "exit");
-    await pause(100 + 900 * random.fraction());
+    await opened(path);
+    await pause(200 * random.fraction());
     child.kill("SIGKILL");
     await exited;
   }
 
   async function killWhileReindexing(): Promise<boolean> {
+    const { path } = await newestLog(chainDir);
     const child = spawnCli(["reindex", "--data", dataDir, "--json"]);
     const exited = once(child, "exit");
-    await pause(250 + 500 * random.fraction());
+    await opened(path);
+    await pause(300 * random.fraction());
     child.kill("SIGKILL");
     return ((await exited) as [unknown, string | null])[1] === "SIGKILL";
   }
 
-  try {
-    for (let run = 0, killed = 0; killed < kills && run < 3 * kills; run++) {
-      const aim = AIMS[run % AIMS.length] ?? "import";
-      const count = counts.get(aim) ?? { kills: 0, clean: 0, whole: 0 };
-      counts.set(aim, count);
-      let wasKilled = true;
-      if (aim === "import" || aim === "reorg") await killWhileFed(aim);
-      else if (aim === "shutdown") wasKilled = await killWhileStopping();
-      else if (aim === "opening") await killWhileOpening();
-      else wasKilled = await killWhileReindexing();
-      if (wasKilled) count.kills += 1;
-      else count.clean += 1;
-      killed += wasKilled ? 1 : 0;
-      await checkDatabase(aim);
-      if (wasKilled) count.whole += 1;
+  let killed = 0;
+  for (let run = 0; killed < kills && run < RUNS_OF_ONE; run++) {
+    const aim = AIMS[run % AIMS.length] ?? "import";
+    const count = counts.get(aim) ?? { kills: 0, clean: 0, midway: 0, whole: 0 };
+    counts.set(aim, count);
+    let wasKilled = true;
+    if (aim === "import" || aim === "reorg") await killWhileFed(aim);
+    else if (aim === "shutdown") wasKilled = await killWhileStopping();
+    else if (aim === "opening") await killWhileOpening();
+    else wasKilled = await killWhileReindexing();
+    const midway = await checkDatabase(aim);
+    if (!wasKilled) count.clean += 1;
+    else {
+      killed += 1;
+      count.kills += 1;
+      count.whole += 1;
+      if (midway) count.midway += 1;
     }
-    return counts;
-  } finally {
-    await lab.close();
   }
+  return killed;
 }
