@@ -71,11 +71,26 @@ export interface ArrivalIndex {
 export function createArrivalIndex(isPending: (entry: PendingEntry) => boolean): ArrivalIndex {
   let arrived: PendingEntry[] = [];
   let gone = 0;
+
+  /** Of the first that arrived after the one with this `order`. */
+  function placeAfter(order: number): number {
+    if ((arrived.at(-1)?.order ?? -1) <= order) return arrived.length;
+    let low = 0;
+    let high = arrived.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((arrived[middle]?.order ?? 0) <= order) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
   return {
     add(entry) {
-      // One that was taken out to make way and put back is still where it was.
-      if ((arrived.at(-1)?.order ?? -1) < entry.order) arrived.push(entry);
-      else gone--;
+      const place = placeAfter(entry.order);
+      // One that was taken out to make way, and is put back, may still be where it was.
+      if (arrived[place - 1] === entry) gone--;
+      else arrived.splice(place, 0, entry);
     },
     removed() {
       gone++;
@@ -84,15 +99,8 @@ export function createArrivalIndex(isPending: (entry: PendingEntry) => boolean):
       gone = 0;
     },
     after(order, limit) {
-      let low = 0;
-      let high = arrived.length;
-      while (low < high) {
-        const middle = (low + high) >>> 1;
-        if ((arrived[middle]?.order ?? 0) <= order) low = middle + 1;
-        else high = middle;
-      }
       const found: PendingEntry[] = [];
-      for (let i = low; i < arrived.length && found.length < limit; i++) {
+      for (let i = placeAfter(order); i < arrived.length && found.length < limit; i++) {
         const entry = arrived[i];
         if (entry !== undefined && isPending(entry)) found.push(entry);
       }

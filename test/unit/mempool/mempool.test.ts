@@ -106,14 +106,18 @@ describe("admission", () => {
     const nobody = { nonce: 0, balance: 0 };
     const lent = pay("alice", 0, { to: "bob", amount: 1_000_000, fee: 20_000 });
     const back = pay("bob", 0, { to: "alice", amount: 900_000, fee: 20_000 });
+    const before = pay("dave", 0);
+    assert.equal(ruleOf(pool.add(before, rich, 0, 0)), "pending");
     assert.equal(ruleOf(pool.add(lent, state, 0, 0)), "pending");
     assert.equal(ruleOf(pool.add(back, nobody, 0, 0)), "pending");
+    pool.removeMined([before]);
     const circular = pay("alice", 0, { to: "carol", amount: 1_500_000, fee: 200_000 });
     assert.equal(ruleOf(pool.add(circular, state, 0, 0)), "TX-09");
     assert.deepEqual(pool.takeEvicted(), []);
     assert.deepEqual(new Set(txids([...pool.select()])), new Set([lent.txid, back.txid]));
     assert.deepEqual(pool.revalidate(), []);
-    assert.equal(pool.size, 2);
+    const listed = pool.entriesAfter(-1, 10).map(({ transaction }) => transaction);
+    assert.deepEqual(listed, [lent, back], "and its place in the list");
   });
 
   test("case 24: limits in number and in bytes hold", () => {

@@ -85,6 +85,10 @@ test("whatever happens, counts fit, senders' nonces are selected in order, and a
         pool.revalidate();
         assert.ok(pool.size <= 8);
         assert.equal(pool.bytes, total(pool));
+        const inOrder = [...pool.entries()].sort((a, b) => a.order - b.order);
+        assert.deepEqual(pool.entriesAfter(-1, 100), inOrder);
+        const leaves = inOrder.map(({ transaction }) => transaction.leaf).sort();
+        assert.deepEqual(pool.leavesAfter("0".repeat(64), 100), leaves);
         const selected = [...pool.select()];
         const next = new Map([...accounts].map(([key, account]) => [key, account.nonce]));
         for (const { sender, transaction } of selected) {
