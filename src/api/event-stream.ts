@@ -1,79 +1,160 @@
 import type { ServerResponse } from "node:http";
-import type { Timers } from "../ports/index.ts";
-import type { NodeEvent } from "./schemas/index.ts";
+import type { Clock, Timers } from "../ports/index.ts";
+import { createEventHistory } from "./event-history.ts";
+import type { NodeEvent, NodeEventType, StreamNotes } from "./schemas/index.ts";
 import { ServiceError } from "./service.ts";
 
-/** Open streams at a time: each holds a socket and up to `MAX_UNSENT_BYTES`. */
+/** Open streams at a time: each holds a socket and what that has not sent yet. */
 export const MAX_STREAMS = 64;
-/** What a client may leave unread before it is closed. It reconnects and reads the present state instead. */
-export const MAX_UNSENT_BYTES = 1024 * 1024;
+/** What is handed to a socket at a time beyond what it takes at once. One event may be longer. */
+const MAX_UNSENT_BYTES = 256 * 1024;
 /** Proxies and laptops drop silent connections after some 30 s. */
 const HEARTBEAT_MS = 15_000;
+/** A client that takes nothing for so long is gone or stuck. */
+const MAX_STALL_MS = 60_000;
+/** How long a client that is cut may take to read why. */
+const FAREWELL_MS = 5_000;
+
+export interface StreamRequest {
+  /** What the client has; it gets what came after it. */
+  readonly lastEventId: string | undefined;
+  readonly kinds: ReadonlySet<NodeEventType>;
+}
 
 export interface EventStreams {
   /** Turns a response into a stream of server-sent events until either side closes it. */
-  open(response: ServerResponse): void;
+  open(response: ServerResponse, request: StreamRequest): void;
   publish(event: NodeEvent): void;
   /** Streams open now. */
   readonly size: number;
   close(): void;
 }
 
+interface Stream {
+  readonly response: ServerResponse;
+  readonly kinds: ReadonlySet<NodeEventType>;
+  /** Number of the last event that was looked at for it. */
+  sentUpTo: number;
+  /** Since when its socket takes nothing, by the monotonic clock; undefined while it does. */
+  stalledMs: number | undefined;
+}
+
+type GapReason = StreamNotes["gap"]["reason"];
+
 /**
- * Sends events to many readers. Each event gets an id "<epoch>-<n>", n counting up; the epoch tells the runs of the
- * daemon apart.
+ * Sends events to many readers. An event's id is "<run>-<n>": the run tells the daemon's starts apart, n counts up. A
+ * reader is sent what it has not got from the events that are kept, as fast as it reads; so it may come back with its last
+ * id, and costs no memory of its own while it is slow. One that needs what is not kept any more is told so.
  */
 export function createEventStreams(
-  deps: { readonly timers: Timers },
-  options: { readonly epoch: string },
+  deps: { readonly timers: Timers; readonly clock: Clock },
+  { run }: { readonly run: string },
 ): EventStreams {
-  const open = new Set<ServerResponse>();
-  let sequence = 0;
+  const { timers, clock } = deps;
+  const open = new Set<Stream>();
+  const history = createEventHistory();
+  const idOf = (sequence: number): string => `${run}-${sequence}`;
 
-  function send(response: ServerResponse, text: string): void {
-    // Looked at before writing, so that one event of any size reaches a client that keeps up.
-    if (response.writableLength > MAX_UNSENT_BYTES) {
-      open.delete(response);
-      response.destroy();
+  function note<Name extends keyof StreamNotes>(
+    name: Name,
+    data: StreamNotes[Name],
+    sequence: number,
+  ): string {
+    return `id: ${idOf(sequence)}\nevent: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
+  }
+
+  /** Says why and ends the stream; with force where the client does not even read that. */
+  function cut(stream: Stream, code: StreamNotes["end"]["code"], message: string): void {
+    const { response } = stream;
+    open.delete(stream);
+    response.end(note("end", { code, message }, stream.sentUpTo));
+    const timer = timers.set(FAREWELL_MS, () => response.destroy());
+    response.once("close", () => timers.clear(timer));
+  }
+
+  function pump(stream: Stream): void {
+    const { response, kinds } = stream;
+    const events = history.after(stream.sentUpTo, kinds);
+    if (events === undefined) {
+      const message = "you read too slowly, and missed events; connect again and read the present state";
+      cut(stream, "STREAM_TOO_SLOW", message);
       return;
     }
-    response.write(text);
+    for (const { sequence, text } of events) {
+      if (response.writableLength > MAX_UNSENT_BYTES) {
+        stream.stalledMs ??= clock.monotonicMs();
+        return;
+      }
+      response.write(text);
+      stream.sentUpTo = sequence;
+    }
+    stream.sentUpTo = history.last;
   }
 
   function beat(): void {
-    for (const response of open) send(response, ": still here\n\n");
-    heartbeat = deps.timers.set(HEARTBEAT_MS, beat);
+    for (const stream of open) {
+      const { response, stalledMs } = stream;
+      if (stalledMs !== undefined && clock.monotonicMs() - stalledMs > MAX_STALL_MS)
+        cut(stream, "STREAM_TOO_SLOW", `nothing was read for ${MAX_STALL_MS / 1_000} s`);
+      // With the id: who asked for a rare kind stays near the end of what is kept.
+      else if (stalledMs === undefined) response.write(`: still here\nid: ${idOf(stream.sentUpTo)}\n\n`);
+    }
+    heartbeat = timers.set(HEARTBEAT_MS, beat);
   }
-  let heartbeat = deps.timers.set(HEARTBEAT_MS, beat);
+  let heartbeat = timers.set(HEARTBEAT_MS, beat);
+
+  /** Where a client that has an id goes on, or why it cannot. */
+  function placeOf(lastEventId: string, kinds: Stream["kinds"]): number | GapReason {
+    const match = /^([0-9a-z]{1,20})-(0|[1-9]\d{0,14})$/.exec(lastEventId);
+    if (match === null) return "unknown-id";
+    if (match[1] !== run) return "restarted";
+    const sequence = Number(match[2]);
+    if (sequence > history.last) return "unknown-id";
+    return history.after(sequence, kinds) === undefined ? "too-old" : sequence;
+  }
 
   return {
-    open(response) {
+    open(response, { lastEventId, kinds }) {
       if (open.size >= MAX_STREAMS) {
         const message = `${MAX_STREAMS} event streams are open already; close one first`;
         throw new ServiceError("STREAMS_EXHAUSTED", 503, message);
       }
-      open.add(response);
-      response.on("close", () => open.delete(response));
-      response.on("error", () => open.delete(response));
+      const place = lastEventId === undefined ? undefined : placeOf(lastEventId, kinds);
+      const sentUpTo = typeof place === "number" ? place : history.last;
+      const stream: Stream = { response, kinds, sentUpTo, stalledMs: undefined };
+      open.add(stream);
+      response.on("close", () => open.delete(stream));
+      response.on("error", () => open.delete(stream));
+      response.on("drain", () => {
+        stream.stalledMs = undefined;
+        if (open.has(stream)) pump(stream);
+      });
       response.writeHead(200, {
         "content-type": "text/event-stream; charset=utf-8",
         "cache-control": "no-store",
         "x-accel-buffering": "no",
+        // When the stream ends, so does the socket: no client is to wait for more.
+        connection: "close",
       });
-      response.write(": events follow\n\n");
+      if (place === undefined) response.write(note("start", { run }, sentUpTo));
+      else if (typeof place === "string") response.write(note("gap", { run, reason: place }, sentUpTo));
+      else response.write(": events follow\n\n");
+      pump(stream);
     },
-    publish({ type, data }) {
-      sequence++;
-      if (open.size === 0) return;
-      const text = `id: ${options.epoch}-${sequence}\nevent: ${type}\ndata: ${JSON.stringify(data)}\n\n`;
-      for (const response of open) send(response, text);
+    publish(event) {
+      history.add(
+        event,
+        (sequence) => `id: ${idOf(sequence)}\nevent: ${event.type}\ndata: ${JSON.stringify(event.data)}\n\n`,
+      );
+      for (const stream of open) pump(stream);
     },
     get size() {
       return open.size;
     },
     close() {
-      deps.timers.clear(heartbeat);
-      for (const response of open) response.end();
+      timers.clear(heartbeat);
+      for (const stream of open)
+        stream.response.end(note("end", { code: "NODE_STOPS", message: "the node stops" }, stream.sentUpTo));
       open.clear();
     },
   };

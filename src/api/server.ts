@@ -5,6 +5,7 @@ import { createEventStreams } from "./event-stream.ts";
 import { createHttpApp, listen } from "./http-app.ts";
 import { createApiMetrics } from "./metrics.ts";
 import { addChangingRoutes } from "./routes/changing.ts";
+import { addEventRoute } from "./routes/events.ts";
 import { addReadingRoutes } from "./routes/reading.ts";
 import { ERROR_DETAILS, NoQuery } from "./schemas/index.ts";
 import type { NodeService } from "./service.ts";
@@ -34,7 +35,7 @@ export interface ApiServer {
 export function createApiServer(deps: ApiServerDeps, options: ApiServerOptions): ApiServer {
   const logger = deps.logger.child({ module: "api" });
   const app = createHttpApp({ logger }, options);
-  const streams = createEventStreams(deps, { epoch: deps.clock.nowMs().toString(36) });
+  const streams = createEventStreams(deps, { run: deps.clock.nowMs().toString(36) });
   const metrics = createApiMetrics(deps.node);
   const closing = new AbortController();
   const unsubscribe = deps.node.subscribe((event) => streams.publish(event));
@@ -62,14 +63,7 @@ export function createApiServer(deps: ApiServerDeps, options: ApiServerOptions):
     });
     addReadingRoutes(app, deps.node);
     addChangingRoutes(app, { node: deps.node, timers: deps.timers, closing: closing.signal });
-    app.get(
-      "/v1/events",
-      { exposeHeadRoute: false, schema: { summary: "Server-sent events: head, reorg, block, tx, peer" } },
-      (_request, reply) => {
-        streams.open(reply.raw);
-        reply.hijack();
-      },
-    );
+    addEventRoute(app, streams);
     app.get("/metrics", { schema: { summary: "Prometheus metrics" } }, async (_request, reply) => {
       return reply.type(metrics.contentType).send(await metrics.text());
     });

@@ -109,20 +109,24 @@ function ofEnvironment(url: string): string {
   }
 }
 
-/** A client for the node that the options name. */
-export async function openClient(options: ConnectionOptions, timeoutMs?: number): Promise<Client> {
+/** Where the node is that the options name, and its token where it is known. */
+export async function locateNode(
+  options: ConnectionOptions,
+): Promise<{ readonly url: string; readonly token?: string }> {
   const data = dataDirectory(options);
   const environment = process.env["CUMULO_API"];
   const named =
     options.api ?? (options.data === undefined && environment ? ofEnvironment(environment) : undefined);
   const url = named ?? (data === undefined ? DEFAULT_API : await apiOfData(data));
   const token = await findToken(options, data, url);
+  return { url, ...(token === undefined ? {} : { token }) };
+}
+
+/** A client for the node that the options name. */
+export async function openClient(options: ConnectionOptions, timeoutMs?: number): Promise<Client> {
+  const located = await locateNode(options);
   const { createClient } = await import("../client/index.ts");
-  return createClient({
-    url,
-    ...(token === undefined ? {} : { token }),
-    ...(timeoutMs === undefined ? {} : { timeoutMs }),
-  });
+  return createClient({ ...located, ...(timeoutMs === undefined ? {} : { timeoutMs }) });
 }
 
 export interface JsonOption {

@@ -22,7 +22,7 @@ import type {
   TransactionStatus,
   Tree,
 } from "../api/index.ts";
-import { type ReceivedEvent, readEvents } from "./events.ts";
+import { type EventsOptions, followEvents, type ReceivedEvent } from "./events.ts";
 import { createHttp, type HttpOptions, readBytes } from "./http.ts";
 
 export interface CallOptions {
@@ -84,8 +84,11 @@ export interface Client {
   submitBatch(transactions: readonly TransactionJson[], options?: CallOptions): Promise<SubmitResult>;
   /** With mode `blocks`: settles when they are connected; fails with MINING_TIMEOUT (details.blocks) when late. */
   mining(request: MiningRequest, options?: CallOptions): Promise<MiningResult>;
-  /** Events from now on; ends when the signal is aborted, throws an `ApiError` when the connection ends. */
-  events(signal: AbortSignal): AsyncGenerator<ReceivedEvent>;
+  /**
+   * Events from now on, until the signal is aborted. A lost connection is made again and goes on where it was; an
+   * `ApiError` is thrown where that fails for too long. What was missed is told as a `gap`.
+   */
+  events(signal: AbortSignal, options?: EventsOptions): AsyncGenerator<ReceivedEvent>;
 }
 
 function pageQuery({ limit, after }: PageOptions): string {
@@ -142,6 +145,6 @@ export function createClient(options: HttpOptions): Client {
       const deadline = mineMs === 0 ? {} : { timeoutMs: mineMs + ANSWER_SLACK_MS };
       return http("/v1/mining", { ...call, ...deadline, method: "POST", json: request });
     },
-    events: (signal) => readEvents({ ...options, url }, signal),
+    events: (signal, eventsOptions) => followEvents(async () => ({ ...options, url }), signal, eventsOptions),
   };
 }

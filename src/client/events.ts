@@ -1,27 +1,73 @@
 import { createParser } from "eventsource-parser";
-import type { NodeEvent } from "../api/index.ts";
+import type { NodeEvent, NodeEventType, StreamNotes } from "../api/index.ts";
 import { ApiError } from "./errors.ts";
 import { errorOf, type HttpOptions, unreachable } from "./http.ts";
 
-/** An event as the stream delivers it. `id` names it for a later resume. */
-export type ReceivedEvent = NodeEvent & { readonly id: string };
+/**
+ * An event as the stream delivers it; `id` names it for a later resume. A `gap` says that events were missed: whoever
+ * keeps a picture of the node reads its present state again.
+ */
+export type ReceivedEvent = { readonly id: string } & (
+  | NodeEvent
+  | { readonly type: "gap"; readonly data: StreamNotes["gap"] }
+);
+
+/** A connection that was lost, and when the next is tried. */
+export interface LostConnection {
+  readonly error: ApiError;
+  readonly retryInMs: number;
+}
+
+export interface EventsOptions {
+  /** Only these; default: all. */
+  readonly kinds?: readonly NodeEventType[];
+  /** Goes on after this event, as far as the node still has what came since; else the first event is a `gap`. */
+  readonly lastEventId?: string;
+  /**
+   * How long a lost connection is tried again before its error is thrown, ms; default 60 s, 0: not at all. A node that
+   * was never reached fails at once.
+   */
+  readonly retryForMs?: number;
+  readonly onLost?: (lost: LostConnection) => void;
+}
 
 /** An event longer than this is not ours: a reorg of 1,000 full blocks stays well below it. */
 const MAX_EVENT_CHARACTERS = 64 * 1024 * 1024;
 /** The server's heartbeat comes every 15 s; three missed ones mean a dead connection. */
 const SILENCE_MS = 45_000;
+const DEFAULT_RETRY_MS = 60_000;
+const FIRST_PAUSE_MS = 250;
+const LONGEST_PAUSE_MS = 5_000;
 
-/**
- * Events from now on, until the signal is aborted (then it returns) or the connection ends (then it throws an
- * `ApiError`: the caller reads the present state again and reconnects).
- */
-export async function* readEvents(options: HttpOptions, signal: AbortSignal): AsyncGenerator<ReceivedEvent> {
-  const received: ReceivedEvent[] = [];
+type Sent = { readonly id: string } & (
+  | NodeEvent
+  | {
+      [Name in keyof StreamNotes]: { readonly type: Name; readonly data: StreamNotes[Name] };
+    }[keyof StreamNotes]
+);
+
+interface Place {
+  lastEventId: string | undefined;
+}
+
+/** One connection, until it ends: then it throws, or returns where the signal was aborted. */
+async function* readOnce(
+  http: HttpOptions,
+  place: Place,
+  kinds: readonly NodeEventType[] | undefined,
+  signal: AbortSignal,
+): AsyncGenerator<ReceivedEvent> {
+  const received: Sent[] = [];
   let buffered = 0;
+  // Ids come with heartbeats too, without an event; until what came before is handed out they must wait.
+  let heardId: string | undefined;
   const parser = createParser({
+    onId: (id) => {
+      heardId = id;
+    },
     onEvent: ({ id, event, data }) => {
       buffered = 0;
-      received.push({ id: id ?? "", type: event, data: JSON.parse(data) } as ReceivedEvent);
+      received.push({ id: id ?? "", type: event, data: JSON.parse(data) } as Sent);
     },
   });
   const silence = new AbortController();
@@ -32,12 +78,16 @@ export async function* readEvents(options: HttpOptions, signal: AbortSignal): As
   };
   try {
     heard();
-    const response = await fetch(`${options.url}/v1/events`, {
-      headers: options.token === undefined ? {} : { authorization: `Bearer ${options.token}` },
+    const query = kinds === undefined ? "" : `?kinds=${kinds.join(",")}`;
+    const response = await fetch(`${http.url}/v1/events${query}`, {
+      headers: {
+        ...(http.token === undefined ? {} : { authorization: `Bearer ${http.token}` }),
+        ...(place.lastEventId === undefined ? {} : { "last-event-id": place.lastEventId }),
+      },
       signal: AbortSignal.any([signal, silence.signal]),
       redirect: "error",
     });
-    if (!response.ok) throw await errorOf(response, options.url);
+    if (!response.ok) throw await errorOf(response, http.url);
     const decoder = new TextDecoder();
     for await (const chunk of response.body ?? []) {
       heard();
@@ -45,19 +95,78 @@ export async function* readEvents(options: HttpOptions, signal: AbortSignal): As
       if (buffered > MAX_EVENT_CHARACTERS)
         throw new ApiError("API_ANSWER_INVALID", 200, "an event is too long to be one");
       parser.feed(decoder.decode(chunk as Uint8Array, { stream: true }));
-      yield* received.splice(0);
+      for (const event of received.splice(0)) {
+        if (event.type === "end")
+          throw new ApiError(event.data.code, 0, `${http.url}: ${event.data.message}`);
+        place.lastEventId = event.id;
+        if (event.type !== "start") yield event;
+      }
+      if (heardId !== undefined) place.lastEventId = heardId;
     }
   } catch (error) {
     if (signal.aborted) return;
     if (error instanceof ApiError) throw error;
-    throw unreachable(options.url, error);
+    throw unreachable(http.url, error);
   } finally {
     clearTimeout(alarm);
   }
   if (signal.aborted) return;
-  throw new ApiError(
-    "API_STREAM_ENDED",
-    0,
-    `${options.url} ended the event stream; the node may have stopped`,
-  );
+  throw new ApiError("API_STREAM_ENDED", 0, `${http.url} ended the event stream; the node may have stopped`);
+}
+
+/** Whether asking again may help: the node is away, or has too much to do; not where it refuses what was asked. */
+const isPassing = ({ status, code }: ApiError): boolean =>
+  code !== "API_ANSWER_INVALID" && (status === 0 || status === 429 || status >= 500);
+
+function pause(valueMs: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, valueMs);
+    signal.addEventListener("abort", done, { once: true });
+  });
+}
+
+/**
+ * Events from now on until the signal is aborted; then it returns. A lost connection is made again, first soon and then
+ * less often, and goes on where it was: nothing is missed without a `gap`. `locate` is asked where the node is before each
+ * connection, since one that was started again may have another port; what it throws counts as a node that is away.
+ */
+export async function* followEvents(
+  locate: () => Promise<HttpOptions>,
+  signal: AbortSignal,
+  options: EventsOptions = {},
+): AsyncGenerator<ReceivedEvent> {
+  const { kinds, retryForMs = DEFAULT_RETRY_MS, onLost } = options;
+  const place: Place = { lastEventId: options.lastEventId };
+  let lostAtMs: number | undefined;
+  let pauseMs = FIRST_PAUSE_MS;
+  while (!signal.aborted) {
+    const before = place.lastEventId;
+    try {
+      yield* readOnce(await locate(), place, kinds, signal);
+    } catch (error) {
+      if (place.lastEventId !== before) {
+        // It was connected and had something to say, so this is a new loss.
+        lostAtMs = undefined;
+        pauseMs = FIRST_PAUSE_MS;
+      }
+      const wasReached = place.lastEventId !== undefined;
+      const passing = error instanceof ApiError ? isPassing(error) : wasReached;
+      lostAtMs ??= performance.now();
+      const leftMs = lostAtMs + retryForMs - performance.now();
+      if (!wasReached || !passing || leftMs <= 0) throw error;
+      const retryInMs = Math.min(leftMs, Math.round(pauseMs * (0.5 + Math.random())));
+      pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
+      onLost?.({
+        error:
+          error instanceof ApiError ? error : new ApiError("API_UNREACHABLE", 0, (error as Error).message),
+        retryInMs,
+      });
+      await pause(retryInMs, signal);
+    }
+  }
 }

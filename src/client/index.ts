@@ -7,5 +7,5 @@
 export { provenBlock } from "./account-proof.ts";
 export * from "./client.ts";
 export { ApiError } from "./errors.ts";
-export type { ReceivedEvent } from "./events.ts";
+export { type EventsOptions, followEvents, type LostConnection, type ReceivedEvent } from "./events.ts";
 export type { HttpOptions } from "./http.ts";

@@ -22,6 +22,40 @@ export const NodeEvents = {
 } as const;
 
 export type NodeEventType = keyof typeof NodeEvents;
+export const NODE_EVENT_TYPES = Object.keys(NodeEvents) as readonly NodeEventType[];
 export type NodeEvent = {
   [Name in NodeEventType]: { readonly type: Name; readonly data: Type.Static<(typeof NodeEvents)[Name]> };
 }[NodeEventType];
+
+/** What a stream says of itself, in events of its own. Their ids are as good for a resume as any. */
+export const StreamNoteSchemas = {
+  /** The first event for a client that came without Last-Event-ID: what happens from here on follows. */
+  start: Strict({ run: Type.String({ description: "this start of the node; ids begin with it" }) }),
+  /** The first event for one whose Last-Event-ID cannot be gone on from: events were missed; read the present state. */
+  gap: Strict({
+    run: Type.String(),
+    reason: Type.Enum(["restarted", "too-old", "unknown-id"], {
+      description:
+        "restarted: the id is of an earlier start of the node. too-old: what came after it is not kept any more",
+    }),
+  }),
+  /** The last event, where the node ends the stream. */
+  end: Strict({
+    code: Type.Enum(["STREAM_TOO_SLOW", "NODE_STOPS"]),
+    message: Type.String(),
+  }),
+} as const;
+export type StreamNotes = {
+  [Name in keyof typeof StreamNoteSchemas]: Type.Static<(typeof StreamNoteSchemas)[Name]>;
+};
+
+/** Kinds of events asked for, apart by commas. */
+export const EventsQuery = Strict({
+  kinds: Type.Optional(
+    Type.String({
+      pattern: `^(${NODE_EVENT_TYPES.join("|")})(,(${NODE_EVENT_TYPES.join("|")})){0,${NODE_EVENT_TYPES.length - 1}}$`,
+      description: `kinds of events apart by commas, of ${NODE_EVENT_TYPES.join(", ")}`,
+    }),
+  ),
+});
+export type EventsQuery = Type.Static<typeof EventsQuery>;

@@ -66,7 +66,7 @@ const reading: Case[] = [
   bad("a fractional limit", "/v1/reorgs?limit=1.5", /limit must be an integer from 1 to 1000/),
   bad("an unknown query key", "/v1/mempool?colour=red", /unknown key "colour"; allowed: limit, after/),
   bad("a query key where none is known", "/v1/status?x=1", /unknown key "x"/),
-  bad("a query key for the events", "/v1/events?since=1", /unknown key "since"; allowed: none/),
+  bad("a query key for the events", "/v1/events?since=1", /unknown key "since"; allowed: kinds/),
   bad("a query key for the metrics", "/metrics?name=x", /unknown key "name"; allowed: none/),
   bad("a cursor nobody handed out", "/v1/reorgs?after=%2e%2e%2f", /after must be a `next` value/),
   bad("the same query key twice", "/v1/tree?depth=1&depth=2", /depth must be/),

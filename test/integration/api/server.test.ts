@@ -1,8 +1,6 @@
 import assert from "node:assert/strict";
 import { request } from "node:http";
-import { connect } from "node:net";
 import { describe, it } from "node:test";
-import { MAX_STREAMS, MAX_UNSENT_BYTES } from "../../../src/api/event-stream.ts";
 import { ServiceError } from "../../../src/api/index.ts";
 import { startApi, TOKEN } from "../../support/api-server.ts";
 import { ID_A, ID_B, PEER, stubStatus } from "../../support/stub-node-service.ts";
@@ -213,69 +211,5 @@ describe("API server", () => {
     assert.match(metrics, /^cumulo_head_height 12$/m);
     assert.match(metrics, /^nodejs_eventloop_lag_p99_seconds /m);
     assert.match(metrics, /cumulo_http_request_seconds_count\{.*route="\/openapi.json"/);
-  });
-});
-
-describe("event stream", () => {
-  const head = (height: number) => ({ type: "head" as const, data: { ...stubStatus.head, height } });
-
-  it("events arrive in order, with ids that count up", async (t) => {
-    const { url, node } = await startApi(t);
-    const response = await fetch(`${url}/v1/events`);
-    assert.match(response.headers.get("content-type") ?? "", /^text\/event-stream/);
-    node.emit(head(13));
-    node.emit({ type: "peer", data: { peer: PEER, connected: false, reason: "gone" } });
-    let text = "";
-    for await (const chunk of response.body as ReadableStream<Uint8Array>) {
-      text += new TextDecoder().decode(chunk);
-      if (text.includes('"gone"')) break;
-    }
-    const ids = [...text.matchAll(/^id: (\w+)-(\d+)$/gm)].map(([, , n]) => Number(n));
-    assert.deepEqual(ids, [1, 2]);
-    assert.match(text, /event: head\ndata: \{.*"height":13/);
-    assert.match(text, /event: peer\ndata: \{.*"connected":false/);
-  });
-
-  it("a client that does not read is closed, and others go on", async (t) => {
-    const { url, node } = await startApi(t);
-    const { port, hostname } = new URL(url);
-    const slow = connect(Number(port), hostname).pause();
-    let closed = false;
-    slow.on("close", () => {
-      closed = true;
-    });
-    slow.on("error", () => {});
-    slow.write(`GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n`);
-    t.after(() => slow.destroy());
-    const good = await fetch(`${url}/v1/events`);
-    let received = 0;
-    const reading = (async () => {
-      for await (const chunk of good.body as ReadableStream<Uint8Array>) received += chunk.length;
-    })().catch(() => {});
-    const big = {
-      type: "peer" as const,
-      data: { peer: PEER, connected: true, reason: "x".repeat(256 * 1024) },
-    };
-    const before = received;
-    await until("the slow client is closed", () => {
-      node.emit(big);
-      // The paused socket sees the close only when it reads, so the server's side is asked: it stops counting it.
-      return slow.destroyed || closed || received - before > 8 * MAX_UNSENT_BYTES || undefined;
-    });
-    slow.resume();
-    await until("the slow client sees the end", () => closed || undefined);
-    assert.ok(received > MAX_UNSENT_BYTES, "the good client went on");
-    void reading;
-  });
-
-  it("there is a bound on streams, and closing the server ends them at once", async (t) => {
-    const { url, close } = await startApi(t);
-    const open = await Promise.all(Array.from({ length: MAX_STREAMS }, () => fetch(`${url}/v1/events`)));
-    const { status, body } = await get(`${url}/v1/events`);
-    assert.deepEqual([status, body["code"]], [503, "STREAMS_EXHAUSTED"]);
-    const startedMs = performance.now();
-    await close();
-    await Promise.all(open.map((response) => response.text().catch(() => "cut")));
-    assert.ok(performance.now() - startedMs < 3_000);
   });
 });
