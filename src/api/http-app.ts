@@ -1,7 +1,10 @@
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import type { Logger } from "../ports/index.ts";
-import { type AccessOptions, createAccessCheck } from "./access.ts";
+import { type AccessOptions, createAccessCheck, isLoopback } from "./access.ts";
+import { limitConnections } from "./connection-limits.ts";
 import { answerMalformed, createErrorHandler, installNotFound } from "./errors.ts";
+import type { RateKind, RateLimits } from "./rate-limits.ts";
+import { ServiceError } from "./service.ts";
 import { compileValidator } from "./validation.ts";
 
 export type ApiServerErrorCode = "API_PORT_BUSY" | "API_LISTEN_FAILED";
@@ -20,14 +23,52 @@ export class ApiServerError extends Error {
 const REQUEST_ARRIVAL_MS = 10_000;
 /** How often that is looked at. */
 const ARRIVAL_CHECK_MS = 1_000;
+const FOR_NO_OTHER_ORIGIN = {
+  "x-content-type-options": "nosniff",
+  "cross-origin-resource-policy": "same-origin",
+};
 /** JSON bodies other than transactions are small. */
 const BODY_BYTES = 64 * 1024;
+
+declare module "fastify" {
+  interface FastifyContextConfig {
+    /** Tokens that a request costs (`rate-limits.ts`): 1 unless the answer takes more work than a look. */
+    readonly cost?: number;
+  }
+}
+
+export interface HttpAppDeps {
+  readonly logger: Logger;
+  /** Where left out, nothing is counted. */
+  readonly limits?: RateLimits;
+  /** After so long without a byte either way a connection is closed; 0, the default: never. */
+  readonly idleTimeoutMs?: number;
+}
+
+/** Takes tokens for a request. Fails with RATE_LIMITED, and tells the client when to come again. */
+export type Charge = (request: FastifyRequest, reply: FastifyReply, cost: number) => void;
+
+export function createCharge(limits: RateLimits, hasToken: (request: FastifyRequest) => boolean): Charge {
+  return (request, reply, cost) => {
+    const { method, ip: address } = request;
+    const kind: RateKind = method === "GET" || method === "HEAD" ? "read" : "change";
+    const isTrusted = isLoopback(address) || hasToken(request);
+    const refused = limits.take({ address, isTrusted, kind, cost });
+    if (refused === undefined) return;
+    const seconds = Math.ceil(refused.waitMs / 1_000);
+    reply.header("retry-after", String(seconds));
+    const whose = refused.scope === "address" ? "this address asks" : "all addresses together ask";
+    const message = `${whose} for more than the node serves; try again in ${seconds} s`;
+    const details = { scope: refused.scope, retryAfterMs: refused.waitMs };
+    throw new ServiceError("RATE_LIMITED", 429, message, { details });
+  };
+}
 
 /**
  * A server with our manners and no routes yet: access checked, errors in one form, requests bounded in size and time.
  * Nodes and cluster supervisors build on it.
  */
-export function createHttpApp(deps: { readonly logger: Logger }, access: AccessOptions): FastifyInstance {
+export function createHttpApp(deps: HttpAppDeps, access: AccessOptions): FastifyInstance {
   const answerError = createErrorHandler(deps.logger);
   const app = Fastify({
     logger: false,
@@ -35,6 +76,7 @@ export function createHttpApp(deps: { readonly logger: Logger }, access: AccessO
     requestTimeout: REQUEST_ARRIVAL_MS,
     http: { connectionsCheckingInterval: ARRIVAL_CHECK_MS },
     keepAliveTimeout: 5_000,
+    connectionTimeout: deps.idleTimeoutMs ?? 0,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 400 },
     clientErrorHandler: answerMalformed,
@@ -47,11 +89,17 @@ export function createHttpApp(deps: { readonly logger: Logger }, access: AccessO
   // Our answers are typed by their schemas; a second, dropping serializer would only hide a mistake.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   app.setErrorHandler(answerError);
-  const checkAccess = createAccessCheck(access);
+  limitConnections(app.server);
+  const { check, hasToken } = createAccessCheck(access);
+  const charge = deps.limits === undefined ? undefined : createCharge(deps.limits, hasToken);
   const routes = installNotFound(app);
   app.addHook("onRequest", async (request, reply) => {
+    // No page of another origin is to embed an answer, nor to have it taken for something else.
+    reply.headers(FOR_NO_OTHER_ORIGIN);
+    // Before anything is looked at: guessing tokens and asking for nothing costs too.
+    charge?.(request, reply, request.routeOptions.config.cost ?? 1);
     const wrongMethod = routes.wrongMethod(request);
-    if (wrongMethod === undefined) return checkAccess(request);
+    if (wrongMethod === undefined) return check(request);
     reply.header("allow", (wrongMethod.details["allowed"] as string[]).join(", "));
     throw wrongMethod;
   });

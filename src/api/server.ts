@@ -4,6 +4,7 @@ import type { AccessOptions } from "./access.ts";
 import { createEventStreams } from "./event-stream.ts";
 import { createHttpApp, listen } from "./http-app.ts";
 import { createApiMetrics } from "./metrics.ts";
+import { createRateLimits } from "./rate-limits.ts";
 import { addChangingRoutes } from "./routes/changing.ts";
 import { addEventRoute } from "./routes/events.ts";
 import { addReadingRoutes } from "./routes/reading.ts";
@@ -31,10 +32,16 @@ export interface ApiServer {
   close(): Promise<void>;
 }
 
+/** A client that reads nothing of its answer for so long holds memory for nothing. Streams have a heartbeat before that. */
+const IDLE_MS = 60_000;
+
 /** The HTTP API of one node. */
 export function createApiServer(deps: ApiServerDeps, options: ApiServerOptions): ApiServer {
   const logger = deps.logger.child({ module: "api" });
-  const app = createHttpApp({ logger }, options);
+  const app = createHttpApp(
+    { logger, limits: createRateLimits(deps.clock), idleTimeoutMs: IDLE_MS },
+    options,
+  );
   const streams = createEventStreams(deps, { run: deps.clock.nowMs().toString(36) });
   const metrics = createApiMetrics(deps.node);
   const closing = new AbortController();
@@ -64,10 +71,14 @@ export function createApiServer(deps: ApiServerDeps, options: ApiServerOptions):
     addReadingRoutes(app, deps.node);
     addChangingRoutes(app, { node: deps.node, timers: deps.timers, closing: closing.signal });
     addEventRoute(app, streams);
-    app.get("/metrics", { schema: { summary: "Prometheus metrics" } }, async (_request, reply) => {
-      return reply.type(metrics.contentType).send(await metrics.text());
-    });
-    app.get("/openapi.json", { schema: { hide: true } }, async () => app.swagger());
+    app.get(
+      "/metrics",
+      { config: { cost: 5 }, schema: { summary: "Prometheus metrics" } },
+      async (_request, reply) => {
+        return reply.type(metrics.contentType).send(await metrics.text());
+      },
+    );
+    app.get("/openapi.json", { config: { cost: 5 }, schema: { hide: true } }, async () => app.swagger());
   }
 
   let closed: Promise<void> | undefined;

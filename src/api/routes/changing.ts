@@ -124,6 +124,8 @@ async function mineBlocks(
   timeoutMs: number,
 ): Promise<BlockId[]> {
   const { signal, end } = deadline(deps, reply, timeoutMs);
+  // Nothing is said before the blocks are there, and that has a deadline of its own.
+  reply.request.raw.socket.setTimeout(0);
   try {
     const blocks = await deps.node.mineBlocks(count, signal);
     if (blocks.length >= count) return blocks;
