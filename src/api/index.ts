@@ -6,6 +6,7 @@
  * every request, body, list and event buffer has a bound.
  */
 export type { AccessOptions } from "./access.ts";
+export { API_ERRORS, type ApiErrorCode } from "./error-codes.ts";
 export * from "./http-app.ts";
 export { MAX_BODY_BYTES } from "./routes/changing.ts";
 export * from "./schemas/index.ts";

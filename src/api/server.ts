@@ -4,7 +4,9 @@ import type { AccessOptions } from "./access.ts";
 import { createEventStreams } from "./event-stream.ts";
 import { createHttpApp, listen } from "./http-app.ts";
 import { createApiMetrics } from "./metrics.ts";
+import { completeOpenApi, type OpenApiDocument } from "./openapi.ts";
 import { createRateLimits } from "./rate-limits.ts";
+import { openApiPath, ROUTE_DOCS } from "./route-docs.ts";
 import { addChangingRoutes } from "./routes/changing.ts";
 import { addEventRoute } from "./routes/events.ts";
 import { addReadingRoutes } from "./routes/reading.ts";
@@ -50,6 +52,8 @@ export function createApiServer(deps: ApiServerDeps, options: ApiServerOptions):
   // A query that nobody reads is a mistake to be told, on every route alike.
   app.addHook("onRoute", (route) => {
     route.schema = { querystring: NoQuery, ...route.schema };
+    const { cost } = ROUTE_DOCS[`${[route.method].flat()[0]} ${openApiPath(route.url)}`] ?? {};
+    if (cost !== undefined) route.config = { ...route.config, cost };
   });
   app.addHook("onResponse", async (request, reply) => {
     const route = request.routeOptions.url ?? "unknown";
@@ -71,14 +75,15 @@ export function createApiServer(deps: ApiServerDeps, options: ApiServerOptions):
     addReadingRoutes(app, deps.node);
     addChangingRoutes(app, { node: deps.node, timers: deps.timers, closing: closing.signal });
     addEventRoute(app, streams);
-    app.get(
-      "/metrics",
-      { config: { cost: 5 }, schema: { summary: "Prometheus metrics" } },
-      async (_request, reply) => {
-        return reply.type(metrics.contentType).send(await metrics.text());
-      },
-    );
-    app.get("/openapi.json", { config: { cost: 5 }, schema: { hide: true } }, async () => app.swagger());
+    app.get("/metrics", { schema: { summary: "Prometheus metrics" } }, async (_request, reply) => {
+      return reply.type(metrics.contentType).send(await metrics.text());
+    });
+    let document: unknown;
+    app.get("/openapi.json", { schema: { hide: true } }, async () => {
+      // Made once: it says the same as long as the server runs.
+      document ??= completeOpenApi(app.swagger() as unknown as OpenApiDocument);
+      return document;
+    });
   }
 
   let closed: Promise<void> | undefined;

@@ -11,7 +11,6 @@ export function addEventRoute(app: FastifyInstance, streams: EventStreams): void
     "/v1/events",
     {
       exposeHeadRoute: false,
-      config: { cost: 5 },
       schema: {
         summary: "Server-sent events: head, reorg, block, tx, peer; and start, gap, end of the stream itself",
         querystring: EventsQuery,

@@ -97,6 +97,12 @@ describe("API: whose requests are served", () => {
     assert.equal((await raw(t, url, request("/v1/status", []))).status, 400);
   });
 
+  it("bytes that are not HTTP get an answer in the same form", async (t) => {
+    const { url } = await startApi(t);
+    const { status, code } = await raw(t, url, "NOT HTTP AT ALL\r\n\r\n");
+    assert.deepEqual([status, code], [400, "HTTP_INVALID"]);
+  });
+
   it("a browser's question whether another origin may ask gets no permission", async (t) => {
     const { url } = await startApi(t);
     const asked = ["Host: localhost", "Origin: https://evil.example", "Access-Control-Request-Method: POST"];

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { connect } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { transactionToJson } from "../../../src/api/index.ts";
 import { generateKey, signTransaction } from "../../../src/keys/index.ts";
 import { createSeededRandom } from "../../../src/ports/index.ts";
 import { ZERO_32 } from "../../../src/primitives/index.ts";
 import { startApi, TOKEN } from "../../support/api-server.ts";
+import { assertPromised, type OpenApi, readOpenApi } from "../../support/openapi.ts";
 import { ADDRESS, ID_A, PEER, type StubNodeService } from "../../support/stub-node-service.ts";
 
 const key = generateKey(createSeededRandom(1));
@@ -351,9 +351,11 @@ const changing: Case[] = [
 
 describe("API: bad input", () => {
   let api: { url: string; node: StubNodeService };
+  let document: OpenApi;
   const cleanups: (() => unknown)[] = [];
   before(async () => {
     api = await startApi({ after: (fn) => void cleanups.push(fn as () => unknown) });
+    document = await readOpenApi(api.url);
   });
   after(async () => {
     for (const cleanup of cleanups) await cleanup();
@@ -373,6 +375,13 @@ describe("API: bad input", () => {
     const answer = JSON.parse(text) as { code: string; message: string; details: object };
     assert.deepEqual(Object.keys(answer).sort(), ["code", "details", "message"], text);
     assert.equal(answer.code, code);
+    const ofNoRoute = ["ROUTE_NOT_FOUND", "METHOD_NOT_ALLOWED"].includes(code) || status === 414;
+    const contentType = response.headers.get("content-type") ?? "";
+    const request = {
+      method: method ?? (body === undefined ? "GET" : "POST"),
+      path: path.split("?")[0] ?? "",
+    };
+    if (!ofNoRoute) assertPromised(document, request, { status, contentType, text });
     if (says !== undefined) assert.match(answer.message, says);
     assert.ok(
       !answer.message.includes("\n") && !/\bat .*\.ts:/.test(text),
@@ -387,14 +396,4 @@ describe("API: bad input", () => {
       assert.deepEqual(harmless, [], "nothing was asked of the node");
     });
   }
-
-  it("bytes that are not HTTP get an answer in the same form", async () => {
-    const { port, hostname } = new URL(api.url);
-    const socket = connect(Number(port), hostname);
-    socket.write("NOT HTTP AT ALL\r\n\r\n");
-    let text = "";
-    for await (const chunk of socket) text += chunk;
-    assert.match(text, /^HTTP\/1\.1 400 /);
-    assert.equal(JSON.parse(text.slice(text.indexOf("{"))).code, "HTTP_INVALID");
-  });
 });
