@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Command } from "commander";
 import type { Client } from "../client/index.ts";
-import { fileProblem, readBounded } from "../files/index.ts";
+import { fileProblem, processStart, readBounded } from "../files/index.ts";
 import { type CliError, failure, usageError } from "./failure.ts";
 import { shellWord } from "./output.ts";
 import { apiUrl, path, quoted } from "./values.ts";
@@ -47,21 +47,44 @@ async function readText(file: string, what: string): Promise<string> {
   }
 }
 
+interface NodeNote {
+  readonly pid?: unknown;
+  readonly started?: unknown;
+  readonly api?: unknown;
+}
+
+/**
+ * Whether the process still runs that wrote a note. After a kill -9 the note stays, and its port may be anybody's, who is
+ * to get no token. A note without what this needs is taken for one of a node that runs.
+ */
+async function isRunning({ pid, started }: NodeNote): Promise<boolean> {
+  if (typeof pid !== "number") return true;
+  // Where the system does not tell, the note is all there is.
+  const now = await processStart(pid).catch(() => started ?? "running");
+  return now !== undefined && (typeof started !== "string" || now === started);
+}
+
 /** The running node's own note of where its API is. */
 async function apiOfData(data: string): Promise<string> {
   const file = join(data, "node.json");
+  const start = `start it with "cumulo node start --data ${shellWord(data)}"`;
   const text = await readText(file, "the running node's address in").catch((error: CliError) => {
     if (error.code !== MISSING) throw error;
-    throw failure(
-      "NODE_NOT_RUNNING",
-      `no node runs on ${data} (${file} is missing); start it with "cumulo node start --data ${shellWord(data)}"`,
-    );
+    throw failure("NODE_NOT_RUNNING", `no node runs on ${data} (${file} is missing); ${start}`);
   });
+  let note: NodeNote;
+  let api: string;
   try {
-    return apiUrl(String((JSON.parse(text) as { api?: unknown }).api));
+    note = JSON.parse(text) as NodeNote;
+    api = apiUrl(String(note.api));
   } catch {
     throw failure("FILE_INVALID", `${file} does not name an API; stop the node and start it again`);
   }
+  if (await isRunning(note)) return api;
+  throw failure(
+    "NODE_NOT_RUNNING",
+    `no node runs on ${data}: process ${note.pid}, which ${file} names, has ended; ${start}, or name one that runs elsewhere with --api URL and --token-file FILE`,
+  );
 }
 
 export const dataDirectory = ({ data }: ConnectionOptions): string | undefined =>

@@ -1,8 +1,5 @@
-import { execFile } from "node:child_process";
-import { readFile } from "node:fs/promises";
+import { askPs, lookOnLinux, processStart as startOf } from "../files/index.ts";
 import { ClusterError } from "./errors.ts";
-
-const PS_MS = 5_000;
 
 /** A process by its number and when it started: numbers are used again, the pair is not. */
 export interface ProcessId {
@@ -16,55 +13,16 @@ function unknown(pid: number, why: string): ClusterError {
   return new ClusterError("CLUSTER_PROCESS_UNKNOWN", message);
 }
 
-interface Look {
-  readonly started: string;
-  /** Stopped by a signal, SIGSTOP say. */
-  readonly isPaused: boolean;
-}
-
-async function lookOnLinux(pid: number): Promise<Look | undefined> {
-  let stat: string;
-  try {
-    stat = await readFile(`/proc/${pid}/stat`, "utf8");
-  } catch (error) {
-    // ESRCH: it ended between the opening and the reading.
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT" || code === "ESRCH") return undefined;
-    throw unknown(pid, message);
-  }
-  // Fields after the command's name, which may itself contain spaces and brackets: state is the first, start the 20th.
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  const [state = "", started = ""] = [fields[0], fields[19]];
-  return state === "Z" || state === "X" ? undefined : { started, isPaused: state === "T" };
-}
-
-/** What `ps` says of a process in one column; undefined where there is none. */
-function askPs(pid: number, column: string, ps: string): Promise<string | undefined> {
-  // In one language and time zone: whoever asks later may have others, and the texts are compared.
-  const options = { timeout: PS_MS, env: { ...process.env, LC_ALL: "C", TZ: "UTC" } };
-  return new Promise((resolve, reject) => {
-    execFile(ps, ["-o", `${column}=`, "-p", String(pid)], options, (error, stdout, stderr) => {
-      const answer = stdout.trim();
-      if (error === null && answer !== "") resolve(answer);
-      // How ps says that there is no such process; anything else is a failure of its own.
-      else if (error?.code === 1 && answer === "" && stderr === "") resolve(undefined);
-      else
-        reject(
-          unknown(
-            pid,
-            error?.killed === true
-              ? `ps did not answer within ${PS_MS} ms`
-              : `ps failed (${error?.code ?? "it wrote nothing"})`,
-          ),
-        );
-    });
+const orUnknown = <T>(pid: number, look: Promise<T>): Promise<T> =>
+  look.catch((error: Error) => {
+    throw unknown(pid, error.message);
   });
-}
 
-export const startByPs = (pid: number, ps = "ps"): Promise<string | undefined> => askPs(pid, "lstart", ps);
+export const startByPs = (pid: number, ps = "ps"): Promise<string | undefined> =>
+  orUnknown(pid, askPs(pid, "lstart", ps));
 
 export async function pausedByPs(pid: number, ps = "ps"): Promise<boolean> {
-  return (await askPs(pid, "state", ps))?.startsWith("T") === true;
+  return (await orUnknown(pid, askPs(pid, "state", ps)))?.startsWith("T") === true;
 }
 
 /**
@@ -72,7 +30,7 @@ export async function pausedByPs(pid: number, ps = "ps"): Promise<boolean> {
  * `CLUSTER_PROCESS_UNKNOWN` where that cannot be told.
  */
 export async function processStart(pid: number): Promise<string | undefined> {
-  return process.platform === "linux" ? (await lookOnLinux(pid))?.started : startByPs(pid);
+  return orUnknown(pid, startOf(pid));
 }
 
 /** True while this very process lives, not another with its number. Fails as `processStart` does. */
@@ -86,7 +44,7 @@ export async function processState({ pid, started }: ProcessId): Promise<"runnin
     if ((await startByPs(pid)) !== started) return "gone";
     return (await pausedByPs(pid)) ? "paused" : "running";
   }
-  const look = await lookOnLinux(pid);
+  const look = await orUnknown(pid, lookOnLinux(pid));
   if (look?.started !== started) return "gone";
   return look.isPaused ? "paused" : "running";
 }

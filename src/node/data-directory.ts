@@ -28,6 +28,8 @@ import { NodeError, type NodeOptions } from "./options.ts";
 /** What others find of a running node in its directory. */
 export interface NodeFile {
   readonly pid: number;
+  /** When that process started, so that another one with its number is not taken for it; where this can be told. */
+  readonly started?: string;
   readonly api: string;
   readonly multiaddrs: readonly string[];
 }

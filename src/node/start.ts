@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { createApiServer } from "../api/index.ts";
 import { type Chain, createHistoryIndex, createSignatureVerifier, openChain } from "../chain/index.ts";
+import { processStart } from "../files/index.ts";
 import type { VerifyTasks } from "../keys/index.ts";
 import { createGenesis } from "../ledger/index.ts";
 import type { SearchTasks } from "../miner/index.ts";
@@ -362,7 +363,9 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
   );
   const url = await api.start();
   shutdown.add("api", () => api.close());
-  await directory.writeNodeFile({ pid: process.pid, api: url, multiaddrs: network.addresses() });
+  const started = await processStart(process.pid).catch(() => undefined);
+  const self = { pid: process.pid, ...(started === undefined ? {} : { started }) };
+  await directory.writeNodeFile({ ...self, api: url, multiaddrs: network.addresses() });
   shutdown.add("node file", () => directory.removeNodeFile());
   stands = true;
   if (options.mine) mining.miner.startContinuous(options.hashRate);
