@@ -139,7 +139,7 @@ function commandsIntroduction(program: Command): string {
     .find(asksNode)
     ?.options.filter(({ long }) => NODE_OPTIONS.includes(long ?? ""));
   return [
-    "All but `completion` also take `--json`. Commands that ask a node find it by these:",
+    "All but `completion` and `schema` also take `--json`; `cumulo schema COMMAND` says what they print then. Commands that ask a node find it by these:",
     table(["", "meaning", "default"], (options ?? []).map(optionRow)),
   ].join("\n\n");
 }

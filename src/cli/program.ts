@@ -12,6 +12,7 @@ import { addMine } from "./commands/mine.ts";
 import { addNode } from "./commands/node.ts";
 import { addPeer, addPeers } from "./commands/peers.ts";
 import { addReorgs } from "./commands/reorgs.ts";
+import { addSchema } from "./commands/schema.ts";
 import { addSend } from "./commands/send.ts";
 import { addStatus } from "./commands/status.ts";
 import { addTips } from "./commands/tips.ts";
@@ -27,7 +28,7 @@ function finish(command: Command): void {
   command.configureOutput({ outputError: () => {} });
   command.helpCommand(false);
   const doesSomething = command.commands.length === 0 || command.registeredArguments.length > 0;
-  if (doesSomething && command.name() !== "completion") {
+  if (doesSomething && !["completion", "schema"].includes(command.name())) {
     command.option("--json", "print JSON, for programs");
   }
   for (const sub of command.commands) finish(sub);
@@ -65,6 +66,7 @@ export function createProgram(): Command {
     addDb,
     addBackup,
     addRestore,
+    addSchema,
     addCompletion,
   ])
     addCommand(program);

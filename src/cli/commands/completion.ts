@@ -2,46 +2,87 @@ import type { Command } from "commander";
 import { usageError } from "../failure.ts";
 import { printLine } from "../output.ts";
 
-interface Words {
+/** What may follow one command. */
+interface Place {
+  /** Its words, apart by spaces; empty for `cumulo` alone. */
   readonly path: string;
-  readonly words: readonly string[];
+  readonly commands: readonly Command[];
+  readonly options: readonly { readonly name: string; readonly takesValue: boolean; readonly help: string }[];
 }
 
-/** For every command path, what may follow it. */
-function wordsOf(command: Command, path: readonly string[] = []): Words[] {
-  const options = command.options.map(({ long }) => long ?? "").filter((long) => long !== "");
-  const own = { path: path.join(" "), words: [...command.commands.map((sub) => sub.name()), ...options] };
-  return [own, ...command.commands.flatMap((sub) => wordsOf(sub, [...path, sub.name()]))];
+function placesOf(command: Command, path: readonly string[] = []): Place[] {
+  const options = command.options.flatMap(({ long, required, optional, description }) =>
+    long === undefined || long === null
+      ? []
+      : [{ name: long, takesValue: required || optional, help: description }],
+  );
+  const own = { path: path.join(" "), commands: command.commands, options };
+  return [own, ...command.commands.flatMap((sub) => placesOf(sub, [...path, sub.name()]))];
 }
 
-function bash(lists: readonly Words[]): string {
-  const cases = lists.map(({ path, words }) => `    "${path}") words="${words.join(" ")}" ;;`).join("\n");
+const HELP = { name: "--help", takesValue: false, help: "display help for command" };
+const withHelp = ({ options }: Place): Place["options"] => [...options, HELP];
+const valueOptions = ({ options }: Place): string =>
+  options
+    .filter(({ takesValue }) => takesValue)
+    .map(({ name }) => name)
+    .join(" ");
+
+/**
+ * After an option that takes a value come files, as in any other place where we know no words. No variable may be called
+ * `path` or `words`: they are zsh's own.
+ */
+function bash(places: readonly Place[]): string {
+  const cases = places.map((place) => {
+    const offered = [...place.commands.map((sub) => sub.name()), ...withHelp(place).map(({ name }) => name)];
+    return `    "${place.path}") offered="${offered.join(" ")}" values=" ${valueOptions(place)} " ;;`;
+  });
   return `_cumulo() {
-  local path="" word i words=""
-  for ((i = 1; i < COMP_CWORD && i < 3; i++)); do
+  local known="|${places.map(({ path }) => path).join("|")}|"
+  local at="" offered="" values="" word i
+  for ((i = 1; i < COMP_CWORD; i++)); do
     word="\${COMP_WORDS[i]}"
-    [[ "$word" == -* ]] && break
-    path="\${path:+$path }$word"
+    [[ "$known" == *"|\${at:+$at }$word|"* ]] && at="\${at:+$at }$word"
   done
-  case "$path" in
-${cases}
+  case "$at" in
+${cases.join("\n")}
   esac
-  COMPREPLY=($(compgen -W "$words" -- "\${COMP_WORDS[COMP_CWORD]}"))
+  COMPREPLY=()
+  [[ "$values" == *" \${COMP_WORDS[COMP_CWORD-1]} "* ]] && return
+  COMPREPLY=($(compgen -W "$offered" -- "\${COMP_WORDS[COMP_CWORD]}"))
 }
 complete -o default -F _cumulo cumulo`;
 }
 
-function fish(lists: readonly Words[]): string {
-  const lines = lists.flatMap(({ path, words }) => {
-    const seen =
-      path === "" ? "__fish_use_subcommand" : `__fish_seen_subcommand_from ${path.split(" ").at(-1)}`;
-    return words.map((word) =>
-      word.startsWith("--")
-        ? `complete -c cumulo -n '${seen}' -l ${word.slice(2)}`
-        : `complete -c cumulo -n '${seen}' -f -a ${word}`,
-    );
+/** Through bash's function, which zsh can call. */
+const zsh = (places: readonly Place[]): string => `autoload -Uz compinit bashcompinit
+(( $+functions[compdef] )) || compinit
+bashcompinit
+${bash(places)}`;
+
+const fishWord = (text: string): string => `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
+
+function fish(places: readonly Place[]): string {
+  const known = places.map(({ path }) => fishWord(path)).join(" ");
+  const lines = places.flatMap((place) => {
+    const at = `complete -c cumulo -n ${fishWord(`__cumulo_at "${place.path}"`)}`;
+    return [
+      ...place.commands.map((sub) => `${at} -f -a ${sub.name()} -d ${fishWord(sub.description())}`),
+      ...withHelp(place).map(
+        ({ name, takesValue, help }) =>
+          `${at} -l ${name.slice(2)}${takesValue ? " -r" : ""} -d ${fishWord(help)}`,
+      ),
+    ];
   });
-  return lines.join("\n");
+  return `function __cumulo_at
+  set -l path ""
+  for word in (commandline -opc)[2..-1]
+    set -l longer (string trim -- "$path $word")
+    contains -- "$longer" ${known}; and set path "$longer"
+  end
+  test "$path" = "$argv[1]"
+end
+${lines.join("\n")}`;
 }
 
 export function addCompletion(program: Command): void {
@@ -49,12 +90,15 @@ export function addCompletion(program: Command): void {
     .command("completion")
     .description("print a completion script for a shell")
     .argument("<shell>", "bash, zsh or fish")
-    .addHelpText("after", "\nExample:\n  source <(cumulo completion bash)")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  source <(cumulo completion bash)\n  cumulo completion fish > ~/.config/fish/completions/cumulo.fish",
+    )
     .action((shell: string) => {
-      const lists = wordsOf(program);
-      if (shell === "bash") return printLine(bash(lists));
-      if (shell === "zsh") return printLine(`autoload -U +X bashcompinit && bashcompinit\n${bash(lists)}`);
-      if (shell === "fish") return printLine(fish(lists));
+      const places = placesOf(program);
+      if (shell === "bash") return printLine(bash(places));
+      if (shell === "zsh") return printLine(zsh(places));
+      if (shell === "fish") return printLine(fish(places));
       throw usageError(`the shell must be bash, zsh or fish, not "${shell}"`);
     });
 }

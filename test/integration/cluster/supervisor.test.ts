@@ -57,7 +57,7 @@ describe("cluster supervisor", { timeout: 60_000 }, () => {
     const cluster = await createClusterClient(directory);
     const response = await fetch(`${cluster.url}/nodes/1/v1/events`);
     const { value } = await (response.body as ReadableStream<Uint8Array>).getReader().read();
-    assert.match(new TextDecoder().decode(value), /^: events follow/);
+    assert.match(new TextDecoder().decode(value), /^id: \w+-0\nevent: start\n/);
     await stopCluster(directory);
   });
 

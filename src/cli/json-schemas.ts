@@ -1,0 +1,165 @@
+import Type from "typebox";
+import {
+  AccountHistory,
+  AccountProof,
+  AccountStatus,
+  AddedPeer,
+  Address,
+  Amount,
+  Ban,
+  BlockDetail,
+  BlockMark,
+  Count,
+  Fate,
+  Head,
+  Height,
+  Id,
+  MiningResult,
+  Multiaddr,
+  NodeEvents,
+  Peer,
+  PeerName,
+  Reorg,
+  Status,
+  StreamNoteSchemas,
+  Strict,
+  Tip,
+  TransactionStatus,
+} from "../api/index.ts";
+
+/** What one command prints with --json. */
+export interface JsonOutput {
+  readonly schema: Type.TSchema;
+  /** One value a line, for as long as the command runs; else one in all. */
+  readonly isStream?: boolean;
+}
+
+const Text = Type.String();
+const Done = Strict({ done: Type.Boolean() });
+const KeyEntry = Strict({ name: Text, address: Address, encrypted: Type.Boolean() });
+const DamagedKey = Strict({ name: Text, file: Text, problem: Text });
+
+const NodeState = Type.Enum(["starting", "running", "paused", "ended"]);
+const NodeNumber = Type.Integer({ minimum: 1 });
+const Groups = Type.Array(Type.Array(NodeNumber));
+const NodeView = Strict({
+  n: NodeNumber,
+  pid: Count,
+  state: NodeState,
+  /** Of an ended node: its exit code or signal, and how that came. */
+  exit: Type.Union([Text, Type.Null()]),
+  why: Type.Union([Text, Type.Null()]),
+  api: Text,
+  peer: Text,
+  multiaddrs: Type.Array(Text),
+  dataDir: Text,
+});
+const NodeSnapshot = Strict({
+  n: NodeNumber,
+  pid: Count,
+  api: Text,
+  peer: Text,
+  state: NodeState,
+  why: Type.Union([Text, Type.Null()]),
+  /** Missing where the node did not answer. */
+  status: Type.Optional(Status),
+  /** Peers that it refuses. */
+  refuses: Type.Array(PeerName),
+});
+
+const event = (type: string, data: Type.TSchema) => Strict({ id: Text, type: Type.Literal(type), data });
+const WatchedEvent = Type.Union([
+  ...Object.entries(NodeEvents).map(([type, data]) => event(type, data)),
+  event("gap", StreamNoteSchemas.gap),
+]);
+
+const one = (schema: Type.TSchema): JsonOutput => ({ schema });
+const many = (schema: Type.TSchema): JsonOutput => ({ schema: Type.Array(schema) });
+const stream = (schema: Type.TSchema): JsonOutput => ({ schema, isStream: true });
+const node = one(NodeView);
+const key = one(KeyEntry);
+
+/** By the words of a command. A test demands one of each command, and holds what commands print to them. */
+export const JSON_OUTPUTS: Readonly<Record<string, JsonOutput>> = {
+  "node init": one(Strict({ data: Text, genesis: Text, network: Text })),
+  "node start": one(Strict({ pid: Count, api: Text, multiaddrs: Type.Array(Multiaddr), data: Text })),
+  "genesis new": one(Strict({ file: Text, genesis: Type.Record(Text, Type.Unknown()) })),
+  status: one(Status),
+  peers: many(Peer),
+  "peer add": one(AddedPeer),
+  "peer remove": one(Done),
+  "peer ban": one(Ban),
+  "peer unban": one(Done),
+  "peer bans": many(Ban),
+  tips: many(Tip),
+  reorgs: many(Reorg),
+  block: one(BlockDetail),
+  "block invalidate": one(BlockMark),
+  "block reconsider": one(BlockMark),
+  tx: one(TransactionStatus),
+  account: one(Type.Union([AccountStatus, AccountProof, AccountHistory])),
+  "key new": key,
+  "key list": many(Type.Union([KeyEntry, DamagedKey])),
+  "key export": one(Strict({ ...KeyEntry.properties, file: Text })),
+  "key import": key,
+  "key encrypt": key,
+  "key passphrase": key,
+  "key decrypt": key,
+  "key remove": one(Strict({ name: Text, removed: Type.Boolean() })),
+  send: one(Strict({ id: Id, nonce: Count, fee: Amount, fate: Fate })),
+  mine: one(MiningResult),
+  watch: stream(WatchedEvent),
+  "cluster up": one(
+    Strict({
+      directory: Text,
+      pid: Count,
+      groups: Type.Union([Groups, Type.Null()]),
+      nodes: Type.Array(NodeView),
+      url: Text,
+    }),
+  ),
+  "cluster status": one(
+    Strict({ url: Text, directory: Text, groups: Groups, nodes: Type.Array(NodeSnapshot) }),
+  ),
+  "cluster down": one(Strict({ ended: Count, purged: Type.Boolean() })),
+  "cluster kill": node,
+  "cluster pause": node,
+  "cluster resume": node,
+  "cluster restart": node,
+  // As pino writes them; a line that is no entry comes as { msg }.
+  "cluster logs": stream(Type.Record(Text, Type.Unknown())),
+  "cluster split": one(Strict({ groups: Groups })),
+  "cluster heal": one(Strict({ healed: Type.Boolean() })),
+  "cluster wait": one(Strict({ converged: Type.Boolean(), head: Head, timeMs: Count })),
+  "cluster load": one(
+    Strict({
+      sent: Count,
+      accepted: Count,
+      refused: Count,
+      unanswered: Count,
+      lost: Type.Array(Strict({ node: NodeNumber, message: Text })),
+      blocksMined: Count,
+      refusals: Type.Record(Text, Count),
+      durationMs: Type.Number({ minimum: 0 }),
+    }),
+  ),
+  reindex: one(Strict({ head: Id, height: Height, wentOn: Type.Boolean() })),
+  "db check": one(
+    Strict({
+      height: Height,
+      head: Id,
+      blocks: Count,
+      transactions: Count,
+      accounts: Count,
+      supply: Strict({ issued: Amount, burned: Amount, balances: Amount }),
+      findings: Type.Array(Strict({ code: Text, detail: Text })),
+    }),
+  ),
+};
+
+/** What every command prints on standard error where it fails, with --json. */
+export const JSON_ERROR: Type.TSchema = Strict({
+  code: Type.String({ pattern: "^[A-Z][A-Z0-9_-]*$" }),
+  message: Text,
+  details: Type.Record(Text, Type.Unknown()),
+});
