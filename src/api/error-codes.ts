@@ -101,6 +101,7 @@ export const API_ERRORS = {
   },
   TOO_MANY_PEERS: { status: 409, message: "1024 peers are refused already; allow some again first" },
   TOO_MANY_BANS: { status: 409, message: "10000 bans are in force; end some first" },
+  BACKUP_RUNNING: { status: 409, message: "a backup of this node is being made; wait for it" },
   MINER_BUSY: { status: 409, message: "blocks are being mined already; wait for them" },
   MINER_NOT_READY: { status: 409, message: "the node is syncing; mine when it is done" },
   MINER_REFUSED: { status: 409, message: "the chain refused a block of our own" },

@@ -136,6 +136,11 @@ export const ROUTE_DOCS: Readonly<Record<string, RouteDoc>> = {
     errors: ["BLOCK_NOT_FOUND", "ID_AMBIGUOUS", "BLOCK_IS_GENESIS", "BLOCK_INVALID", "TOO_MANY_MARKS"],
     answers: { reorganized: examples.mark },
   },
+  "POST /v1/backup": {
+    errors: ["BACKUP_RUNNING"],
+    contentType: "application/octet-stream",
+    answers: { file: "the bytes of a backup; docs/protocol.md has their form" },
+  },
   "PUT /v1/links/{peer}": {
     errors: ["PEER_INVALID", "TOO_MANY_PEERS"],
     requests: { refuse: examples.linkMode },

@@ -39,6 +39,8 @@ const Done = Strict({ done: Type.Boolean() });
 const KeyEntry = Strict({ name: Text, address: Address, encrypted: Type.Boolean() });
 const DamagedKey = Strict({ name: Text, file: Text, problem: Text });
 
+const BackupHead = Strict({ id: Id, height: Height });
+
 const NodeState = Type.Enum(["starting", "running", "paused", "ended"]);
 const NodeNumber = Type.Integer({ minimum: 1 });
 const Groups = Type.Array(Type.Array(NodeNumber));
@@ -141,6 +143,27 @@ export const JSON_OUTPUTS: Readonly<Record<string, JsonOutput>> = {
       blocksMined: Count,
       refusals: Type.Record(Text, Count),
       durationMs: Type.Number({ minimum: 0 }),
+    }),
+  ),
+  backup: one(
+    Strict({
+      file: Text,
+      sizeBytes: Count,
+      chain: Id,
+      network: Text,
+      head: BackupHead,
+      keys: Type.Array(Text),
+      online: Type.Boolean(),
+    }),
+  ),
+  restore: one(
+    Strict({
+      chain: Id,
+      network: Text,
+      head: BackupHead,
+      rows: Count,
+      keys: Count,
+      identity: Type.Boolean(),
     }),
   ),
   reindex: one(Strict({ head: Id, height: Height, wentOn: Type.Boolean() })),

@@ -69,6 +69,7 @@ test("what running nodes answer is what their OpenAPI document promises, on ever
   for (const path of ["status", "genesis", "peers", "tips", "tree?depth=10", "bans"])
     await ask("GET", `/v1/${path}`);
   await ask("GET", "/metrics");
+  await ask("POST", "/v1/backup");
   for (const name of ["0", "1", blocks[1], "99"]) await ask("GET", `/v1/blocks/${name}`);
   await ask("GET", `/v1/transactions/${id}`);
   await ask("GET", `/v1/transactions/${"0".repeat(64)}`);

@@ -29,6 +29,7 @@ const ROUTES = [
   "GET /v1/accounts/{address}/proof",
   "GET /v1/accounts/{address}/history",
   "POST /v1/mining",
+  "POST /v1/backup",
   "GET /v1/links",
   "PUT /v1/links/{peer}",
   "DELETE /v1/links/{peer}",
