@@ -21,7 +21,7 @@ export function syncView(deps: SyncViewDeps): Pick<Status, "state" | "reason" | 
   if (progress?.phase === "blocks") {
     const { targetHeight, blocksTotal, blocksDone, blocksPerSecond, remainingMs } = progress;
     const peers = [...progress.peers];
-    const from = peers.length === 0 ? progress.shownBy : peers.join(", ");
+    const from = peers.length > 1 ? `${peers.length} peers` : (peers[0] ?? progress.shownBy);
     const left = remainingMs === undefined ? "" : `, about ${duration(remainingMs)} left`;
     return {
       state: "syncing",

@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Chain } from "../../../src/chain/index.ts";
+import type { Status, Supervisor } from "../../../src/network/index.ts";
+import type { SyncDriver } from "../../../src/node/sync-driver.ts";
+import { syncView } from "../../../src/node/sync-view.ts";
+import { createManualClock, type Network } from "../../../src/ports/index.ts";
+import { createBlockBuilder, testGenesis } from "../../support/block-builder.ts";
+import { importAll, openTestChain } from "../../support/chain-lab.ts";
+
+/** What a node with three blocks says that is 90 s behind its head's time. */
+async function openView(t: { after(end: () => Promise<void>): void }) {
+  const chain = await openTestChain(testGenesis());
+  t.after(() => chain.close());
+  await importAll(chain, createBlockBuilder(chain.genesis).extend(3));
+  const clock = createManualClock(chain.head.timestampMs + 90_000);
+  return (claims: readonly (bigint | undefined)[], progress?: SyncDriver["progress"], configured = 0) => {
+    const status = (work: bigint): Status => {
+      return { version: 1, chain: chain.genesis.block.header.id, head: "ff".repeat(32), height: 9, work };
+    };
+    const statuses = claims.map((work) => (work === undefined ? undefined : status(work)));
+    const peers = claims.map((_, i) => ({ peer: String(i) }));
+    return syncView({
+      chain: chain as Chain,
+      clock,
+      network: { connections: () => peers } as unknown as Network,
+      supervisor: { list: () => Array.from({ length: configured }) } as unknown as Supervisor,
+      sync: { progress, lastStatus: (peer: string) => statuses[Number(peer)] } as unknown as SyncDriver,
+    });
+  };
+}
+
+test("synced is said with the work that peers claim and the age of the head", async (t) => {
+  const view = await openView(t);
+  const { state, reason, sync } = view([16n, 48n, undefined]);
+  assert.deepEqual([state, sync], ["synced", null]);
+  assert.equal(reason, "2 peers claim no more work: 30 at most, ours is 30; the head is 90 s old");
+  assert.match(view([undefined]).reason, /^no peer has said yet what it has; ours is work 30; /);
+});
+
+test("a peer that claims more work and has not shown it is not passed over", async (t) => {
+  const view = await openView(t);
+  assert.match(view([16n, 4_096n]).reason, /^a peer claims work 1000 and has not shown it; ours is 30; /);
+});
+
+test("without peers it is said whether there are any to wait for", async (t) => {
+  const view = await openView(t);
+  assert.deepEqual(view([]).reason, "no peers are configured; the head is 90 s old");
+  const { state, reason } = view([], undefined, 2);
+  assert.equal(state, "waiting-for-peers");
+  assert.match(reason, /^none of 2 configured peers answers; /);
+});
+
+test("while blocks come it is said how many of how many, from whom, how fast, and how long the rest takes", async (t) => {
+  const view = await openView(t);
+  const figures = { targetHeight: 1_003, blocksTotal: 1_000, blocksDone: 250 };
+  const { state, reason, sync } = view([1n, 1n], {
+    phase: "blocks",
+    shownBy: "a",
+    peers: ["a", "b"],
+    ...figures,
+    blocksPerSecond: 12.4,
+    remainingMs: 61_000,
+  });
+  assert.equal(state, "syncing");
+  assert.equal(reason, "fetching blocks up to height 1003 from 2 peers; head is at 3, about 61 s left");
+  assert.deepEqual(sync, { ...figures, blocksPerSecond: 12, remainingMs: 61_000, peers: ["a", "b"] });
+});
