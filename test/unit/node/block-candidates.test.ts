@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { testGenesis, transfer } from "../../support/block-builder.ts";
+import { createCrowd } from "../../support/pending-crowd.ts";
 import { openPool, proposer, txidsOf, words } from "../../support/pool-lab.ts";
 
 const COIN = 100_000_000;
@@ -70,4 +71,20 @@ test("a full block reports nothing as unexecutable, and is filled up to its last
   const bytes = template.body.transactions[0]?.bytes.length ?? 0;
   assert.equal(template.body.transactions.length, Math.floor((4_096 - 8) / (bytes + 4)));
   assert.deepEqual(template.refused, []);
+});
+
+test("case 26: a template tries so many candidates and no more, and tells of those that could not be executed", async () => {
+  const genesis = testGenesis();
+  const { chain } = await openPool(genesis);
+  const crowd = createCrowd(genesis);
+  let taken = 0;
+  // Of keys without money; what can be executed stands behind them all.
+  function* candidates() {
+    for (let sender = 0; sender < 40_000; sender++, taken++) yield crowd({ sender, nonce: 0 });
+  }
+  const template = await chain.buildTemplate({ proposer, candidates });
+  assert.ok(taken <= 17_000, `${taken} candidates were looked at`);
+  assert.equal(template.refused.length, 16_384);
+  assert.ok(template.refused.every(({ rule }) => rule === "TX-09"));
+  await chain.close();
 });
