@@ -67,9 +67,10 @@ export const ROUTE_DOCS: Readonly<Record<string, RouteDoc>> = {
   },
   "GET /v1/tree": {
     cost: 20,
-    errors: [],
+    errors: ["BAD_CURSOR"],
     answers: { all: examples.tree },
-    description: "All in one page: `depth` is its bound.",
+    description:
+      "By height, then id, up to 5,000 blocks a page; `next` is null where all of the window is in it.",
   },
   "GET /v1/reorgs": list(examples.reorgs, { cost: 20 }),
   "GET /v1/bans": list(examples.bans, { cost: 4 }),

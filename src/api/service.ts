@@ -83,8 +83,8 @@ export interface NodeService {
 
   /** The head first, then by work, descending. */
   tips(): Promise<Tip[]>;
-  /** All known blocks at heights >= head - depth, by height then id. */
-  tree(depth: number): Promise<Tree>;
+  /** All known blocks at heights >= head - depth, by height then id. `after` is a `next` of an earlier page. */
+  tree(window: { readonly depth: number; readonly limit: number; readonly after?: string }): Promise<Tree>;
   /** Newest first. `after` is a `next` of an earlier page. */
   reorgs(page: { readonly limit: number; readonly after?: string }): Promise<Page<Reorg>>;
   mempool(page: { readonly limit: number; readonly after?: string }): Promise<Page<PendingTransaction>>;

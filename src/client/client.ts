@@ -61,8 +61,8 @@ export interface Client {
   ban(peerOrAddress: string, request?: BanRequest, options?: CallOptions): Promise<Ban>;
   unban(peerOrAddress: string, options?: CallOptions): Promise<{ done: boolean }>;
   tips(options?: CallOptions): Promise<Page<Tip>>;
-  /** Blocks from `depth` (1 to 1,000) below the head upwards. */
-  tree(depth: number, options?: CallOptions): Promise<Tree>;
+  /** Blocks from `depth` (1 to 1,000) below the head upwards; up to 5,000 a page. */
+  tree(depth: number, page?: PageOptions): Promise<Tree>;
   reorgs(page?: PageOptions): Promise<Page<Reorg>>;
   mempool(page?: PageOptions): Promise<Page<PendingTransaction>>;
   /** By id, or by height on the best chain. */
@@ -125,7 +125,8 @@ export function createClient(options: HttpOptions): Client {
       http(`/v1/bans/${part(peer)}`, { ...call, method: "PUT", json: request }),
     unban: (peer, call) => http(`/v1/bans/${part(peer)}`, { ...call, method: "DELETE" }),
     tips: (call) => http("/v1/tips", call),
-    tree: (depth, call) => http(`/v1/tree?depth=${depth}`, call),
+    tree: (depth, page = {}) =>
+      http(`/v1/tree?depth=${depth}${pageQuery(page).replace("?", "&")}`, { signal: page.signal }),
     reorgs: (page = {}) => http(`/v1/reorgs${pageQuery(page)}`, { signal: page.signal }),
     mempool: (page = {}) => http(`/v1/mempool${pageQuery(page)}`, { signal: page.signal }),
     block: (idOrHeight, call) => http(`/v1/blocks/${part(String(idOrHeight))}`, call),

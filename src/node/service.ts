@@ -13,7 +13,6 @@ import {
   type Status,
   type Submission,
   type TransactionStatus,
-  type Tree,
   transactionToJson,
 } from "../api/index.ts";
 import type { Chain, HistoryIndex } from "../chain/index.ts";
@@ -40,10 +39,10 @@ import { findIds } from "./short-ids.ts";
 import type { SyncDriver } from "./sync-driver.ts";
 import { syncView } from "./sync-view.ts";
 import type { TransactionPool } from "./transaction-pool.ts";
+import { treePage } from "./tree-view.ts";
 import {
   blockDetail,
   blockRef,
-  blockSummary,
   eventView,
   fateOf,
   headView,
@@ -107,6 +106,7 @@ export function createNodeService(deps: NodeServiceDeps): NodeService {
     return chain.tree
       .tips()
       .filter((block) => block.id !== head.id && stateOf(chain, block) === "side" && block.work === head.work)
+      .slice(0, MAX_TIPS)
       .map(blockRef);
   }
 
@@ -185,29 +185,6 @@ export function createNodeService(deps: NodeServiceDeps): NodeService {
     return data === undefined || stored === undefined ? undefined : blockDetail(chain, known, data, stored);
   }
 
-  async function tree(depth: number): Promise<Tree> {
-    const { head } = chain;
-    const ids: BlockId[] = [chain.idAt(Math.max(0, head.height - depth)) ?? chain.tree.genesis.id];
-    const lowest = chain.tree.get(ids[0] ?? "")?.height ?? 0;
-    // Branches that left the best chain below the window come in by their tips.
-    for (const tip of chain.tree.tips()) {
-      if (tip.height >= lowest && chain.branchOf(tip).forkPoint.height < lowest) {
-        ids.push(chain.tree.ancestorAt(tip.id, lowest).id);
-      }
-    }
-    const items: Tree["items"] = [];
-    const queue = [...new Set(ids)];
-    for (let id = queue.shift(); id !== undefined; id = queue.shift()) {
-      const known = chain.tree.get(id);
-      const stored = await chain.blocks.stored(id);
-      if (known === undefined || stored === undefined) continue;
-      items.push(blockSummary(chain, known, stored));
-      queue.push(...chain.tree.children(id));
-    }
-    items.sort((a, b) => a.height - b.height || (a.id < b.id ? -1 : 1));
-    return { head: blockRef(head), items, next: null };
-  }
-
   async function reorgs({ limit, after }: { limit: number; after?: string }): Promise<Page<Reorg>> {
     const before = after === undefined ? undefined : positionOf(after);
     const records = await chain.reorgs({ limit: limit + 1, ...(before === undefined ? {} : { before }) });
@@ -281,7 +258,7 @@ export function createNodeService(deps: NodeServiceDeps): NodeService {
       const others = chain.tree.tips().filter(({ id }) => id !== head.id);
       return Promise.all([head, ...others].slice(0, MAX_TIPS).map((tip) => tipView(chain, tip)));
     },
-    tree,
+    tree: (window) => treePage(chain, window),
     reorgs,
     mempool: pendingPage,
     block: (selector) => block("id" in selector ? selector.id : chain.idAt(selector.height)),

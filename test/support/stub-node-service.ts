@@ -69,8 +69,8 @@ export function createStubNodeService(overrides: Partial<NodeService> = {}): Stu
       return peer === PEER;
     },
     tips: async () => [],
-    tree: async (depth) => {
-      note("tree", depth);
+    tree: async ({ depth, limit, after }) => {
+      note("tree", depth, limit, after ?? "-");
       return { head: { id: ID_B, height: 12, work: "3000" }, items: [], next: null };
     },
     reorgs: async ({ limit, after }) => {

@@ -23,8 +23,10 @@ import {
 import { type BlockSelector, type IdKind, type NodeService, ServiceError } from "../service.ts";
 import { invalidRequest } from "../validation.ts";
 
-/** Heights below the head that one tree shows at most: the answer stays around a few megabytes. */
+/** Heights below the head that one tree shows at most. */
 const MAX_TREE_DEPTH = 1_000;
+/** Blocks in one answer, on all branches: a few megabytes. */
+const MAX_TREE_BLOCKS = 5_000;
 const MAX_PAGE = 1_000;
 
 const Paging = Strict({
@@ -74,7 +76,7 @@ function addOverviews(app: FastifyInstance, node: NodeService): void {
 }
 
 function addLists(app: FastifyInstance, node: NodeService): void {
-  app.get<{ Querystring: { depth?: number } }>(
+  app.get<{ Querystring: { depth?: number; limit?: number; after?: string } }>(
     "/v1/tree",
     {
       schema: {
@@ -87,11 +89,20 @@ function addLists(app: FastifyInstance, node: NodeService): void {
               description: `an integer from 1 to ${MAX_TREE_DEPTH}`,
             }),
           ),
+          limit: Type.Optional(
+            Type.Integer({
+              minimum: 1,
+              maximum: MAX_TREE_BLOCKS,
+              description: `an integer from 1 to ${MAX_TREE_BLOCKS}`,
+            }),
+          ),
+          after: Type.Optional(Cursor),
         }),
         response: answers(Tree),
       },
     },
-    ({ query: { depth = 20 } }) => node.tree(depth),
+    ({ query: { depth = 20, limit = MAX_TREE_BLOCKS, after } }) =>
+      node.tree({ depth, limit, ...(after === undefined ? {} : { after }) }),
   );
   app.get<{ Querystring: Paging }>(
     "/v1/reorgs",

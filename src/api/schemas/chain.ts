@@ -1,5 +1,17 @@
 import Type from "typebox";
-import { Address, BlockRef, Count, Height, Id, ListOf, PeerName, Strict, TimeMs, Work } from "./common.ts";
+import {
+  Address,
+  BlockRef,
+  Count,
+  Cursor,
+  Height,
+  Id,
+  ListOf,
+  PeerName,
+  Strict,
+  TimeMs,
+  Work,
+} from "./common.ts";
 import { TransactionJson } from "./transactions.ts";
 
 /**
@@ -70,7 +82,11 @@ export type Tip = Type.Static<typeof Tip>;
 export const TipList = ListOf(Tip);
 
 /** All known blocks from `depth` blocks below the head upwards, on every branch, by height. */
-export const Tree = Strict({ head: BlockRef, items: Type.Array(BlockSummary), next: Type.Null() });
+export const Tree = Strict({
+  head: BlockRef,
+  items: Type.Array(BlockSummary),
+  next: Type.Union([Cursor, Type.Null()]),
+});
 export type Tree = Type.Static<typeof Tree>;
 
 /** What a reorg did to one transaction. */

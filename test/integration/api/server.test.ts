@@ -38,7 +38,7 @@ describe("API server", () => {
     assert.deepEqual((await get(`${url}/v1/peers`)).body, { items: [], next: null });
     await get(`${url}/v1/tree?depth=7`);
     await get(`${url}/v1/mempool?limit=5&after=abc-1`);
-    assert.deepEqual(node.calls, ["tree 7", "mempool 5 abc-1"]);
+    assert.deepEqual(node.calls, ["tree 7 5000 -", "mempool 5 abc-1"]);
   });
 
   it("takes commands with the token: mining, peers, links, bans", async (t) => {
