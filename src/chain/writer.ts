@@ -1,5 +1,6 @@
 import { refuse, type TreeBlock, type Verdict } from "../consensus/index.ts";
 import type { AccountKey, AccountRecord } from "../ledger/index.ts";
+import { StoreError, type StoreErrorCode } from "../ports/index.ts";
 import { type Block, type BlockId, stateRootBranch } from "../primitives/index.ts";
 import { snapshotChain } from "./backup.ts";
 import type { BlockChecks } from "./block-checks.ts";
@@ -26,6 +27,12 @@ const MAX_QUEUED_BYTES = 64 * 1024 * 1024;
  * be a small part of what a sync has in hand, and no reader should wait long for the writer.
  */
 const MAX_BATCH_BLOCKS = 64;
+/** What to do about a store that failed. */
+const AFTER_FAILURE: Partial<Record<StoreErrorCode, string>> = {
+  STORE_FULL: "; make room on the disk and start the node again, nothing acknowledged is lost (STORE_FULL)",
+  STORE_IO: "; see to the disk and start the node again, nothing acknowledged is lost (STORE_IO)",
+};
+
 interface Job {
   readonly block: Block;
   readonly source: BlockSource;
@@ -65,7 +72,8 @@ export function createWriter(deps: WriterDeps): Chain & { resume(): Promise<void
   function stop(error: unknown): ChainError {
     if (stopped === undefined) {
       const reason = error instanceof Error ? error.message : String(error);
-      stopped = new ChainError("CHAIN_STOPPED", `the chain stopped: ${reason}`, { cause: error });
+      const advice = error instanceof StoreError ? (AFTER_FAILURE[error.code] ?? "") : "";
+      stopped = new ChainError("CHAIN_STOPPED", `the chain stopped: ${reason}${advice}`, { cause: error });
       emitter.emit("fatal", stopped);
     }
     return stopped;

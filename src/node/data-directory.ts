@@ -211,6 +211,10 @@ async function openStore(path: string, chainPath: string, ifLocked: string): Pro
       const mend = `restore it from a backup, or remove ${chainPath}: blocks come from peers again, and keys are not in it`;
       throw unusable(`the chain in ${chainPath} is damaged (${(error as Error).message}); ${mend}`, error);
     }
+    if (code === "STORE_FULL") {
+      const message = `cannot open the chain in ${chainPath}: the disk is full; make room and start again, nothing is lost`;
+      throw unusable(message, error);
+    }
     if (code === "STORE_IO") {
       const message = `cannot use ${path} as data directory: ${(error as Error).message}; ${DIRECTORY_ADVICE}`;
       throw unusable(message, error);
