@@ -92,6 +92,13 @@ export function createHttpApp(deps: HttpAppDeps, access: AccessOptions): Fastify
   limitConnections(app.server);
   const { check, hasToken } = createAccessCheck(access);
   const charge = deps.limits === undefined ? undefined : createCharge(deps.limits, hasToken);
+  // Node's own deadline ends with the answer; a body that trickles on after a refusal would hold its socket for ever.
+  app.addHook("onResponse", async ({ raw }) => {
+    if (raw.complete) return;
+    setTimeout(() => {
+      if (!raw.complete) raw.socket.destroy();
+    }, REQUEST_ARRIVAL_MS).unref();
+  });
   const routes = installNotFound(app);
   app.addHook("onRequest", async (request, reply) => {
     // No page of another origin is to embed an answer, nor to have it taken for something else.

@@ -53,7 +53,7 @@ it("a client that reads nothing of a large answer is cut off, and its memory is 
   await new Promise((resolve) => socket.once("data", resolve));
   socket.pause();
   const startedMs = performance.now();
-  // A paused socket sees the end only when it reads on: it is asked now and then what is there.
+  // A paused socket sees the end only when it writes: so it does now and then.
   const look = setInterval(() => socket.write(" "), 5_000);
   t.after(() => clearInterval(look));
   await closed;
