@@ -14,7 +14,11 @@ export interface FailingStore extends KeyValueStore {
  * A store in memory that works for so many writes and then fails all of them, as a full disk does. A failed write
  * changes nothing, so `data` is what a crash at that moment leaves.
  */
-export function createFailingStore(data: MemoryStoreData, goodWrites: number): FailingStore {
+export function createFailingStore(
+  data: MemoryStoreData,
+  goodWrites: number,
+  failure = new StoreError("STORE_FULL", "no space left on device"),
+): FailingStore {
   const store = createMemoryStore(data);
   let writes = 0;
   return {
@@ -24,7 +28,7 @@ export function createFailingStore(data: MemoryStoreData, goodWrites: number): F
     },
     async write(batch, options) {
       writes += 1;
-      if (writes > goodWrites) throw new StoreError("STORE_FULL", "no space left on device");
+      if (writes > goodWrites) throw failure;
       await store.write(batch, options);
     },
   };
