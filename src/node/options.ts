@@ -32,6 +32,8 @@ export interface NodeOptions {
   /** Address that gets rewards; default: a key made in `<dataDir>/keys`. */
   readonly rewardTo?: string;
   readonly logLevel: string;
+  /** Called right before the API answers: from here on whoever asked it something may rely on a clean stop. */
+  readonly onServing?: () => void;
 }
 
 export type NodeErrorCode =

@@ -361,6 +361,7 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
     { node: service, clock, timers, logger },
     { ...options.api, version: VERSION, token: directory.token, apiRead: options.apiRead, hostNames: [] },
   );
+  options.onServing?.();
   const url = await api.start();
   shutdown.add("api", () => api.close());
   const started = await processStart(process.pid).catch(() => undefined);

@@ -125,7 +125,7 @@ async function start(options: StartOptions): Promise<void> {
   const orphaned = (): never => process.exit(EXIT.failed);
   process.once("disconnect", orphaned);
   if (hasParent && !process.connected) orphaned();
-  const node = await startNode({
+  const starting = startNode({
     dataDir: options.data,
     listen: [...(options.listen ?? [DEFAULT_LISTEN])],
     announce: [...(options.announce ?? [])],
@@ -144,9 +144,13 @@ async function start(options: StartOptions): Promise<void> {
     ...(options.maxInbound === undefined ? {} : { maxInbound: options.maxInbound }),
     ...(options.maxInboundPerIp === undefined ? {} : { maxInboundPerIp: options.maxInboundPerIp }),
     ...(options.miners === undefined ? {} : { miners: options.miners }),
+    // Once the API answers the node counts as ready, though its last file may still be on the way to the disk.
+    onServing() {
+      process.off("disconnect", orphaned);
+      stopOnSignals(async () => (await starting).stop());
+    },
   });
-  process.off("disconnect", orphaned);
-  stopOnSignals(() => node.stop());
+  const node = await starting;
   // A node that runs does not end because nobody reads these lines.
   onLostOutput(() => {});
   const { api, multiaddrs, dataDir } = node;
