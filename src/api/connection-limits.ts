@@ -4,9 +4,9 @@ import { isLoopback } from "./access.ts";
 import { rateAddress } from "./rate-limits.ts";
 
 /** Open connections in all: each holds a socket, and a request of at most a body's size. */
-export const MAX_CONNECTIONS = 512;
+const MAX_CONNECTIONS = 512;
 /** Of other machines together, so that programs on this one always find room. */
-export const MAX_REMOTE_CONNECTIONS = 384;
+const MAX_REMOTE_CONNECTIONS = 384;
 /** Of one other address: more than any browser opens. */
 export const MAX_CONNECTIONS_PER_ADDRESS = 64;
 

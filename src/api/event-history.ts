@@ -4,7 +4,7 @@ import { NODE_EVENT_TYPES } from "./schemas/index.ts";
 /** Events kept of each kind, so that a flood of one does not push out another. */
 export const MAX_KEPT_EVENTS = 2_000;
 /** Characters kept of each kind; the newest event is kept whatever its size. */
-export const MAX_KEPT_CHARACTERS = 4 * 1024 * 1024;
+const MAX_KEPT_CHARACTERS = 4 * 1024 * 1024;
 
 /** An event as it goes over the wire. */
 export interface KeptEvent {

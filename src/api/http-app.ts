@@ -48,7 +48,7 @@ export interface HttpAppDeps {
 /** Takes tokens for a request. Fails with RATE_LIMITED, and tells the client when to come again. */
 export type Charge = (request: FastifyRequest, reply: FastifyReply, cost: number) => void;
 
-export function createCharge(limits: RateLimits, hasToken: (request: FastifyRequest) => boolean): Charge {
+function createCharge(limits: RateLimits, hasToken: (request: FastifyRequest) => boolean): Charge {
   return (request, reply, cost) => {
     const { method, ip: address } = request;
     const kind: RateKind = method === "GET" || method === "HEAD" ? "read" : "change";

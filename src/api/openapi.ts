@@ -21,7 +21,7 @@ const named = (values: Readonly<Record<string, unknown>>): NonNullable<MediaType
   Object.fromEntries(Object.entries(values).map(([name, value]) => [name, { value }]));
 
 /** Everything a route may answer beside success, by status. */
-export function errorsOf(method: string, { errors }: RouteDoc): readonly ApiErrorCode[] {
+function errorsOf(method: string, { errors }: RouteDoc): readonly ApiErrorCode[] {
   const isReading = method === "get";
   const hasBody = method === "post" || method === "put";
   return [...COMMON_ERRORS, ...(isReading ? READING_ERRORS : []), ...(hasBody ? BODY_ERRORS : []), ...errors];

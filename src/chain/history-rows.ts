@@ -22,7 +22,7 @@ const TABLES = {
   heights: "n",
 } as const;
 
-export const HISTORY_DIRECTIONS = ["in", "out", "self", "reward", "allocation"] as const;
+const HISTORY_DIRECTIONS = ["in", "out", "self", "reward", "allocation"] as const;
 export type HistoryDirection = (typeof HISTORY_DIRECTIONS)[number];
 
 /** Where an entry stands: the newest is the highest. */

@@ -46,7 +46,7 @@ export interface BackupResult {
 }
 
 /** genesis.json of a backup. */
-export const genesisPart = ({ spec }: Genesis): BackupPart => ({
+const genesisPart = ({ spec }: Genesis): BackupPart => ({
   kind: "file",
   name: GENESIS_FILE,
   content: new TextEncoder().encode(`${JSON.stringify(specToJson(spec), undefined, 2)}\n`),

@@ -22,7 +22,7 @@ const SAVE_EVERY_MS = 60_000;
 const MAX_FILE_BYTES = 2 * 1024 * 1024;
 /** A new form of the file gets another number. */
 const FORMAT = "cumulo/peers/1";
-export const MAX_REASON_LENGTH = 200;
+const MAX_REASON_LENGTH = 200;
 
 /** What is known of peers, as it outlives a restart. */
 export interface KeptPeers {

@@ -75,7 +75,7 @@ export async function* encodePool(
 }
 
 /** The serialized transactions of a file; what is wrong with it where it is not whole and this chain's. */
-export function decodePool(chainId: Uint8Array, file: Uint8Array): Uint8Array[] | string {
+function decodePool(chainId: Uint8Array, file: Uint8Array): Uint8Array[] | string {
   const start = TAG.length + chainId.length;
   const end = file.length - HASH_BYTES;
   if (end < start || !equalBytes(file.subarray(0, TAG.length), TAG))

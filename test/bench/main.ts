@@ -65,7 +65,7 @@ if (wanted.has("sync")) {
   const what = `sync of ${result.blocks} blocks, ${result.transfers} transfers`;
   rows.push({ what, value: rate, unit: "transfers/s", aim: "", note: spread(result.transfersPerSecond) });
   if (limit !== undefined)
-    rows.push({ what: "sync to signature limit", value: rate / limit, unit: "ratio", aim: "0.5", note: "" });
+    rows.push({ what: "sync to signature limit", value: rate / limit, unit: "ratio", aim: "0.6", note: "" });
   const note = spread(result.cpuMs);
   rows.push({ what: "CPU of the syncing process", value: median(result.cpuMs), unit: "ms", aim: "", note });
   const serving = spread(result.servingCpuMs);
