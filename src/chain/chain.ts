@@ -61,6 +61,11 @@ export interface Chain {
   readonly rebuilt: boolean;
   /** The store was empty, and holds genesis now. */
   readonly isNew: boolean;
+  /**
+   * Lowest height of the best chain from which on every block up to the head is stored whole; 0 unless blocks were
+   * pruned. It never falls.
+   */
+  readonly firstHeight: number;
   /** Sums over the state at the published head. */
   readonly totals: LedgerTotals;
   /** Number of the newest reorg record; 0 where there was none. */

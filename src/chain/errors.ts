@@ -5,6 +5,8 @@ export type ChainErrorCode =
   | "CHAIN_SCHEMA_NEWER"
   | "CHAIN_SCHEMA_OLDER"
   | "CHAIN_EMPTY"
+  /** Its block was pruned here: only a node that keeps all blocks has it. */
+  | "CHAIN_PRUNED"
   | "CHAIN_CORRUPT";
 
 /** The chain could not do what was asked. Never says anything about the validity of a block. */

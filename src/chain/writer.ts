@@ -234,6 +234,7 @@ export function createWriter(deps: WriterDeps): Chain & { resume(): Promise<void
     checks,
     rebuilt: deps.recovered.reset,
     isNew: deps.recovered.isNew,
+    firstHeight: 0,
     get head() {
       return publisher.head;
     },
