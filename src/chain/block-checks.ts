@@ -66,6 +66,10 @@ export function createBlockChecks({ genesis, tree, clock, signatures }: BlockChe
       if (parent.status === "invalid") return refuse("HDR-12", `parent ${header.parent} is invalid`);
       if (parent.mark !== undefined)
         return refuseForNow("HDR-13", `this node's operator has invalidated block ${parent.mark}`);
+      if (parent.height < tree.floor.height) {
+        const detail = `its branch leaves ours at height ${parent.height}, and the blocks up to ${tree.floor.height} were pruned here`;
+        return refuseForNow("HDR-14", detail);
+      }
       const grandparent = parent.height === 0 ? undefined : tree.get(parent.parent);
       return checkHeaderContext(spec, header, parent, grandparent, clock.nowMs());
     },

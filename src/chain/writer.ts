@@ -234,7 +234,9 @@ export function createWriter(deps: WriterDeps): Chain & { resume(): Promise<void
     checks,
     rebuilt: deps.recovered.reset,
     isNew: deps.recovered.isNew,
-    firstHeight: 0,
+    get firstHeight() {
+      return tree.floor.height === 0 ? 0 : tree.floor.height + 1;
+    },
     get head() {
       return publisher.head;
     },

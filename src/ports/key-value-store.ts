@@ -44,6 +44,11 @@ export interface KeyValueStore {
    * a power cut may lose it (a killed process does not).
    */
   write(writes: readonly Write[], options: { readonly sync: boolean }): Promise<void>;
+  /**
+   * Moves what was written so far to where an unclean stop cannot damage it any more, and gives back the room of what was
+   * deleted in the ranges. Others may read and write meanwhile; large ranges take their time.
+   */
+  compact(ranges: readonly KeyRange[]): Promise<void>;
   /** Reads a consistent snapshot of the range in pages; the store may be written meanwhile. */
   scan(range: KeyRange): AsyncIterable<readonly [key: Uint8Array, value: Uint8Array]>;
   close(): Promise<void>;

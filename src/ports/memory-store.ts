@@ -35,6 +35,9 @@ export function createMemoryStore(data: MemoryStoreData = new Map()): KeyValueSt
         else data.set(orderedText(key), { key: key.slice(), value: value.slice() });
       }
     },
+    async compact() {
+      assertOpen();
+    },
     async *scan({ gte, lt, reverse = false, limit = Number.POSITIVE_INFINITY }) {
       assertOpen();
       const from = orderedText(gte);

@@ -120,6 +120,17 @@ export function describeKeyValueStore(name: string, createPlace: () => Promise<S
       assert.deepEqual(await store.get(key(1)), key(1, 99));
     });
 
+    test("compacting changes nothing that is there, also while the store is read and written", async () => {
+      await put(key(1), key(2), key(3));
+      await store.write([{ key: key(2), value: undefined }], { sync: false });
+      const compacted = Promise.all([store.compact([]), store.compact([{ gte: key(1), lt: key(4) }])]);
+      await put(key(4));
+      assert.deepEqual(await list(store, everything), [[1], [3], [4]]);
+      await compacted;
+      assert.deepEqual(await list(store, everything), [[1], [3], [4]]);
+      assert.deepEqual(await store.get(key(4)), key(4, 99));
+    });
+
     test("a closed store says so, and may be closed again", async () => {
       await put(key(1), key(2));
       const scan = store.scan(everything)[Symbol.asyncIterator]();
@@ -128,6 +139,7 @@ export function describeKeyValueStore(name: string, createPlace: () => Promise<S
       await assert.rejects(store.getMany([key(1)]), hasCode("STORE_CLOSED"));
       await assert.rejects(put(key(1)), hasCode("STORE_CLOSED"));
       await assert.rejects(scan.next(), hasCode("STORE_CLOSED"));
+      await assert.rejects(store.compact([]), hasCode("STORE_CLOSED"));
       await store.close();
     });
 

@@ -34,9 +34,14 @@ export type NewBlock = Omit<TreeBlock, "work" | "status" | "mark">;
  */
 export interface ForkTree {
   readonly genesis: TreeBlock;
+  /** The lowest block from which branches may fork: genesis, unless blocks below another one were pruned. */
+  readonly floor: TreeBlock;
   readonly size: number;
   get(id: BlockId): TreeBlock | undefined;
-  /** Adds a block whose parent is in the tree; status is invalid where the parent's is. Throws where it is known. */
+  /**
+   * Adds a block whose parent is in the tree, at the floor or above; status is invalid where the parent's is. Throws where
+   * it is known.
+   */
   insert(block: NewBlock, status?: "stored" | "valid"): TreeBlock;
   /** Records that the block was connected. */
   markValid(id: BlockId): void;
@@ -59,6 +64,11 @@ export interface ForkTree {
   /** Walks down from `id` to `height` (<= the block's own). Cost grows with the distance. */
   ancestorAt(id: BlockId, height: number): TreeBlock;
   children(id: BlockId): readonly BlockId[];
+  /**
+   * Makes a descendant of the floor the new one. Branches that leave the way up to it are forgotten, with the marks on
+   * them; returns their blocks, parents first.
+   */
+  raiseFloor(id: BlockId): BlockId[];
 }
 
 interface Node extends TreeBlock {
@@ -73,6 +83,7 @@ const NO_CHILDREN: BlockId[] = [];
 export function createForkTree(genesisBlock: NewBlock, marked: Iterable<BlockId> = []): ForkTree {
   const genesis: Node = { ...genesisBlock, work: 0n, status: "valid", mark: undefined, children: [] };
   const marks = new Set(marked);
+  let floor = genesis;
   const nodes = new Map<BlockId, Node>([[genesis.id, genesis]]);
   // Candidates for the head: blocks that are neither invalid nor set aside and have no child of that kind.
   const candidates = new Set<Node>([genesis]);
@@ -118,6 +129,9 @@ export function createForkTree(genesisBlock: NewBlock, marked: Iterable<BlockId>
 
   return {
     genesis,
+    get floor() {
+      return floor;
+    },
     get size() {
       return nodes.size;
     },
@@ -125,6 +139,7 @@ export function createForkTree(genesisBlock: NewBlock, marked: Iterable<BlockId>
     insert(block, status = "stored") {
       if (nodes.has(block.id)) throw new Error(`block ${block.id} is already in the tree`);
       const parent = need(block.parent);
+      if (parent.height < floor.height) throw new Error(`block ${block.id} forks below the floor`);
       const work = parent.work + block.difficulty;
       const node: Node = {
         ...block,
@@ -216,5 +231,26 @@ export function createForkTree(genesisBlock: NewBlock, marked: Iterable<BlockId>
       return node;
     },
     children: (id) => nodes.get(id)?.children ?? NO_CHILDREN,
+    raiseFloor(id) {
+      const top = need(id);
+      if (forkPoint(id, floor.id) !== floor) throw new Error(`block ${id} is not above the floor`);
+      const forgotten: BlockId[] = [];
+      for (let node = top; node !== floor; node = need(node.parent)) {
+        const parent = need(node.parent);
+        for (const child of parent.children) {
+          if (child === node.id) continue;
+          for (const gone of descendantsOf(need(child))) {
+            forgotten.push(gone.id);
+            candidates.delete(gone);
+            leaves.delete(gone);
+            marks.delete(gone.id);
+          }
+        }
+        parent.children = [node.id];
+      }
+      for (const gone of forgotten) nodes.delete(gone);
+      floor = top;
+      return forgotten;
+    },
   };
 }

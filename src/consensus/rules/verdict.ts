@@ -16,6 +16,7 @@ export const RULES = {
   "HDR-11": "the parent is known",
   "HDR-12": "no ancestor is invalid",
   "HDR-13": "this node's operator has invalidated no ancestor",
+  "HDR-14": "the branch leaves ours where this node has the blocks, or above",
   "BLK-01": "the body is the canonical encoding of a body",
   "BLK-02": "the body matches the header's transactions root",
   "BLK-03": "the serialized body is within the size limit",

@@ -23,23 +23,33 @@ export interface LevelStoreOptions {
   readonly cacheBytes?: number;
 }
 
-type Database = Level<Uint8Array, Uint8Array>;
+/** `level` is classic-level where Node runs it; its types are those of what browsers have too. */
+type Database = Level<Uint8Array, Uint8Array> & {
+  compactRange(start: Uint8Array, end: Uint8Array): Promise<void>;
+};
+
+/** Below every key there is. Compacting nothing but this still moves LevelDB's log into a table. */
+const NO_KEY = new Uint8Array(1);
 
 /** Opens the key-value store of a directory. Fails with a `StoreError`: `STORE_LOCKED` when somebody has it open. */
 export async function createLevelStore(options: LevelStoreOptions): Promise<KeyValueStore> {
   const writeBufferBytes = options.writeBufferBytes ?? DEFAULT_WRITE_BUFFER_BYTES;
-  const db: Database = new Level<Uint8Array, Uint8Array>(options.directory, {
+  const db = new Level<Uint8Array, Uint8Array>(options.directory, {
     keyEncoding: "view",
     valueEncoding: "view",
     writeBufferSize: writeBufferBytes,
     cacheSize: options.cacheBytes ?? DEFAULT_CACHE_BYTES,
-  });
+  }) as Database;
   await typed(db.open());
   return {
     writeBufferBytes,
     get: (key) => typed(db.get(key).then(plain)),
     getMany: (keys) => typed(db.getMany([...keys]).then((values) => values.map(plain))),
     write: (writes, { sync }) => typed(write(db, writes, sync)),
+    async compact(ranges) {
+      await typed(db.compactRange(NO_KEY, NO_KEY));
+      for (const { gte, lt } of ranges) await typed(db.compactRange(gte, lt));
+    },
     scan: (range) => scan(db, range),
     close: () => typed(db.close()),
   };

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { readdir, writeFile } from "node:fs/promises";
+import { readdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { createLevelStore } from "../../../../src/node/adapters/level-store.ts";
+import { copyWithTailLost } from "../../../support/log-damage.ts";
 import { createTempDir } from "../../../support/temp-dir.ts";
 
 const hasCode = (code: string) => (error: unknown) => (error as { code?: unknown }).code === code;
@@ -30,5 +31,48 @@ test("a damaged directory is reported as corrupt, one that cannot be made as an 
   await assert.rejects(createLevelStore({ directory: directory.path }), hasCode("STORE_CORRUPT"));
   const insideFile = join(directory.path, "CURRENT", "db");
   await assert.rejects(createLevelStore({ directory: insideFile }), hasCode("STORE_IO"));
+  await directory.remove();
+});
+
+test("what was compacted outlives the loss of the whole log, and what came later does not", async () => {
+  const directory = await createTempDir();
+  const [before, after] = [Uint8Array.of(1), Uint8Array.of(2)];
+  const live = join(directory.path, "live");
+  const store = await createLevelStore({ directory: live });
+  await store.write([{ key: before, value: before }], { sync: false });
+  await store.compact([]);
+  await store.write([{ key: after, value: after }], { sync: true });
+  const copy = join(directory.path, "copy");
+  await copyWithTailLost(live, copy, 0);
+  const damaged = await createLevelStore({ directory: copy });
+  assert.deepEqual(await damaged.getMany([before, after]), [before, undefined]);
+  await damaged.close();
+  await store.close();
+  await directory.remove();
+});
+
+test("compacting gives the room of deleted rows back to the file system", async () => {
+  const directory = await createTempDir();
+  const store = await createLevelStore({ directory: directory.path, writeBufferBytes: 64 * 1024 });
+  const keys = Array.from({ length: 200 }, (_, i) => Uint8Array.of(1, i));
+  const noise = (i: number): Uint8Array => crypto.getRandomValues(new Uint8Array(10_000)).fill(i, 0, 1);
+  await store.write(
+    keys.map((key, i) => ({ key, value: noise(i) })),
+    { sync: true },
+  );
+  await store.write(
+    keys.map((key) => ({ key, value: undefined })),
+    { sync: true },
+  );
+  const tables = async (): Promise<number> => {
+    const names = (await readdir(directory.path)).filter((name) => name.endsWith(".ldb"));
+    const sizes = await Promise.all(names.map(async (name) => (await stat(join(directory.path, name))).size));
+    return sizes.reduce((sum, size) => sum + size, 0);
+  };
+  await store.compact([]);
+  assert.ok((await tables()) > 1_000_000);
+  await store.compact([{ gte: Uint8Array.of(1), lt: Uint8Array.of(2) }]);
+  assert.ok((await tables()) < 100_000);
+  await store.close();
   await directory.remove();
 });
