@@ -94,6 +94,11 @@ export const API_ERRORS = {
     message: `block ${ID} or an ancestor breaks a rule, which no operator can change; it is in no branch`,
     details: { block: ID },
   },
+  CHAIN_PRUNED: {
+    status: 409,
+    message: `block ${ID} was pruned here, and this node cannot go back behind it; ask a node that keeps all blocks`,
+    details: { block: ID },
+  },
   TOO_MANY_MARKS: {
     status: 409,
     message: "1,000 blocks are invalidated already; reconsider some of them first",

@@ -130,7 +130,14 @@ export const ROUTE_DOCS: Readonly<Record<string, RouteDoc>> = {
   },
   "DELETE /v1/peers/{peer}": { errors: ["PEER_NOT_FOUND"], answers: { done: examples.done } },
   "POST /v1/blocks/{block}/invalidate": {
-    errors: ["BLOCK_NOT_FOUND", "ID_AMBIGUOUS", "BLOCK_IS_GENESIS", "BLOCK_INVALID", "TOO_MANY_MARKS"],
+    errors: [
+      "BLOCK_NOT_FOUND",
+      "ID_AMBIGUOUS",
+      "BLOCK_IS_GENESIS",
+      "CHAIN_PRUNED",
+      "BLOCK_INVALID",
+      "TOO_MANY_MARKS",
+    ],
     answers: { reorganized: examples.mark },
   },
   "POST /v1/blocks/{block}/reconsider": {

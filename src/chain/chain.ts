@@ -15,6 +15,17 @@ import type { Template, TemplateRequest } from "./template.ts";
 /** A branch further behind our head than so many of its blocks' work is not worth storing unasked. */
 export const STALE_BRANCH_BLOCKS = 144n;
 
+/** Least depth of a pruning node: what others may not have heard of yet must be there to be asked for. */
+export const MIN_PRUNE_DEPTH: number = 2 * Number(STALE_BRANCH_BLOCKS);
+
+/** How a chain prunes. */
+export interface Pruning {
+  /** Blocks from the head down that stay whole at least; half as many more between two rounds. */
+  readonly depth: number;
+  /** Height of the best chain up to which others have read what they need. */
+  readonly usedUpTo: () => number;
+}
+
 export interface ChainDeps {
   readonly store: KeyValueStore;
   readonly genesis: Genesis;
@@ -25,6 +36,8 @@ export interface ChainDeps {
   readonly node: string;
   /** Told of every head change before it is published; settles what becomes of the transactions. */
   readonly settle: SettleTransactions;
+  /** Whether to delete what lies far below the head; default: everything is kept. */
+  readonly pruning?: Pruning;
   /** Told of heights while stored blocks are executed again, and how far it goes. */
   readonly onReplay?: (height: number, of: number) => void;
 }
@@ -106,6 +119,8 @@ export interface Chain {
   reconsider(id: BlockId): Promise<MarkResult>;
   /** The parts of a backup of the chain as it is now; to be read to the end, or ended, while the chain is open. */
   snapshot(): Promise<AsyncGenerator<BackupPart>>;
+  /** Prunes what can be pruned by now. It is done by itself after each change of head; never rejects. */
+  prune(): Promise<void>;
   /** Lets the batch being written end, turns away what waits behind it with CHAIN_STOPPED, and closes the store. */
   close(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-import { checkBodySanity, checkHeaderContext, checkHeaderSanity } from "../consensus/index.ts";
+import { checkBodySanity, checkHeaderContext, checkHeaderSanity, type Verdict } from "../consensus/index.ts";
 import {
   type AccountRecord,
   applyBlock,
@@ -9,10 +9,12 @@ import {
 } from "../ledger/index.ts";
 import type { KeyValueStore } from "../ports/index.ts";
 import { type Block, type BlockId, bytesToHex, equalBytes, type SealedHeader } from "../primitives/index.ts";
+import { baseAccounts, problemOfBase, readBase, readPruned, rootOf, stateAccounts } from "./base.ts";
 import { type BlockStore, createBlockStore } from "./block-store.ts";
 import { checkJournal } from "./journal.ts";
 import { checkIdentity } from "./recovery.ts";
 import {
+  type Base,
   decodeTotals,
   encodePlace,
   keys,
@@ -30,6 +32,7 @@ const ROWS_PER_READ = 1_000;
 
 export type FindingCode =
   | "JOURNAL_BROKEN"
+  | "BASE_DAMAGED"
   | "BLOCK_DAMAGED"
   | "BLOCK_INVALID"
   | "STATE_WRONG"
@@ -46,11 +49,16 @@ export interface Finding {
 export interface CheckReport {
   readonly height: number;
   readonly head: BlockId;
+  /** Whole blocks of the best chain, and the transactions in them. */
   readonly blocks: number;
   readonly transactions: number;
+  /** Lowest height from which on blocks are whole; 0 unless some were pruned. */
+  readonly firstHeight: number;
   readonly accounts: number;
   /** Base units. */
   readonly supply: { readonly issued: number; readonly burned: number; readonly balances: number };
+  /** What could not be checked as there is nothing to hold it to, in words. */
+  readonly unchecked: readonly string[];
   /** Empty where all is well; at most 100. */
   readonly findings: readonly Finding[];
 }
@@ -64,8 +72,8 @@ export interface CheckOptions {
 
 /**
  * Reads a whole database and changes nothing: the chain of batches, every block of the best chain against every rule, the
- * state replayed from genesis against the stored accounts, pages and sums, and the indexes. Memory grows with the number of
- * accounts. Fails with a `ChainError` where there is no database of this network, or one of another schema.
+ * state replayed from genesis, or from the base of a pruned one, against the stored accounts, pages and sums, and the
+ * indexes. Memory grows with the number of accounts. Fails with a `ChainError` where there is no database of this network, or one of another schema.
  */
 export async function checkChain(
   store: KeyValueStore,
@@ -82,6 +90,7 @@ class ChainCheck {
   readonly #options: CheckOptions;
   readonly #blocks: BlockStore;
   readonly #findings: Finding[] = [];
+  readonly #unchecked: string[] = [];
   readonly #accounts: Map<string, AccountRecord>;
   #totals: LedgerTotals;
   #transactions = 0;
@@ -102,14 +111,12 @@ class ChainCheck {
     const headId = await this.#store.get(keys.meta("head"));
     const head = headId === undefined ? this.#genesis.block.header.id : bytesToHex(headId);
     const ids = await this.#pathTo(head);
-    await this.#replay(ids);
-    await this.#compareState();
-    const places = await this.#count("transactions");
-    if (places !== this.#transactions)
-      this.#find(
-        "INDEX_WRONG",
-        `${places} transactions are indexed; the best chain has ${this.#transactions}`,
-      );
+    const base = await readBase(this.#store);
+    if (await this.#startAt(base, ids)) {
+      await this.#replay(ids.slice(base?.height ?? 0), base);
+      await this.#compareState();
+      await this.#comparePlaceCount(base);
+    }
     let balances = 0;
     for (const { balance } of this.#accounts.values()) balances += balance;
     const { issued, burned } = this.#totals;
@@ -118,12 +125,66 @@ class ChainCheck {
     return {
       height: ids.length,
       head,
-      blocks: ids.length + 1,
+      blocks: Math.max(0, ids.length + 1 - (base?.height ?? 0)),
       transactions: this.#transactions,
+      firstHeight: base === undefined ? 0 : base.height + 1,
       accounts: this.#accounts.size,
       supply: { issued, burned, balances },
+      unchecked: this.#unchecked,
       findings: this.#findings,
     };
+  }
+
+  /**
+   * Goes to where the replay begins: genesis, or the base, up to which there are headers only. False where the base is
+   * damaged: then the accounts are those of the head as they are, held to its state root.
+   */
+  async #startAt(base: Base | undefined, ids: readonly BlockId[]): Promise<boolean> {
+    if (base === undefined) return true;
+    await this.#judgeHeaders(ids.slice(0, base.height));
+    this.#unchecked.push(`of the blocks from 1 to ${base.height}, which were pruned, all but the headers`);
+    const isOnWay = ids[base.height - 1] === base.block;
+    const problem = isOnWay
+      ? await problemOfBase(this.#store, base)
+      : `its block ${base.block} is not in the best chain`;
+    const rows = problem === undefined ? baseAccounts(this.#store, base) : stateAccounts(this.#store);
+    const totalsRow = await this.#store.get(keys.meta("totals"));
+    this.#totals = problem === undefined || totalsRow === undefined ? base.totals : decodeTotals(totalsRow);
+    this.#accounts.clear();
+    await forEachAccount(rows, (account) => this.#accounts.set(account.key, account)).catch(() => {});
+    if (problem === undefined) return true;
+    this.#find("BASE_DAMAGED", problem);
+    this.#unchecked.push("what the blocks did to the state, as their replay has nowhere to begin");
+    const header = await this.#blocks.header(ids.at(-1) ?? "").catch(() => undefined);
+    const root = await rootOf(stateAccounts(this.#store), this.#totals);
+    if (root === undefined || header === undefined || !equalBytes(root, header.header.core.stateRoot))
+      this.#find("STATE_WRONG", "the accounts are not the state that the head names");
+    return false;
+  }
+
+  async #judgeHeaders(ids: readonly BlockId[]): Promise<void> {
+    let parent = this.#genesis.block.header;
+    let grandparent: SealedHeader | undefined;
+    for (const id of ids) {
+      this.#options.signal?.throwIfAborted();
+      const header = await this.#blocks.header(id).catch(() => undefined);
+      // That it is there was seen on the way to it.
+      if (header === undefined) return;
+      const problem = firstProblem(this.#judgeHeader(header, parent, grandparent));
+      if (problem !== undefined) return this.#find("BLOCK_INVALID", `block ${id}: ${problem}`);
+      [grandparent, parent] = [parent, header];
+    }
+  }
+
+  async #comparePlaceCount(base: Base | undefined): Promise<void> {
+    // An interrupted pruning has left some of the pruned blocks', which the next start deletes.
+    if (base !== undefined && (await readPruned(this.#store)) <= base.height) return;
+    const places = await this.#count("transactions");
+    if (places !== this.#transactions)
+      this.#find(
+        "INDEX_WRONG",
+        `${places} transactions are indexed; the best chain has ${this.#transactions}`,
+      );
   }
 
   #find(code: FindingCode, detail: string): void {
@@ -145,10 +206,11 @@ class ChainCheck {
     return ids.reverse();
   }
 
-  async #replay(ids: readonly BlockId[]): Promise<void> {
-    const tree = buildStateTree(this.#genesis.state);
-    let parent = this.#genesis.block.header;
-    let grandparent: SealedHeader | undefined;
+  async #replay(ids: readonly BlockId[], base: Base | undefined): Promise<void> {
+    const start = [...this.#accounts.values()].sort((a, b) => a.index - b.index);
+    const tree = buildStateTree({ accounts: start, totals: this.#totals });
+    let parent = (base && (await this.#blocks.header(base.block))) ?? this.#genesis.block.header;
+    let grandparent = base && (await this.#blocks.header(parent.parent));
     for (const [i, id] of ids.entries()) {
       this.#options.signal?.throwIfAborted();
       const block = await this.#blocks.block(id).catch(() => undefined);
@@ -181,31 +243,33 @@ class ChainCheck {
     grandparent: SealedHeader | undefined,
   ): Promise<string | undefined> {
     const { spec, chainId } = this.#genesis;
-    const placed = (header: SealedHeader) => ({ id: header.id, ...header.header.core });
-    const verdicts = [
-      checkHeaderSanity({ spec, chainId }, block.header),
+    const problem = firstProblem([
+      ...this.#judgeHeader(block.header, parent, grandparent),
       checkBodySanity(spec, block),
-      // A stored block was not too far ahead of the clock when it came.
-      checkHeaderContext(
-        spec,
-        block.header,
-        placed(parent),
-        grandparent && placed(grandparent),
-        Number.MAX_SAFE_INTEGER - spec.driftMs,
-      ),
       ...block.transactions.map((one) => checkTransactionSanity(spec, chainId, one)),
-    ];
-    for (const verdict of verdicts) if (!verdict.ok) return `${verdict.code}, ${verdict.detail}`;
+    ]);
+    if (problem !== undefined) return problem;
     const [forged] =
       (await this.#options.signatures?.findInvalid(block.transactions, { remember: false })) ?? [];
     return forged === undefined ? undefined : `TX-03, transaction ${forged.txid} has a bad signature`;
+  }
+
+  #judgeHeader(header: SealedHeader, parent: SealedHeader, grandparent: SealedHeader | undefined): Verdict[] {
+    const { spec, chainId } = this.#genesis;
+    const placed = ({ id, header: { core } }: SealedHeader) => ({ id, ...core });
+    // A stored block was not too far ahead of the clock when it came.
+    const nowMs = Number.MAX_SAFE_INTEGER - spec.driftMs;
+    return [
+      checkHeaderSanity({ spec, chainId }, header),
+      checkHeaderContext(spec, header, placed(parent), grandparent && placed(grandparent), nowMs),
+    ];
   }
 
   /** Accounts, their indices, pages and sums, row by row. */
   async #compareState(): Promise<void> {
     const accounts = [...this.#accounts.values()].sort((a, b) => a.index - b.index);
     const tree = buildStateTree({ accounts, totals: this.#totals });
-    const expected = stateWrites(accounts, tree);
+    const expected = stateWrites(accounts, tree.drain());
     for (let from = 0; from < expected.length; from += ROWS_PER_READ) {
       const part = expected.slice(from, from + ROWS_PER_READ);
       const rows = await this.#store.getMany(part.map(({ key }) => key));
@@ -243,4 +307,16 @@ class ChainCheck {
     for await (const _ of this.#store.scan(tableRange(table))) count++;
     return count;
   }
+}
+
+function firstProblem(verdicts: readonly Verdict[]): string | undefined {
+  for (const verdict of verdicts) if (!verdict.ok) return `${verdict.code}, ${verdict.detail}`;
+  return undefined;
+}
+
+async function forEachAccount(
+  batches: AsyncIterable<readonly AccountRecord[]>,
+  use: (account: AccountRecord) => unknown,
+): Promise<void> {
+  for await (const batch of batches) for (const account of batch) use(account);
 }

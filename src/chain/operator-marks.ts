@@ -12,8 +12,11 @@ const MAX_MARKS = 1_000;
 export type MarkResult =
   /** Durable, and the head is the best of what remains. `marks`: set or taken away; none where nothing had to be done. */
   | { readonly status: "done"; readonly marks: readonly BlockId[] }
-  /** Genesis is every branch's; an invalid block cannot be made valid, and need not be invalidated. */
-  | { readonly status: "unknown" | "genesis" | "invalid" | "too-many" };
+  /**
+   * Genesis is every branch's, and so is what was pruned; an invalid block cannot be made valid, and need not be
+   * invalidated.
+   */
+  | { readonly status: "unknown" | "genesis" | "pruned" | "invalid" | "too-many" };
 
 interface OperatorMarksDeps {
   readonly tree: ForkTree;
@@ -46,6 +49,7 @@ export function createOperatorMarks({ tree, connector, publisher, clock }: Opera
       const block = tree.get(id);
       if (block === undefined) return { status: "unknown" };
       if (block.height === 0) return { status: "genesis" };
+      if (block.height <= tree.floor.height) return { status: "pruned" };
       if (block.status === "invalid") return { status: "invalid" };
       if (tree.marks.has(id)) return { status: "done", marks: [] };
       if (tree.marks.size >= MAX_MARKS) return { status: "too-many" };

@@ -1,55 +1,35 @@
-import { createForkTree, type ForkTree, type TreeBlock } from "../consensus/index.ts";
-import { buildStateTree, type Genesis } from "../ledger/index.ts";
-import { type KeyRange, type KeyValueStore, type Logger, StoreError, type Write } from "../ports/index.ts";
-import {
-  type BlockId,
-  bytesToHex,
-  decodeBody,
-  decodeOr,
-  equalBytes,
-  HeaderSsz,
-  hexToBytes,
-} from "../primitives/index.ts";
+import type { TreeBlock } from "../consensus/index.ts";
+import type { Genesis } from "../ledger/index.ts";
+import { type KeyValueStore, type Logger, StoreError } from "../ports/index.ts";
+import { bytesToHex, equalBytes } from "../primitives/index.ts";
+import { readBase, readPruned } from "./base.ts";
 import { createBlockStore } from "./block-store.ts";
 import { ChainError } from "./errors.ts";
-import { checkJournal, createJournal, type Journal, type JournalCheck } from "./journal.ts";
+import { checkJournal, createJournal, type JournalCheck } from "./journal.ts";
 import { type LedgerState, openLedgerState } from "./ledger-state.ts";
 import { migrate, OBSOLETE, schemaOf } from "./migrations.ts";
-import {
-  DERIVED_TABLES,
-  decodeStoredBlock,
-  decodeTotals,
-  encodeStoredBlock,
-  encodeTotals,
-  keys,
-  SCHEMA_VERSION,
-  stateWrites,
-  tableRange,
-} from "./schema.ts";
+import { resetState, wipe } from "./reset.ts";
+import { type Base, decodeTotals, keys, SCHEMA_VERSION } from "./schema.ts";
+import { readTree, type StoredTree } from "./stored-rows.ts";
 
 /** What the database holds, made whole. */
-export interface RecoveredChain {
-  readonly tree: ForkTree;
+export interface RecoveredChain extends Omit<StoredTree, "lost"> {
   readonly head: TreeBlock;
   readonly state: LedgerState;
   readonly journal: JournalCheck;
-  /** Lowest arrival number not used yet. */
-  readonly nextArrival: number;
+  /** What blocks below were pruned from; `undefined`: none were. */
+  readonly base: Base | undefined;
+  /** Lowest height below the base whose data may not have been deleted yet. */
+  readonly pruned: number;
   /** Batches were missing, so everything that follows from the blocks was thrown away and is executed again. */
   readonly reset: boolean;
   /** There was nothing in the store. */
   readonly isNew: boolean;
 }
 
-/** Deletions per batch while a table is wiped. */
-const WIPE_BATCH = 10_000;
-function numberBytes(value: number): Uint8Array {
-  return new TextEncoder().encode(String(value));
-}
-
 /**
- * Opens or creates the chain data in a store. Where batches are missing, the state is set back to genesis; undo data may
- * lie in the hole too, so going back from the head is no way. The blocks that are there are then connected again like
+ * Opens or creates the chain data in a store. Where batches are missing, the state is set back to the base of the
+ * pruning, or to genesis; undo data may lie in the hole too, so going back from the head is no way. The blocks that are there are then connected again like
  * any others, in batches that each leave a valid head. Idempotent: a crash at any point is mended by the next call.
  */
 export async function recover(
@@ -76,10 +56,10 @@ export async function recover(
       logger.info(fields, "an earlier start did not finish setting up the state; it is done anew");
     else logger.warn(fields, "the database lost writes or is damaged; rebuilding the state by replay");
   }
-  await resetToGenesis(store, genesis, check, logger);
+  await resetState(store, genesis, check, logger);
   const recovered = await load(store, genesis, logger);
   if (recovered === undefined) {
-    throw new ChainError("CHAIN_CORRUPT", "the state does not fit the head, not even at genesis");
+    throw new ChainError("CHAIN_CORRUPT", "the state does not fit the head, not even where a replay begins");
   }
   return { ...recovered, journal: await checkJournal(store), reset: !isNew, isNew };
 }
@@ -100,7 +80,7 @@ export async function markForReindex(store: KeyValueStore): Promise<"begun" | "g
   return "begun";
 }
 
-/** Has the next start reset to genesis. Not through the journal: a mark that is lost does no harm. */
+/** Has the next start reset the state. Not through the journal: a mark that is lost does no harm. */
 export async function markForRebuild(store: KeyValueStore): Promise<void> {
   await store.write([{ key: keys.meta("rebuild"), value: Uint8Array.of(1) }], { sync: true });
 }
@@ -129,10 +109,14 @@ async function load(
   // Holes older than the checked window, and whatever else a disk does to a state: the header knows what it must be. Below
   // the top, every page and account is checked against its parent when it is read.
   if (header === undefined || !equalBytes(state.root, header.header.core.stateRoot)) return undefined;
-  const { tree, nextArrival, lost } = await readTree(store, genesis);
+  const base = await readBase(store);
+  const stored = await readTree(store, genesis, base);
+  if (stored === undefined) return undefined;
+  const { tree, nextArrival, lost, cut } = stored;
   const head = tree.get(header.id);
   if (lost.length > 0) logger.warn({ blocks: lost.length }, "stored blocks have no way to genesis");
-  return head === undefined || lost.length > 0 ? undefined : { tree, head, state, nextArrival };
+  if (head === undefined || head.height < tree.floor.height || lost.length > 0) return undefined;
+  return { tree, nextArrival, cut, base, pruned: await readPruned(store), head, state };
 }
 
 /**
@@ -164,161 +148,4 @@ export async function checkIdentity(
       `the database belongs to chain ${bytesToHex(chain)}, not ${genesis.block.header.id}. Use its genesis file, or another --data directory`,
     );
   }
-}
-
-function identityWrites(genesis: Genesis): Write[] {
-  return [
-    { key: keys.meta("schema"), value: numberBytes(SCHEMA_VERSION) },
-    { key: keys.meta("chain"), value: genesis.chainId },
-  ];
-}
-
-/** Leaves the stored blocks, the state of genesis, and a chain of batches that is whole again. */
-async function resetToGenesis(
-  store: KeyValueStore,
-  genesis: Genesis,
-  check: JournalCheck,
-  logger: Logger,
-): Promise<void> {
-  const journal = createJournal(store, check);
-  const { id } = genesis.block.header;
-  const strandedLinks = check.stranded.map((sequence) => ({ key: keys.batch(sequence), value: undefined }));
-  const mark = { key: keys.meta("rebuild"), value: hexToBytes(id) };
-  // From here until the mark is gone, every start begins the reset anew.
-  await journal.commit([...identityWrites(genesis), ...strandedLinks, mark], id);
-  for (const range of [...DERIVED_TABLES.map(tableRange), ...OBSOLETE]) await wipe(store, journal, id, range);
-  await removeLost(store, genesis, journal, logger);
-  await acquit(store, journal, id);
-  await journal.commit(
-    [...identityWrites(genesis), ...genesisWrites(genesis), { key: keys.meta("rebuild"), value: undefined }],
-    id,
-  );
-}
-
-/** Empties a range. It goes through the journal: a hole in a reset is a hole too. */
-async function wipe(store: KeyValueStore, journal: Journal, target: BlockId, range: KeyRange): Promise<void> {
-  let writes: Write[] = [];
-  for await (const [key] of store.scan(range)) {
-    writes.push({ key, value: undefined });
-    if (writes.length < WIPE_BATCH) continue;
-    await journal.commit(writes, target);
-    writes = [];
-  }
-  if (writes.length > 0) await journal.commit(writes, target);
-}
-
-/** A verdict on a block may come from the state that is thrown away, so every block is judged again when it is executed. */
-async function acquit(store: KeyValueStore, journal: Journal, target: BlockId): Promise<void> {
-  const writes: Write[] = [];
-  for await (const [key, value] of store.scan(tableRange("blocks"))) {
-    const row = decodeOr(() => decodeStoredBlock(value));
-    if (row?.status === "invalid")
-      writes.push({ key, value: encodeStoredBlock({ ...row, status: "stored", refusal: "" }) });
-  }
-  if (writes.length > 0) await journal.commit(writes, target);
-}
-
-/** The genesis block and its state, as rows. */
-function genesisWrites({ block, state }: Genesis): Write[] {
-  const stored = {
-    header: block.header.bytes,
-    arrival: 0,
-    status: "valid" as const,
-    transactions: 0,
-    bodyBytes: block.bodyBytes.length,
-    receivedMs: block.header.header.core.timestampMs,
-    source: "genesis",
-    refusal: "",
-  };
-  return [
-    { key: keys.block(block.header.id), value: encodeStoredBlock(stored) },
-    { key: keys.body(block.header.id), value: block.bodyBytes },
-    { key: keys.meta("totals"), value: encodeTotals(state.totals) },
-    ...stateWrites(state.accounts, buildStateTree(state)),
-  ];
-}
-
-interface StoredRow {
-  readonly block: Parameters<ForkTree["insert"]>[0];
-  readonly status: TreeBlock["status"];
-}
-
-interface StoredRows {
-  /** Every stored block but genesis, parents before children. */
-  readonly rows: readonly StoredRow[];
-  /** Ids of rows that cannot be read. */
-  readonly damaged: readonly BlockId[];
-}
-
-async function readRows(store: KeyValueStore): Promise<StoredRows> {
-  const rows: StoredRow[] = [];
-  const damaged: BlockId[] = [];
-  for await (const [key, value] of store.scan(tableRange("blocks"))) {
-    const id = bytesToHex(key.subarray(1));
-    const row = decodeOr(() => decodeStoredBlock(value));
-    // Without its id, which costs ten times as much: this is done for every block at every start.
-    const core = row && decodeOr(() => HeaderSsz.deserialize(row.header).core);
-    if (row === undefined || core === undefined) {
-      damaged.push(id);
-      continue;
-    }
-    const { height, timestampMs, difficulty } = core;
-    if (height === 0) continue;
-    const { arrival, status } = row;
-    rows.push({
-      block: { id, parent: bytesToHex(core.parent), height, timestampMs, difficulty, arrival },
-      status,
-    });
-  }
-  rows.sort((a, b) => a.block.height - b.block.height || a.block.arrival - b.block.arrival);
-  return { rows, damaged };
-}
-
-async function readTree(
-  store: KeyValueStore,
-  genesis: Genesis,
-): Promise<{ tree: ForkTree; nextArrival: number; lost: BlockId[] }> {
-  const { id, parent, header } = genesis.block.header;
-  const { timestampMs, difficulty } = header.core;
-  const marks: BlockId[] = [];
-  for await (const [key] of store.scan(tableRange("marks"))) marks.push(bytesToHex(key.subarray(1)));
-  const tree = createForkTree({ id, parent, height: 0, timestampMs, difficulty, arrival: 0 }, marks);
-  const { rows, damaged } = await readRows(store);
-  const lost = [...damaged];
-  let nextArrival = 1;
-  for (const { block, status } of rows) {
-    nextArrival = Math.max(nextArrival, block.arrival + 1);
-    if (tree.get(block.parent) === undefined) {
-      lost.push(block.id);
-      continue;
-    }
-    tree.insert(block, status === "valid" ? "valid" : "stored");
-    if (status === "invalid") tree.markInvalid(block.id);
-  }
-  return { tree, nextArrival, lost };
-}
-
-/** Removes blocks that lost their body, or an ancestor, in a hole or to damage; they come back from peers. */
-async function removeLost(
-  store: KeyValueStore,
-  genesis: Genesis,
-  journal: Journal,
-  logger: Logger,
-): Promise<void> {
-  const whole = new Set([genesis.block.header.id]);
-  const { rows, damaged } = await readRows(store);
-  const lost = [...damaged];
-  for (const { block } of rows) {
-    const { id, parent } = block;
-    const body = whole.has(parent) ? await store.get(keys.body(id)) : undefined;
-    if (body !== undefined && decodeBody(body) !== undefined) whole.add(id);
-    else lost.push(id);
-  }
-  const writes: Write[] = lost.flatMap((id) => [
-    { key: keys.block(id), value: undefined },
-    { key: keys.body(id), value: undefined },
-  ]);
-  if (writes.length === 0) return;
-  logger.warn({ blocks: writes.length / 2 }, "removed stored blocks whose data or ancestors were lost");
-  await journal.commit(writes, genesis.block.header.id);
 }

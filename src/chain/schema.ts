@@ -1,6 +1,6 @@
 import { ByteListType, ByteVectorType, ContainerType } from "@chainsafe/ssz";
 import type { BlockStatus } from "../consensus/index.ts";
-import type { AccountKey, AccountRecord, LedgerTotals, PageNumber, StateTree } from "../ledger/index.ts";
+import type { AccountKey, AccountRecord, ChangedPage, LedgerTotals, PageNumber } from "../ledger/index.ts";
 import type { KeyRange, Write } from "../ports/index.ts";
 import {
   type BlockId,
@@ -36,6 +36,8 @@ const TABLES = {
   accountIndices: "k",
   /** page of the state tree -> its children. */
   pages: "p",
+  /** height of a base, account index -> key, balance, nonce as they were there. */
+  baseAccounts: "c",
   /** number -> reorg record as JSON. */
   reorgs: "r",
   /** block id -> 1: invalidated by the operator. */
@@ -45,7 +47,7 @@ const TABLES = {
 } as const;
 export type Table = keyof typeof TABLES;
 
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 3;
 
 /** Tables that follow from the stored blocks and the head; a rebuild wipes and refills them. */
 export const DERIVED_TABLES: readonly Table[] = [
@@ -94,7 +96,9 @@ export type MetaName =
   | "totals"
   | "rebuild"
   | "reindex"
-  | "firstHeight";
+  | "firstHeight"
+  | "base"
+  | "pruned";
 
 export const keys = {
   meta: (name: MetaName): Uint8Array => tableKey("meta", textBytes(name)),
@@ -105,6 +109,8 @@ export const keys = {
   transactionHex: (txid: TxId): Uint8Array => tableKey("transactions", hexToBytes(txid)),
   account: (index: number): Uint8Array => tableKey("accounts", uint32Key(index)),
   accountIndex: (key: AccountKey): Uint8Array => tableKey("accountIndices", hexToBytes(key)),
+  baseAccount: (height: number, index: number): Uint8Array =>
+    tableKey("baseAccounts", Uint8Array.of(...uint64Key(height), ...uint32Key(index))),
   page: (page: PageNumber): Uint8Array => tableKey("pages", uint32Key(page)),
   mark: (id: BlockId): Uint8Array => tableKey("marks", hexToBytes(id)),
   reorg: (number: number): Uint8Array => tableKey("reorgs", uint64Key(number)),
@@ -171,6 +177,21 @@ export function accountRange(from: number, until: number): KeyRange {
   return { gte: keys.account(from), lt: until >= 2 ** 32 ? lt : keys.account(until) };
 }
 
+/** The copy of the accounts at a height. */
+export function baseRange(height: number): KeyRange {
+  return { gte: keys.baseAccount(height, 0), lt: keys.baseAccount(height + 1, 0) };
+}
+
+/** Copies of the accounts at other heights; at any, where none is given. */
+export function otherBases(height: number | undefined): KeyRange[] {
+  const { gte, lt } = tableRange("baseAccounts");
+  if (height === undefined) return [{ gte, lt }];
+  return [
+    { gte, lt: keys.baseAccount(height, 0) },
+    { gte: keys.baseAccount(height + 1, 0), lt },
+  ];
+}
+
 const AccountRowSsz = new ContainerType({ key: Bytes32, balance: Uint64, nonce: Uint64 });
 
 export function encodeAccountRow({ key, balance, nonce }: AccountRecord): Uint8Array {
@@ -183,18 +204,23 @@ export function decodeAccountRow(rowKey: Uint8Array, bytes: Uint8Array): Account
   return { index: uint32At(rowKey, 1), key: bytesToHex(key), balance, nonce };
 }
 
+/** The same row in the copy of a base, whose key has the height before the index. */
+export function decodeBaseRow(rowKey: Uint8Array, bytes: Uint8Array): AccountRecord {
+  return decodeAccountRow(rowKey.subarray(8), bytes);
+}
+
 export function encodeAccountIndex(index: number): Uint8Array {
   return uint32Key(index);
 }
 
-/** Accounts and the changed pages of their tree, all as rows that are not there yet. */
-export function stateWrites(accounts: readonly AccountRecord[], tree: StateTree): Write[] {
+/** Accounts and changed pages of their tree, all as rows that are not there yet. */
+export function stateWrites(accounts: readonly AccountRecord[], pages: readonly ChangedPage[]): Write[] {
   return [
     ...accounts.flatMap((account) => [
       { key: keys.account(account.index), value: encodeAccountRow(account) },
       { key: keys.accountIndex(account.key), value: encodeAccountIndex(account.index) },
     ]),
-    ...tree.drain().map(({ page, children }) => ({ key: keys.page(page), value: children })),
+    ...pages.map(({ page, children }) => ({ key: keys.page(page), value: children })),
   ];
 }
 
@@ -213,6 +239,29 @@ export function encodeTotals(totals: LedgerTotals): Uint8Array {
 
 export function decodeTotals(bytes: Uint8Array): LedgerTotals {
   return TotalsSsz.deserialize(bytes);
+}
+
+/** Where a replay begins instead of genesis: the state after a block of the best chain, all of it in a copy. */
+export interface Base {
+  readonly block: BlockId;
+  readonly height: number;
+  readonly totals: LedgerTotals;
+}
+const BaseSsz = new ContainerType({
+  block: Bytes32,
+  height: Uint64,
+  accounts: Uint64,
+  issued: Uint64,
+  burned: Uint64,
+});
+
+export function encodeBase({ block, height, totals }: Base): Uint8Array {
+  return BaseSsz.serialize({ block: hexToBytes(block), height, ...totals });
+}
+
+export function decodeBase(bytes: Uint8Array): Base {
+  const { block, height, ...totals } = BaseSsz.deserialize(bytes);
+  return { block: bytesToHex(block), height, totals };
 }
 
 /** Where a transaction stands in the best chain. */

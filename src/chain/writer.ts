@@ -12,6 +12,7 @@ import type { ChainEvents, Emitter } from "./events.ts";
 import type { LedgerState } from "./ledger-state.ts";
 import { createLock } from "./lock.ts";
 import { createOperatorMarks } from "./operator-marks.ts";
+import { createPruner } from "./pruner.ts";
 import type { Publisher } from "./publisher.ts";
 import { isDamage, markForRebuild, type RecoveredChain } from "./recovery.ts";
 import type { BlockSource } from "./reorg.ts";
@@ -67,6 +68,7 @@ export function createWriter(deps: WriterDeps): Chain & { resume(): Promise<void
   let stopped: ChainError | undefined;
   let closed = false;
   let draining = false;
+  let hasToldOfUnfollowable = false;
   let drained: Promise<void> = Promise.resolve();
 
   function stop(error: unknown): ChainError {
@@ -98,6 +100,8 @@ export function createWriter(deps: WriterDeps): Chain & { resume(): Promise<void
     });
   }
 
+  const pruner = createPruner({ ...deps, tree, exclusively }, deps.recovered, deps.pruning);
+
   /** Context checks and storing; *connect* happens to whatever branch is best afterwards. */
   async function accept({ block, source, signatures }: Job): Promise<Accepted> {
     const { id } = block.header;
@@ -107,6 +111,7 @@ export function createWriter(deps: WriterDeps): Chain & { resume(): Promise<void
     if (verdict instanceof ChainError) return verdict;
     if (!verdict.ok) {
       if (verdict.permanence === "permanent") checks.rememberInvalid(id, verdict);
+      if (verdict.code === "HDR-14") tellOfUnfollowable(block);
       return { status: "refused", verdict };
     }
     const parent = tree.get(block.header.parent);
@@ -128,6 +133,23 @@ export function createWriter(deps: WriterDeps): Chain & { resume(): Promise<void
     publisher.note(id, source);
     await connector.activateBest();
     return "stored";
+  }
+
+  /** Once: a peer on such a branch comes with it again and again. */
+  function tellOfUnfollowable({ header }: Block): void {
+    if (hasToldOfUnfollowable) return;
+    hasToldOfUnfollowable = true;
+    const advice =
+      "if your peers agree on it, restore a backup of a node on it, or sync anew with an empty --data directory";
+    const fields = {
+      block: header.id,
+      height: header.header.core.height,
+      firstHeight: tree.floor.height + 1,
+    };
+    deps.logger.warn(
+      fields,
+      `a branch leaves ours below what is kept here and cannot be followed; ${advice}`,
+    );
   }
 
   function known(id: BlockId): ImportResult {
@@ -295,7 +317,7 @@ export function createWriter(deps: WriterDeps): Chain & { resume(): Promise<void
     async resume() {
       await exclusively(async () => {
         publisher.note(tree.best().id, { peer: "local", message: "recovery", receivedMs: clock.nowMs() });
-        const replayed = deps.recovered.reset ? tree.best().height : 0;
+        const replayed = deps.recovered.reset ? tree.best().height - tree.floor.height : 0;
         await connector.activateBest((height) => deps.onReplay?.(height, tree.best().height));
         // Whoever asked for a reindex has it now.
         if ((await deps.store.get(keys.meta("reindex"))) !== undefined)
@@ -303,11 +325,15 @@ export function createWriter(deps: WriterDeps): Chain & { resume(): Promise<void
         await publisher.publish();
         if (replayed > 0) deps.logger.info({ blocks: replayed }, "executed the stored blocks again");
       });
+      emitter.on("head", () => void pruner.run());
+      void pruner.run();
     },
+    prune: pruner.run,
     async close() {
       closed = true;
       failQueued(new ChainError("CHAIN_STOPPED", "the chain was closed before the block's turn came"));
       await drained;
+      await pruner.close();
       await lock.run(async () => {});
       await deps.store.close();
     },

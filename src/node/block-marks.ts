@@ -15,6 +15,10 @@ function refusal(id: BlockId, status: Exclude<MarkResult["status"], "done" | "un
       "BLOCK_IS_GENESIS",
       "genesis is part of every branch; to leave its network, use another --data directory",
     ],
+    pruned: [
+      "CHAIN_PRUNED",
+      `block ${id} was pruned here, and this node cannot go back behind it; ask a node that keeps all blocks`,
+    ],
     invalid: [
       "BLOCK_INVALID",
       `block ${id} or an ancestor breaks a rule, which no operator can change; it is in no branch`,

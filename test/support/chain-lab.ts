@@ -1,3 +1,5 @@
+import assert from "node:assert/strict";
+import { baseAccounts, readBase } from "../../src/chain/base.ts";
 import {
   type BlockSource,
   type Chain,
@@ -7,8 +9,9 @@ import {
   openChain,
   type SignatureVerifier,
 } from "../../src/chain/index.ts";
+import type { Base } from "../../src/chain/schema.ts";
 import { tasks } from "../../src/keys/verify-tasks.ts";
-import { applyBlock, type Genesis } from "../../src/ledger/index.ts";
+import { type AccountRecord, applyBlock, type Genesis } from "../../src/ledger/index.ts";
 import {
   createInlineWorkerPool,
   createManualClock,
@@ -29,6 +32,9 @@ export interface OpenOptions {
   readonly settle?: ChainDeps["settle"];
   readonly signatures?: SignatureVerifier;
   readonly logger?: Logger;
+  readonly pruneDepth?: number;
+  /** Default: nobody reads the blocks for an index. */
+  readonly usedUpTo?: () => number;
 }
 
 /** A chain over real code with an in-memory store and a clock far ahead of the test blocks' timestamps. */
@@ -41,6 +47,9 @@ export async function openTestChain(genesis: Genesis, options: OpenOptions = {})
     signatures: options.signatures ?? createSignatureVerifier(createInlineWorkerPool(tasks)),
     node: "test",
     settle: options.settle ?? (async () => []),
+    ...(options.pruneDepth !== undefined && {
+      pruning: { depth: options.pruneDepth, usedUpTo: options.usedUpTo ?? (() => Number.MAX_SAFE_INTEGER) },
+    }),
   });
 }
 
@@ -79,11 +88,21 @@ export async function importOne(
   return outcome(await chain.import(block, source));
 }
 
-/** The outcome of a replay of the best chain from genesis, with nothing of the database but the blocks. */
-export async function replayedRoot(chain: Chain): Promise<Uint8Array> {
-  const accounts = new Map(chain.genesis.state.accounts.map((account) => [account.key, account]));
-  let totals = chain.genesis.state.totals;
-  for (let height = 1; height <= chain.head.height; height++) {
+/**
+ * The outcome of a replay of the best chain, with nothing of the database but the blocks, and where some were pruned, from
+ * the base in `store`, whose own state root is held to its block's header.
+ */
+export async function replayedRoot(chain: Chain, store?: KeyValueStore): Promise<Uint8Array> {
+  const base = store && (await readBase(store));
+  const start = store && base ? await accountsOf(store, base) : chain.genesis.state.accounts;
+  let totals = base?.totals ?? chain.genesis.state.totals;
+  if (base !== undefined) {
+    const header = await chain.blocks.header(base.block);
+    assert.equal(chain.idAt(base.height), base.block);
+    assert.deepEqual(referenceStateRoot(start, totals), header?.header.core.stateRoot);
+  }
+  const accounts = new Map(start.map((account) => [account.key, account]));
+  for (let height = (base?.height ?? 0) + 1; height <= chain.head.height; height++) {
     const block = await chain.blocks.block(chain.idAt(height) ?? "");
     if (block === undefined) throw new Error(`the block at height ${height} is missing`);
     const execution = applyBlock(chain.genesis.spec, accounts, totals, block);
@@ -95,6 +114,12 @@ export async function replayedRoot(chain: Chain): Promise<Uint8Array> {
     [...accounts.values()].sort((a, b) => a.index - b.index),
     totals,
   );
+}
+
+async function accountsOf(store: KeyValueStore, base: Base): Promise<AccountRecord[]> {
+  const accounts: AccountRecord[] = [];
+  for await (const batch of baseAccounts(store, base)) accounts.push(...batch);
+  return accounts;
 }
 
 /** The state root that the head's header names. */

@@ -51,7 +51,7 @@ async function check(options: Options): Promise<void> {
   );
   if (report.findings.length > 0) process.exitCode = EXIT.failed;
   if (options.json) return printJson(report);
-  const { supply, findings } = report;
+  const { supply, unchecked, findings } = report;
   printLine(
     fields([
       ["head", `${report.height}  ${report.head}`],
@@ -66,11 +66,13 @@ async function check(options: Options): Promise<void> {
       ],
     ]),
   );
+  const isBaseDamaged = findings.some(({ code }) => code === "BASE_DAMAGED");
+  for (const what of unchecked) printLine(`not checked: ${what}`);
   for (const { code, detail } of findings) printLine(`${code}  ${detail}`);
   printLine(
     findings.length === 0
       ? "nothing is wrong"
-      : `${findings.length} findings; "cumulo reindex" makes the state anew from the blocks, and blocks that are damaged come from peers again`,
+      : `${findings.length} findings; "cumulo reindex" makes the state anew from the blocks, and blocks that are damaged come from peers again${isBaseDamaged ? ", but without the base of a pruned chain it cannot: restore a backup, or move chain/ away and sync again" : ""}`,
   );
 }
 

@@ -224,11 +224,11 @@ test("case 37: a database of a newer schema is refused with what to do about it,
   const store = createMemoryStore(data);
   await (await openTestChain(genesis, { store })).close();
   const key = new TextEncoder().encode("mschema");
-  await createMemoryStore(data).write([{ key, value: new TextEncoder().encode("3") }], { sync: true });
+  await createMemoryStore(data).write([{ key, value: new TextEncoder().encode("4") }], { sync: true });
   const before = new Map(data);
   await assert.rejects(openTestChain(genesis, { store: createMemoryStore(data) }), {
     code: "CHAIN_SCHEMA_NEWER",
-    message: /schema 3.*knows 2.*newer cumulo/,
+    message: /schema 4.*knows 3.*newer cumulo/,
   });
   assert.deepEqual(data, before);
 });

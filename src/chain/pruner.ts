@@ -1,0 +1,204 @@
+import type { ForkTree } from "../consensus/index.ts";
+import { type Clock, type KeyValueStore, type Logger, StoreError, type Write } from "../ports/index.ts";
+import type { BlockId } from "../primitives/index.ts";
+import { encodePruned } from "./base.ts";
+import { copyBase, type Exclusively, wipeOtherBases } from "./base-copy.ts";
+import type { BlockStore } from "./block-store.ts";
+import type { Pruning } from "./chain.ts";
+import type { Connector } from "./connector.ts";
+import { ChainError } from "./errors.ts";
+import type { Publisher } from "./publisher.ts";
+import type { RecoveredChain } from "./recovery.ts";
+import { type Base, encodeBase, keys, tableRange } from "./schema.ts";
+
+/** Deletions per batch, about: a full block has some 5,000. */
+const DELETED_ROWS = 5_000;
+/** Blocks per batch: each is read for the names of its transactions. */
+const DELETED_BLOCKS = 64;
+/** A copy of the state is made after nine times as long as the last one took: a tenth of the time at most. */
+const REST_FACTOR = 9;
+/** What a deletion leaves holes in. */
+const PRUNED_TABLES = ["bodies", "undo", "transactions", "blocks", "baseAccounts"] as const;
+
+interface PrunerDeps {
+  readonly store: KeyValueStore;
+  readonly tree: ForkTree;
+  readonly blocks: BlockStore;
+  readonly connector: Connector;
+  readonly publisher: Publisher;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly exclusively: Exclusively;
+}
+
+/** Deletes what lies far below the head, beside those who import. */
+export interface Pruner {
+  /** Prunes what can be pruned by now, if it is not at it; settles when it has done that, never rejects. */
+  run(): Promise<void>;
+  /** Settles when nothing is under way; nothing begins any more. */
+  close(): Promise<void>;
+}
+
+/**
+ * A round, half of `depth` blocks after the last: the state `depth` below the head is copied and verified; then one synced
+ * batch makes the copy the base, from where a replay begins; then the blocks up to it are deleted, and the former copy.
+ * Both times between the old and the new is a move out of the log, so that no hole in it can take the one after the other
+ * is gone. A crash leaves a copy that nobody names, or deletions to be finished, which the next start does.
+ */
+export function createPruner(
+  deps: PrunerDeps,
+  recovered: Pick<RecoveredChain, "base" | "pruned" | "cut">,
+  pruning: Pruning | undefined,
+): Pruner {
+  const { store, tree, blocks, connector, publisher, clock, logger, exclusively } = deps;
+  let { base, pruned } = recovered;
+  /** Blocks of forgotten branches that are to be deleted, parents first. */
+  let cut: readonly BlockId[] = recovered.cut;
+  let isTidy = false;
+  /** Deleted since the room was given back; what an interrupted run deleted is not known. */
+  let deletedBlocks = base !== undefined && pruned <= base.height ? Number.POSITIVE_INFINITY : 0;
+  let notBeforeMs = Number.NEGATIVE_INFINITY;
+  /** After a copy that came to nothing: not before the head is so high. */
+  let notBelow = 0;
+  let hasWaited = false;
+  let closed = false;
+  let failed = false;
+  let running: Promise<void> | undefined;
+
+  async function commit(writes: readonly Write[]): Promise<void> {
+    await exclusively(async () => {
+      for (const one of writes) connector.write(one);
+      await connector.flush();
+    });
+  }
+
+  /** Blocks without a place in the tree any more: children first, as a row needs its parent's. */
+  async function deleteCut(): Promise<void> {
+    while (cut.length > 0) {
+      const part = cut.slice(-DELETED_BLOCKS).reverse();
+      await commit(
+        part.flatMap((id) =>
+          [keys.block(id), keys.body(id), keys.mark(id)].map((key) => ({ key, value: undefined })),
+        ),
+      );
+      cut = cut.slice(0, -part.length);
+    }
+  }
+
+  /** Everything but the headers of the best chain's blocks up to the base. */
+  async function deleteBelow(height: number): Promise<void> {
+    while (pruned <= height) {
+      const writes: Write[] = [];
+      let next = pruned;
+      while (next <= height && next - pruned < DELETED_BLOCKS && writes.length < DELETED_ROWS) {
+        const id = publisher.idAt(next) ?? "";
+        for (const key of await rowsOf(id)) writes.push({ key, value: undefined });
+        next += 1;
+      }
+      writes.push({ key: keys.meta("pruned"), value: encodePruned(next) });
+      await commit(writes);
+      deletedBlocks += next - pruned;
+      pruned = next;
+    }
+  }
+
+  async function rowsOf(id: BlockId): Promise<Uint8Array[]> {
+    const block = await blocks.block(id).catch((error: unknown) => {
+      // Its body is damaged, or gone already: then the places of its transactions stay behind, and nobody is led astray.
+      if (error instanceof ChainError && error.code === "CHAIN_CORRUPT") return undefined;
+      throw error;
+    });
+    const places = block?.transactions.map(({ txidBytes }) => keys.transaction(txidBytes)) ?? [];
+    return [keys.body(id), keys.undo(id), ...places];
+  }
+
+  /** Finishes what a round, this or one before a crash, has left to delete. */
+  async function tidy(): Promise<void> {
+    if (isTidy) return;
+    await deleteCut();
+    if (base !== undefined) await deleteBelow(base.height);
+    await wipeOtherBases(store, base, exclusively);
+    const kept = publisher.head.height - (base?.height ?? 0);
+    if (deletedBlocks > 0 && deletedBlocks >= kept) {
+      await store.compact(PRUNED_TABLES.map(tableRange));
+      deletedBlocks = 0;
+    }
+    isTidy = true;
+  }
+
+  /** The height of the base to be made now, if it is time for one. */
+  function dueHeight({ depth, usedUpTo }: Pruning): number | undefined {
+    const { height } = publisher.head;
+    if (height < notBelow || clock.monotonicMs() < notBeforeMs) return undefined;
+    const step = Math.max(1, Math.floor(depth / 2));
+    const from = base?.height ?? 0;
+    const wanted = height - depth;
+    if (wanted - from < step) return undefined;
+    const due = Math.min(wanted, usedUpTo());
+    if (due - from >= step) return due;
+    if (!hasWaited && wanted - from >= 2 * step) {
+      hasWaited = true;
+      logger.info({ wanted, usedUpTo: due }, "pruning waits for the history index to read the blocks first");
+    }
+    return undefined;
+  }
+
+  async function round({ depth }: Pruning, height: number): Promise<void> {
+    const target = tree.get(publisher.idAt(height) ?? "");
+    if (target === undefined) return;
+    const startedMs = clock.monotonicMs();
+    isTidy = false;
+    await wipeOtherBases(store, base, exclusively);
+    const copy = await copyBase({ ...deps, head: () => publisher.head }, target);
+    const endedMs = clock.monotonicMs();
+    notBeforeMs = endedMs + REST_FACTOR * (endedMs - startedMs);
+    const isMade = copy !== undefined && (await adopt(copy));
+    if (!isMade) notBelow = publisher.head.height + Math.ceil(depth / 2);
+    await tidy();
+    if (isMade) logger.info({ firstHeight: height + 1, head: publisher.head.height }, "blocks were pruned");
+  }
+
+  /** The one write that counts; false where a reorg has left the block meanwhile. */
+  async function adopt(copy: Base): Promise<boolean> {
+    const isMade = await exclusively(async () => {
+      if (!publisher.isConnected(copy.block)) return false;
+      connector.write({ key: keys.meta("base"), value: encodeBase(copy) });
+      await connector.flush();
+      base = copy;
+      cut = [...cut, ...tree.raiseFloor(copy.block)];
+      return true;
+    });
+    if (isMade) await store.compact([]);
+    return isMade;
+  }
+
+  async function work(): Promise<void> {
+    try {
+      await tidy();
+      for (let due = pruning && dueHeight(pruning); pruning && due !== undefined; due = dueHeight(pruning))
+        await round(pruning, due);
+    } catch (error) {
+      if (error instanceof ChainError && error.code === "CHAIN_STOPPED") return;
+      // Reading or compacting failed: what a disk cannot do ends the chain, here as elsewhere.
+      if (error instanceof StoreError) await exclusively(() => Promise.reject(error)).catch(() => {});
+      else {
+        failed = true;
+        logger.error({ error: String(error) }, "pruning stopped; the node goes on and keeps all blocks");
+      }
+    }
+  }
+
+  return {
+    run() {
+      if (closed || failed) return running ?? Promise.resolve();
+      running ??= work().finally(() => {
+        running = undefined;
+      });
+      return running;
+    },
+    async close() {
+      closed = true;
+      await running;
+    },
+  };
+}

@@ -1,0 +1,128 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type Chain, checkChain } from "../../../src/chain/index.ts";
+import { otherBases, tableRange } from "../../../src/chain/schema.ts";
+import { createMemoryStore, type MemoryStoreData } from "../../../src/ports/index.ts";
+import type { Block } from "../../../src/primitives/index.ts";
+import { createBlockBuilder, testGenesis, transfer } from "../../support/block-builder.ts";
+import { headStateRoot, importAll, importOne, openTestChain, replayedRoot } from "../../support/chain-lab.ts";
+import { createFailingStore } from "../../support/failing-store.ts";
+import { createHoleStore } from "../../support/hole-store.ts";
+
+const genesis = testGenesis();
+const DEPTH = 6;
+const HEIGHT = 19;
+
+/** The best chain in the order of heights, with a short side branch on every fifth block of it. */
+function createStory(): Block[] {
+  const builder = createBlockBuilder(genesis);
+  const story: Block[] = [];
+  for (let height = 1, on = builder.tip; height <= HEIGHT; height++) {
+    const nonce = builder.account(on, "alice")?.nonce ?? 0;
+    const pay = transfer(genesis, { from: "alice", to: `friend ${height}`, amount: 1, nonce });
+    const block = builder.build({ parent: on, proposer: `miner ${height % 4}`, transactions: [pay] });
+    story.push(block);
+    if (height % 5 === 0) story.push(builder.build({ parent: on, proposer: "rival" }));
+    on = block.header.id;
+  }
+  return story;
+}
+const story = createStory();
+
+/** Lives on as far as the store lets it. */
+async function live(chain: Chain): Promise<void> {
+  for (const block of story) {
+    await importOne(chain, block);
+    await chain.prune();
+  }
+}
+
+/** No data of pruned blocks and no copy of the state lies there but what is needed. */
+async function assertTidy(chain: Chain, data: MemoryStoreData, what: string): Promise<void> {
+  const store = createMemoryStore(data);
+  let bodies = 0;
+  for await (const _ of store.scan(tableRange("bodies"))) bodies++;
+  let copies = 0;
+  for (const range of otherBases(chain.firstHeight - 1)) for await (const _ of store.scan(range)) copies++;
+  const lowest = Math.max(0, chain.firstHeight - 1);
+  assert.deepEqual([bodies, copies], [chain.tree.size - lowest, 0], `${what}: something was left behind`);
+}
+
+/** Whatever was there: it opens, is whole, and takes everything that it lacks again. */
+async function checkAfter(data: MemoryStoreData, what: string): Promise<boolean> {
+  const store = createMemoryStore(data);
+  const chain = await openTestChain(genesis, { store: createMemoryStore(data), pruneDepth: DEPTH });
+  const { rebuilt } = chain;
+  await chain.prune();
+  await assertTidy(chain, data, what);
+  assert.deepEqual((await checkChain(store, genesis)).findings, [], what);
+  await live(chain);
+  assert.equal(chain.head.height, HEIGHT, what);
+  assert.deepEqual(await headStateRoot(chain), await replayedRoot(chain, store), what);
+  await chain.close();
+  const kept = HEIGHT - chain.firstHeight + 1;
+  assert.ok(kept >= DEPTH && kept < DEPTH * 2, `${what}: ${kept} blocks are kept`);
+  await assertTidy(chain, data, what);
+  return rebuilt;
+}
+
+test("case 34: a crash at any write of a pruning leaves a whole chain, and the next start finishes it", async () => {
+  let failures = 0;
+  for (let good = 3; ; good++) {
+    const data: MemoryStoreData = new Map();
+    const store = createFailingStore(data, good);
+    const chain = await openTestChain(genesis, { store, pruneDepth: DEPTH });
+    const isDone = await live(chain).then(
+      () => true,
+      () => false,
+    );
+    await chain.close();
+    if (isDone) break;
+    failures += 1;
+    assert.equal(await checkAfter(data, `after ${good} writes`), false, "a crash needs no replay");
+  }
+  assert.ok(failures > 20, `${failures} crashes`);
+});
+
+/** Holes of one write and of three, all before the last write. */
+function holesUpTo(safe: number, writes: number): (readonly [from: number, until: number])[] {
+  const all = Array.from({ length: writes - safe }, (_, i) => safe + i);
+  return all.flatMap((from) => [1, 3].map((length) => [from, from + length] as const));
+}
+
+test("a long branch is deleted from its tips down, so that a crash leaves no block without its parent", async () => {
+  const builder = createBlockBuilder(genesis);
+  const side = builder.extend(70, { proposer: "rival" });
+  const best = builder.extend(72 + DEPTH * 2, { parent: genesis.block.header.id });
+  for (let good = 0; ; good++) {
+    const data: MemoryStoreData = new Map();
+    const whole = await openTestChain(genesis, { store: createMemoryStore(data) });
+    await importAll(whole, [...side, ...best]);
+    await whole.close();
+    const store = createFailingStore(data, good);
+    const chain = await openTestChain(genesis, { store, pruneDepth: DEPTH });
+    await chain.prune();
+    await chain.close();
+    const again = await openTestChain(genesis, { store: createMemoryStore(data), pruneDepth: DEPTH });
+    assert.equal(again.rebuilt, false, `after ${good} writes`);
+    await again.prune();
+    await assertTidy(again, data, `after ${good} writes`);
+    await again.close();
+    if (store.writes <= good) break;
+    assert.ok(good < 20);
+  }
+});
+
+test("case 36: a hole anywhere in the log of a pruning leads back to a base that is whole", async () => {
+  const store = createHoleStore();
+  const chain = await openTestChain(genesis, { store, pruneDepth: DEPTH });
+  await live(chain);
+  await chain.close();
+  let rebuilt = 0;
+  for (let writes = 4; writes <= store.writes; writes++)
+    for (const [from, until] of holesUpTo(store.safeAt(writes), writes)) {
+      const data = await store.withHole(writes, from, until);
+      if (await checkAfter(data, `${writes} writes without ${from} to ${until}`)) rebuilt += 1;
+    }
+  assert.ok(rebuilt > 50, `${rebuilt} were rebuilt`);
+});
