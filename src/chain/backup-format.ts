@@ -34,6 +34,8 @@ export interface BackupHeader {
   readonly network: string;
   readonly schema: number;
   readonly head: { readonly id: string; readonly height: number };
+  /** Lowest height from which on blocks are whole; 0 unless some were pruned. Not in backups of schema 2 and below. */
+  readonly firstHeight: number;
   /** Unix ms. */
   readonly createdMs: number;
 }
@@ -179,12 +181,13 @@ const damaged = (what: string): BackupError =>
   );
 
 function headerOf(payload: Uint8Array): BackupHeader {
-  const { chain, network, schema, head, createdMs } = JSON.parse(text(payload)) as Partial<BackupHeader>;
+  const said = JSON.parse(text(payload)) as Partial<BackupHeader>;
+  const { chain, network, schema, head, firstHeight = 0, createdMs } = said;
   if (!/^[0-9a-f]{64}$/.test(String(chain)) || !/^[0-9a-f]{64}$/.test(String(head?.id)))
     throw new RangeError("an id is none");
-  for (const number of [schema, head?.height, createdMs])
+  for (const number of [schema, head?.height, firstHeight, createdMs])
     if (!Number.isSafeInteger(number)) throw new RangeError("a number is none");
-  return { chain, network: String(network), schema, head, createdMs } as BackupHeader;
+  return { chain, network: String(network), schema, head, firstHeight, createdMs } as BackupHeader;
 }
 
 function partOf(kind: (typeof KINDS)[number], payload: Uint8Array): BackupPart | BackupTotals {

@@ -2,6 +2,7 @@ import type { Genesis } from "../ledger/index.ts";
 import type { KeyValueStore } from "../ports/index.ts";
 import { bytesToHex } from "../primitives/index.ts";
 import { BackupError, type BackupHeader, type BackupPart, gatherRows } from "./backup-format.ts";
+import { problemOfBase, readBase } from "./base.ts";
 import { createBlockStore } from "./block-store.ts";
 import { ChainError } from "./errors.ts";
 import { checkJournal } from "./journal.ts";
@@ -27,6 +28,11 @@ async function wholeHead(store: KeyValueStore, genesis: Genesis): Promise<Backup
   return { id, height: header.header.core.height };
 }
 
+async function firstHeightOf(store: KeyValueStore): Promise<number> {
+  const base = await readBase(store);
+  return base === undefined ? 0 : base.height + 1;
+}
+
 /**
  * The parts of a backup of a whole store, as it is when this settles: nobody may write before, anybody after. The reader
  * must take them all or say that it is done, as the snapshot keeps old data on the disk.
@@ -41,6 +47,7 @@ export async function snapshotChain(
     network: genesis.spec.name,
     schema: await schemaOf(store),
     head: await wholeHead(store, genesis),
+    firstHeight: await firstHeightOf(store),
     createdMs,
   };
   const rows = store.scan(EVERYTHING)[Symbol.asyncIterator]();
@@ -73,16 +80,17 @@ export async function checkRestored(
   genesis: Genesis,
   header: BackupHeader,
 ): Promise<void> {
-  const problem = await wholeHead(store, genesis).then(
-    ({ id }) =>
-      id === header.head.id && genesis.block.header.id === header.chain
-        ? undefined
-        : "its parts do not fit together",
-    (error: unknown) => {
-      if (error instanceof ChainError) return error.message;
-      throw error;
-    },
-  );
+  async function problemOf(): Promise<string | undefined> {
+    const { id } = await wholeHead(store, genesis);
+    const isSame = id === header.head.id && (await firstHeightOf(store)) === header.firstHeight;
+    if (!isSame || genesis.block.header.id !== header.chain) return "its parts do not fit together";
+    const base = await readBase(store);
+    return base && (await problemOfBase(store, base));
+  }
+  const problem = await problemOf().catch((error: unknown) => {
+    if (error instanceof ChainError) return error.message;
+    throw error;
+  });
   if (problem !== undefined)
     throw new BackupError("BACKUP_DAMAGED", `the backup is damaged: ${problem}; use another one`);
 }

@@ -33,17 +33,20 @@ const MAX_BATCH_BLOCKS = 64;
 const BATCH_BYTES = 1024 * 1024;
 /** How often an index that has to wait looks whether it may go on. */
 const WAIT_MS = 500;
-/** So far below the head nothing is undone while we look: what is missing there was pruned. */
-const SETTLED_DEPTH = 1_000;
 
 export interface HistoryIndexDeps {
-  readonly chain: Pick<Chain, "genesis" | "head" | "tree" | "blocks" | "isConnected" | "idAt" | "on">;
+  readonly chain: Pick<
+    Chain,
+    "genesis" | "head" | "tree" | "blocks" | "firstHeight" | "isConnected" | "idAt" | "branchOf" | "on"
+  >;
   /** Opens the index's own store. `anew`: without what it held. */
   readonly openStore: (options: { readonly anew: boolean }) => Promise<KeyValueStore>;
   readonly timers: Timers;
   readonly logger: Logger;
   /** While true, others need the machine more: the index waits. */
   readonly isBusy: () => boolean;
+  /** Told after each batch: blocks before `usedUpTo` may go. */
+  readonly onIndexed?: () => void;
 }
 
 export interface HistoryItem extends HistoryEntry, HistoryPosition {
@@ -73,6 +76,8 @@ export interface HistoryIndex {
     account: AccountKey,
     options: { readonly limit: number; readonly before?: HistoryPosition },
   ): Promise<HistoryPage>;
+  /** Height of the best chain up to which the index needs no block any more; all of them where it has stopped. */
+  usedUpTo(): number;
   /** Settles when the index stands at the head, or has to wait. */
   caughtUp(): Promise<void>;
   /** Lets the batch being written end and closes the store. */
@@ -158,12 +163,11 @@ export async function createHistoryIndex(deps: HistoryIndexDeps): Promise<Histor
 
   /** Rows that bring a connected block in; "wait": its data is not there for the moment. */
   async function connect(id: BlockId, height: number): Promise<Write[] | "pruned" | "wait"> {
-    const isSettled = chain.head.height - height > SETTLED_DEPTH;
     const block = await read(id);
     if (block === undefined) return "pruned";
     // In the middle of a reorg that is not told yet, undo data of a block that is still the head's is gone.
     const undo = await chain.blocks.undo(id).catch(() => undefined);
-    if (undo === undefined) return isSettled ? "pruned" : "wait";
+    if (undo === undefined) return height < chain.firstHeight ? "pruned" : "wait";
     return blockWrites(genesis.spec, { ...block, created: undo.created });
   }
 
@@ -219,11 +223,13 @@ export async function createHistoryIndex(deps: HistoryIndexDeps): Promise<Histor
       for (const { key, value } of batch.writes.slice(before)) bytes += key.length + (value?.length ?? 0);
     }
     const { writes, at, firstHeight } = batch;
-    if (at !== opened.at)
+    const before = opened.at;
+    if (at !== before)
       await lock.run(async () => {
         await opened.journal.commit(writes, at);
         opened = { ...opened, at, firstHeight };
       });
+    if (at !== before) deps.onIndexed?.();
     if (batch.end === "rebuild") await lock.run(rebuild);
     return batch.end;
   }
@@ -281,6 +287,12 @@ export async function createHistoryIndex(deps: HistoryIndexDeps): Promise<Histor
         });
         return { items, more, indexed: { id: at, height: tree.get(at)?.height ?? 0 }, firstHeight };
       }),
+    usedUpTo() {
+      if (failed !== undefined || closed) return Number.MAX_SAFE_INTEGER;
+      const at = tree.get(opened.at);
+      // It is made anew.
+      return at === undefined ? 0 : chain.branchOf(at).forkPoint.height;
+    },
     async caughtUp() {
       await following;
     },

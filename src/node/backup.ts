@@ -39,6 +39,8 @@ export interface BackupResult {
   readonly chain: string;
   readonly network: string;
   readonly head: BackupHeader["head"];
+  /** Lowest height from which on it has blocks; 0 unless the node pruned some. */
+  readonly firstHeight: number;
   /** Names of the key files in it. */
   readonly keys: readonly string[];
   /** Whether a running node gave it. */
@@ -208,8 +210,8 @@ export async function backupData(options: BackupOptions): Promise<BackupResult> 
         },
       );
     });
-    const { chain, network, head } = header;
-    return { file, sizeBytes, chain, network, head, keys: keyNames, online: source.online };
+    const { chain, network, head, firstHeight } = header;
+    return { file, sizeBytes, chain, network, head, firstHeight, keys: keyNames, online: source.online };
   } finally {
     await source.parts.return(undefined);
     await source.close();

@@ -16,6 +16,8 @@ export interface NodeOptions {
   readonly peers: readonly string[];
   /** Whether to keep an index of what happened to each account; default: yes. */
   readonly history?: boolean;
+  /** Blocks from the head down to keep whole, at least `MIN_PRUNE_DEPTH`; default: all of them. */
+  readonly pruneDepth?: number;
   /** Whether to ask peers for others and dial them, and to tell peers of others. Default true. */
   readonly exchange?: boolean;
   /** Known peers are dialled until so many connections of this node's own stand, the configured among them. Default 8. */
@@ -47,7 +49,8 @@ export type NodeErrorCode =
   | "NODE_BACKUP_FAILED"
   | "NODE_RESTORE_REFUSED"
   | "NODE_REWARD_INVALID"
-  | "NODE_ADDRESS_INVALID";
+  | "NODE_ADDRESS_INVALID"
+  | "NODE_PRUNE_TOO_SHALLOW";
 
 /** The node could not start; the message says why and what to do. */
 export class NodeError extends Error {

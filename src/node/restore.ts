@@ -47,6 +47,8 @@ export interface RestoreResult {
   readonly chain: string;
   readonly network: string;
   readonly head: BackupHeader["head"];
+  /** Lowest height from which on it has blocks; 0 unless some were pruned. */
+  readonly firstHeight: number;
   readonly rows: number;
   readonly keys: number;
   /** It had the node's name among peers with it. */
@@ -185,10 +187,10 @@ export async function restoreData(options: RestoreOptions): Promise<RestoreResul
       throw new Error("a backup begins with its header");
     const { header } = first.value;
     checkBackupHeader(header);
-    const { chain, network, head } = header;
+    const { chain, network, head, firstHeight } = header;
     if (await isReady(dataDir, header)) {
       await moveIn(dataDir);
-      return { chain, network, head, rows: 0, keys: 0, identity: false };
+      return { chain, network, head, firstHeight, rows: 0, keys: 0, identity: false };
     }
     const made = await makePrivateDirectory(dataDir).catch((error: unknown) => {
       throw refused(
@@ -206,7 +208,7 @@ export async function restoreData(options: RestoreOptions): Promise<RestoreResul
       const filled = await fill(folder, parts, header, options.signal);
       await rename(folder, join(dataDir, RESTORED_FOLDER));
       await moveIn(dataDir);
-      return { chain, network, head, ...filled };
+      return { chain, network, head, firstHeight, ...filled };
     } catch (error) {
       await rm(folder, { recursive: true, force: true }).catch(() => {});
       await removeDirectories(made);

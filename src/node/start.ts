@@ -1,6 +1,12 @@
 import { availableParallelism } from "node:os";
 import { createApiServer } from "../api/index.ts";
-import { type Chain, createHistoryIndex, createSignatureVerifier, openChain } from "../chain/index.ts";
+import {
+  type Chain,
+  createHistoryIndex,
+  createSignatureVerifier,
+  type HistoryIndex,
+  openChain,
+} from "../chain/index.ts";
 import { processStart } from "../files/index.ts";
 import type { VerifyTasks } from "../keys/index.ts";
 import { createGenesis } from "../ledger/index.ts";
@@ -9,18 +15,11 @@ import {
   createLibp2pNetwork,
   createProtocols,
   createSupervisor,
-  isDialable,
-  isTcpAddress,
   PROTOCOL_VERSION,
   type Status,
 } from "../network/index.ts";
 import type { Logger } from "../ports/index.ts";
-import {
-  type ChainSpec,
-  decodeAddress,
-  genesisDifficulty,
-  SUPPORTED_RULES_VERSION,
-} from "../primitives/index.ts";
+import { genesisDifficulty } from "../primitives/index.ts";
 import { createBanList, createPeerBook } from "../sync/index.ts";
 import { createSystemClock } from "./adapters/system-clock.ts";
 import { createSystemRandom } from "./adapters/system-random.ts";
@@ -32,7 +31,8 @@ import { chooseNetwork, openDataDirectory } from "./data-directory.ts";
 import { createNodeEvents } from "./events.ts";
 import { createNodeLogger } from "./logger.ts";
 import { createMining } from "./mining.ts";
-import { NodeError, type NodeOptions } from "./options.ts";
+import { checkAddresses, checkPruneDepth, givenReward, refuseUnsupported } from "./option-checks.ts";
+import type { NodeOptions } from "./options.ts";
 import { createPeerExchange } from "./peer-exchange.ts";
 import { createPeerFinder, DEFAULT_MAX_OUTBOUND } from "./peer-finder.ts";
 import { createPeersFile, readPeers } from "./peers-file.ts";
@@ -82,51 +82,6 @@ function createShutdown(logger: Logger): Shutdown {
   };
 }
 
-/** The address that is to get the rewards; undefined: a key of the node's own. */
-function givenReward({ rewardTo }: NodeOptions): Uint8Array | undefined {
-  if (rewardTo === undefined) return undefined;
-  const key = decodeAddress(rewardTo);
-  if (key !== undefined) return key;
-  throw new NodeError("NODE_REWARD_INVALID", `${rewardTo} is not an address (cum1...)`);
-}
-
-/** What was typed as an address and can never be one: dialling it for ever would help nobody. */
-function checkAddresses({ peers, listen, announce }: NodeOptions): void {
-  const refuse = (option: string, address: string, what: string): never => {
-    throw new NodeError("NODE_ADDRESS_INVALID", `${option} ${address}: ${what}`);
-  };
-  for (const address of peers)
-    if (!isDialable(address))
-      refuse(
-        "--peer",
-        address,
-        "a peer's address has a port above 0, and after /p2p/ a whole peer's name or nothing",
-      );
-  for (const address of listen)
-    if (!isTcpAddress(address) || address.includes("/p2p/"))
-      refuse("--listen", address, "it must be like /ip4/0.0.0.0/tcp/4001; the node adds its own name");
-  for (const address of announce)
-    if (!isDialable(address))
-      refuse("--announce", address, "it must be like /ip4/203.0.113.5/tcp/4001, as others reach this node");
-}
-
-/** A network whose rules this program does not know, now or at a later height, must not be judged by those it knows. */
-function refuseUnsupported({ engine, activations }: ChainSpec): void {
-  if (engine !== "pow") {
-    throw new NodeError(
-      "NODE_ENGINE_UNSUPPORTED",
-      `engine ${engine} is not available in this version; use pow`,
-    );
-  }
-  const unknown = activations.find(({ rulesVersion }) => rulesVersion > SUPPORTED_RULES_VERSION);
-  if (unknown !== undefined) {
-    throw new NodeError(
-      "NODE_RULES_UNSUPPORTED",
-      `the network switches to rules version ${unknown.rulesVersion} at height ${unknown.height}, and this program knows versions up to ${SUPPORTED_RULES_VERSION}; use a newer cumulo`,
-    );
-  }
-}
-
 /** Starts a node: reads top to bottom what the daemon is made of. Fails with a typed error, with nothing left running. */
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const logger = createNodeLogger(options.logLevel);
@@ -150,6 +105,7 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
   const genesis = createGenesis(spec);
   const given = givenReward(options);
   checkAddresses(options);
+  checkPruneDepth(options);
   const directory = await openDataDirectory(options, chosen, random);
   let stands = false;
   shutdown.add("data directory", () => (stands ? directory.close() : directory.abandon()));
@@ -189,6 +145,7 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
   // The chain settles transactions through the pool, which judges them by the chain's accounts: the one knot that two
   // constructors cannot tie. Nothing calls it before both are there.
   let opened: Chain | undefined;
+  let history: HistoryIndex | undefined;
   const pool = createTransactionPool({
     genesis,
     clock,
@@ -208,6 +165,13 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
     signatures,
     node: network.self,
     settle: pool.settle,
+    ...(options.pruneDepth !== undefined && {
+      pruning: {
+        depth: options.pruneDepth,
+        // The index is opened after the chain, and reads nothing before.
+        usedUpTo: () => (options.history === false ? Number.MAX_SAFE_INTEGER : (history?.usedUpTo() ?? 0)),
+      },
+    }),
   });
   opened = chain;
   shutdown.add("chain", () => chain.close());
@@ -306,17 +270,19 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
   network.on("connect", ({ peer }) => exchange.connected(peer));
   network.on("disconnect", (peer) => sync.peerGone(peer));
 
-  const history =
-    options.history === false
-      ? undefined
-      : await createHistoryIndex({
-          chain,
-          openStore: directory.openHistory,
-          timers,
-          logger,
-          isBusy: () => sync.isSyncing,
-        });
-  if (history !== undefined) shutdown.add("history index", () => history.close());
+  if (options.history !== false) {
+    const index = await createHistoryIndex({
+      chain,
+      openStore: directory.openHistory,
+      timers,
+      logger,
+      // Where blocks are going to be deleted it must read them in time.
+      isBusy: () => options.pruneDepth === undefined && sync.isSyncing,
+      onIndexed: () => void chain.prune(),
+    });
+    history = index;
+    shutdown.add("history index", () => index.close());
+  }
   const service = createNodeService({
     version: VERSION,
     history,

@@ -41,7 +41,7 @@ export interface BuiltChain {
 }
 
 /** Opens the chain in a directory without a node around it. */
-export async function openBuilt(genesis: Genesis, directory: string): Promise<Chain> {
+export async function openBuilt(genesis: Genesis, directory: string, pruneDepth?: number): Promise<Chain> {
   return await openChain({
     store: await createLevelStore({ directory }),
     genesis,
@@ -50,6 +50,9 @@ export async function openBuilt(genesis: Genesis, directory: string): Promise<Ch
     signatures: createSignatureVerifier(createInlineWorkerPool(tasks)),
     node: "builder",
     settle: async () => [],
+    ...(pruneDepth !== undefined && {
+      pruning: { depth: pruneDepth, usedUpTo: () => Number.MAX_SAFE_INTEGER },
+    }),
   });
 }
 

@@ -59,16 +59,21 @@ async function backup(options: BackupFlags): Promise<void> {
     ),
   );
   if (options.json) return printJson(result);
-  const { file, sizeBytes, head, network, keys, online } = result;
+  const { file, sizeBytes, head, firstHeight, network, keys, online } = result;
   printLine(
     `backed up ${network} at ${head.height} ${shortId(head.id)}${online ? " from the running node" : ""}: ${file}, ${inMiB(sizeBytes)}`,
   );
+  tellOfPruned(firstHeight);
   printLine(
     options.withKeys
       ? `with ${keys.length} keys as they are on the disk (${keys.join(", ")}): keep it as safe as them`
       : "without keys; to save those too, add --with-keys, or use: cumulo key export",
   );
   printLine(`to use it: cumulo restore ${shellWord(file)} --data DIR`);
+}
+
+function tellOfPruned(firstHeight: number): void {
+  if (firstHeight > 0) printLine(`pruned: blocks below ${firstHeight} are not in it`);
 }
 
 async function restore(file: string, options: RestoreFlags): Promise<void> {
@@ -85,8 +90,9 @@ async function restore(file: string, options: RestoreFlags): Promise<void> {
     ),
   );
   if (options.json) return printJson(result);
-  const { network, head, keys, identity } = result;
+  const { network, head, firstHeight, keys, identity } = result;
   printLine(`restored ${network} at ${head.height} ${shortId(head.id)} into ${dataDir}`);
+  tellOfPruned(firstHeight);
   if (keys > 0) printLine(`with ${keys} keys`);
   if (identity)
     printLine("with the node's name among peers: do not run it beside the one that it was made from");

@@ -31,6 +31,7 @@ interface StartOptions extends InitOptions {
   readonly maxInboundPerIp?: number;
   readonly mine?: boolean;
   readonly history: boolean;
+  readonly prune?: number;
   readonly hashRate?: number;
   readonly rewardTo?: string;
   readonly logLevel: string;
@@ -143,6 +144,7 @@ async function start(options: StartOptions): Promise<void> {
     ...(options.maxOutbound === undefined ? {} : { maxOutbound: options.maxOutbound }),
     ...(options.maxInbound === undefined ? {} : { maxInbound: options.maxInbound }),
     ...(options.maxInboundPerIp === undefined ? {} : { maxInboundPerIp: options.maxInboundPerIp }),
+    ...(options.prune === undefined ? {} : { pruneDepth: options.prune }),
     ...(options.miners === undefined ? {} : { miners: options.miners }),
     // Once the API answers the node counts as ready, though its last file may still be on the way to the disk.
     onServing() {
@@ -228,6 +230,11 @@ export function addNode(program: Command): void {
     .option("--mine", "mine continuously")
     .option("--no-history", "keep no index of what happened to each account")
     .option(
+      "--prune <depth>",
+      "delete the data of blocks further below the head, at least 288; cannot be taken back (default: keep all)",
+      integer(288, Number.MAX_SAFE_INTEGER),
+    )
+    .option(
       "--hash-rate <n>",
       "tries a second (default: this node's share of one block an interval)",
       hashRate,
@@ -242,7 +249,7 @@ export function addNode(program: Command): void {
     )
     .addHelpText(
       "after",
-      "\nExample:\n  cumulo node start --data ./node2 --api 127.0.0.1:7071 --peer /ip4/127.0.0.1/tcp/4001 --mine",
+      "\nExample:\n  cumulo node start --data ./node2 --api 127.0.0.1:7071 --peer /ip4/127.0.0.1/tcp/4001 --mine\n  cumulo node start --data ./node3 --prune 10000",
     )
     .action(start);
 }

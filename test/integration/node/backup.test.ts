@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { type BackupPart, decodeBackup, encodeBackup } from "../../../src/chain/index.ts";
 import { createKeyStore } from "../../../src/keys/index.ts";
-import { backupData, checkData, restoreData } from "../../../src/node/index.ts";
-import { buildChain } from "../../support/built-chain.ts";
+import { backupData, checkData, reindexData, restoreData } from "../../../src/node/index.ts";
+import { buildChain, openBuilt } from "../../support/built-chain.ts";
 
 const signal = new AbortController().signal;
 const noNode = async (): Promise<never> => assert.fail("no node runs here");
@@ -17,12 +17,12 @@ async function lab(t: TestContext) {
   t.after(() => rm(root, { recursive: true, force: true }));
   const dataDir = join(root, "node");
   await mkdir(dataDir);
-  const { head } = await buildChain({ dataDir, blocks: 40, transfersAt: () => 5 });
+  const { genesis, head } = await buildChain({ dataDir, blocks: 40, transfersAt: () => 5 });
   const file = join(root, "it.backup");
   const backup = (withKeys = false, output = file) =>
     backupData({ dataDir, output, withKeys, fromNode: noNode, signal });
   const restore = (from = file, to = "new") => restoreData({ file: from, dataDir: join(root, to), signal });
-  return { root, dataDir, head, file, backup, restore };
+  return { root, genesis, dataDir, head, file, backup, restore };
 }
 
 async function collect<T>(source: AsyncIterable<T>): Promise<T[]> {
@@ -119,6 +119,59 @@ test("a backup that is cut off, changed, foreign or newer is refused with what t
       /none may/,
     );
   assert.ok(!existsSync(join(root, "outside")));
+});
+
+test("a backup of a pruned chain carries its base, and one whose base is not the state is refused", async (t) => {
+  const { root, genesis, dataDir, head, file, backup, restore } = await lab(t);
+  const chain = await openBuilt(genesis, join(dataDir, "chain"), 12);
+  await chain.prune();
+  assert.equal(chain.firstHeight, 29);
+  await chain.close();
+  assert.equal((await backup()).firstHeight, 29);
+  assert.equal((await restore()).firstHeight, 29);
+  const report = await checkData({ dataDir: join(root, "new"), withSignatures: true });
+  assert.deepEqual([report.head, report.firstHeight, report.blocks], [head.id, 29, 13]);
+  assert.deepEqual([report.findings, report.unchecked.length], [[], 1]);
+  const { height, wentOn } = await reindexData({ dataDir: join(root, "new") });
+  assert.deepEqual([height, wentOn], [40, false]);
+
+  const base = "c".charCodeAt(0);
+  const parts = (await partsOf(file)).map((part): BackupPart => {
+    if (part.kind !== "rows") return part;
+    const rows = part.rows.map(({ key, value }) => ({
+      key,
+      value: key[0] === base ? value.with(32, 9) : value,
+    }));
+    return { kind: "rows", rows };
+  });
+  const other = join(root, "other.backup");
+  await write(other, parts);
+  await assert.rejects(restore(other, "other"), { code: "BACKUP_DAMAGED", message: /state root/ });
+  assert.ok(!existsSync(join(root, "other")));
+});
+
+test("a backup from before there was pruning is restored, and its chain brought to the present schema", async (t) => {
+  const { root, genesis, file, head, backup, restore } = await lab(t);
+  await backup();
+  const [header, ...rest] = await partsOf(file);
+  assert.ok(header?.kind === "header");
+  const { firstHeight: _, ...said } = { ...header.header, schema: 2 };
+  const schemaKey = Buffer.from("mschema");
+  const older = rest.map((part): BackupPart => {
+    if (part.kind !== "rows") return part;
+    const rows = part.rows.map(({ key, value }) => ({
+      key,
+      value: schemaKey.equals(key) ? new TextEncoder().encode("2") : value,
+    }));
+    return { kind: "rows", rows };
+  });
+  const before = join(root, "before.backup");
+  await write(before, [{ kind: "header", header: said as typeof header.header }, ...older]);
+  assert.deepEqual([(await restore(before)).firstHeight, (await restore(before, "b")).head.id], [0, head.id]);
+  const chain = await openBuilt(genesis, join(root, "new", "chain"));
+  assert.deepEqual([chain.head.id, chain.rebuilt], [head.id, false]);
+  await chain.close();
+  assert.deepEqual((await checkData({ dataDir: join(root, "new"), withSignatures: false })).findings, []);
 });
 
 test("restore refuses a directory with something in it, and a backup never replaces a file", async (t) => {

@@ -29,6 +29,7 @@ interface OpenOptions {
   readonly isBusy?: () => boolean;
   readonly chainView?: Partial<Chain>;
   readonly onAnew?: () => void;
+  readonly onIndexed?: () => void;
 }
 
 /** An index in memory; `data` outlives it. */
@@ -47,6 +48,7 @@ async function openIndex(t: TestContext, chain: Chain, options: OpenOptions = {}
     timers: createRealTimers(),
     logger: silentLogger,
     isBusy,
+    ...(options.onIndexed && { onIndexed: options.onIndexed }),
   });
   t.after(() => index.close());
   return index;
@@ -238,17 +240,55 @@ describe("history index", () => {
 
   it("blocks that were pruned before they were indexed are told as the height where the history begins", async (t) => {
     const genesis = streamGenesis();
-    const chain = await openTestChain(genesis);
-    await importAll(chain, createBlockBuilder(genesis).extend(6));
-    const pruned = new Set([1, 2, 3].map((height) => chain.idAt(height)));
-    const blocks: Chain["blocks"] = {
-      ...chain.blocks,
-      bodyBytes: async (id) => (pruned.has(id) ? undefined : chain.blocks.bodyBytes(id)),
-    };
-    const index = await openIndex(t, chain, { chainView: { blocks } });
+    const chain = await openTestChain(genesis, { pruneDepth: 4 });
+    await importAll(chain, createBlockBuilder(genesis).extend(9));
+    await chain.prune();
+    const { firstHeight } = chain;
+    assert.ok(firstHeight > 1);
+    const index = await openIndex(t, chain);
     await standsAtHead(chain, index);
     const page = await index.page(accountOf("miner"), { limit: 10 });
-    assert.deepEqual([page.firstHeight, page.items.map(({ height }) => height)], [4, [6, 5, 4]]);
+    assert.equal(page.firstHeight, firstHeight);
+    assert.deepEqual(
+      page.items.map(({ height }) => height),
+      Array.from({ length: 10 - firstHeight }, (_, i) => 9 - i),
+    );
+  });
+
+  it("pruning leaves what the index has not read, and goes on as it reads", async (t) => {
+    const genesis = streamGenesis();
+    let index: HistoryIndex | undefined;
+    let busy = true;
+    const chain = await openTestChain(genesis, { pruneDepth: 4, usedUpTo: () => index?.usedUpTo() ?? 0 });
+    const onIndexed = () => void chain.prune();
+    index = await openIndex(t, chain, { isBusy: () => busy, onIndexed });
+    await importAll(chain, createBlockBuilder(genesis).extend(30));
+    await chain.prune();
+    assert.deepEqual([index.usedUpTo(), chain.firstHeight], [0, 0]);
+    busy = false;
+    await until("the blocks were indexed and pruned", () => chain.firstHeight > 25);
+    const page = await index.page(accountOf("miner"), { limit: 100 });
+    assert.deepEqual([page.firstHeight, page.items.length], [0, 30]);
+    await chain.close();
+  });
+
+  it("an index that stands on a branch needs its blocks back to the fork, and one that failed needs none", async (t) => {
+    const genesis = streamGenesis();
+    const chain = await openTestChain(genesis);
+    const builder = createBlockBuilder(genesis);
+    const [first] = builder.extend(1);
+    const short = builder.extend(2);
+    await importAll(chain, [...(first === undefined ? [] : [first]), ...short]);
+    let busy = false;
+    const index = await openIndex(t, chain, { isBusy: () => busy });
+    await standsAtHead(chain, index);
+    assert.equal(index.usedUpTo(), 3);
+    busy = true;
+    await importAll(chain, builder.extend(3, { parent: first?.header.id ?? "", proposer: "rival" }));
+    assert.equal(index.usedUpTo(), 1);
+    const failing = await openIndex(t, chain, { store: (data) => createFailingStore(data, 1) });
+    await failing.caughtUp();
+    assert.equal(failing.usedUpTo(), Number.MAX_SAFE_INTEGER);
   });
 
   it("a failing disk stops the index, not the chain", async (t) => {

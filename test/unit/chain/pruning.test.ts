@@ -1,11 +1,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { checkChain } from "../../../src/chain/index.ts";
-import { keys, type Table, tableRange } from "../../../src/chain/schema.ts";
+import { checkChain, markForReindex } from "../../../src/chain/index.ts";
+import {
+  encodeStoredBlock,
+  keys,
+  type StoredBlock,
+  type Table,
+  tableRange,
+} from "../../../src/chain/schema.ts";
 import { createMemoryStore, type MemoryStoreData } from "../../../src/ports/index.ts";
 import type { Block } from "../../../src/primitives/index.ts";
 import { createBlockBuilder, testGenesis, transfer } from "../../support/block-builder.ts";
 import { headStateRoot, importAll, importOne, openTestChain, replayedRoot } from "../../support/chain-lab.ts";
+import { createFailingStore } from "../../support/failing-store.ts";
 import { createRecordingLogger } from "../../support/recording-logger.ts";
 
 const genesis = testGenesis();
@@ -26,6 +33,17 @@ function payingBlocks(count: number, parent: string, label = ""): Block[] {
 }
 const blocks = payingBlocks(40, builder.tip);
 const at = (height: number): Block => blocks[height - 1] as Block;
+
+const STORED: StoredBlock = {
+  header: new Uint8Array(),
+  arrival: 5,
+  status: "valid",
+  transactions: 1,
+  bodyBytes: 100,
+  receivedMs: 0,
+  source: "peer",
+  refusal: "",
+};
 
 async function count(data: MemoryStoreData, table: Table): Promise<number> {
   let rows = 0;
@@ -211,4 +229,67 @@ test("pruning waits for whoever still has to read the blocks", async () => {
   await chain.prune();
   assert.equal(chain.firstHeight, 31);
   await chain.close();
+});
+
+test("a base that is damaged is found, and refused before a replay changes anything", async () => {
+  const data = await prunedData();
+  const store = createMemoryStore(data);
+  const key = keys.baseAccount(30, 1);
+  const row = await store.get(key);
+  assert.ok(row);
+  for (const value of [row.with(40, 9), row.subarray(1), undefined]) {
+    await store.write([{ key, value }], { sync: true });
+    const { findings, unchecked, supply } = await checkChain(store, genesis);
+    assert.deepEqual(
+      findings.map(({ code }) => code),
+      ["BASE_DAMAGED"],
+    );
+    assert.equal(unchecked.length, 2);
+    assert.equal(supply.balances + supply.burned, supply.issued);
+    // Nothing needs it, so nobody is kept from going on.
+    await (await openTestChain(genesis, { store: createMemoryStore(data) })).close();
+    await markForReindex(store);
+    const before = new Map(data);
+    await assert.rejects(openTestChain(genesis, { store: createMemoryStore(data) }), {
+      code: "CHAIN_CORRUPT",
+      message: /the base is damaged: .*restore a backup, or move chain\/ away and sync again/,
+    });
+    assert.deepEqual(data, before);
+    const marks = (["reindex", "rebuild"] as const).map((name) => ({
+      key: keys.meta(name),
+      value: undefined,
+    }));
+    await store.write(marks, { sync: true });
+  }
+});
+
+test("db check of a pruned chain finds what is wrong above the base, and in the headers below it", async () => {
+  const wrong = async (key: Uint8Array, change: (row: Uint8Array) => Uint8Array): Promise<string[]> => {
+    const store = createMemoryStore(await prunedData());
+    await store.write([{ key, value: change((await store.get(key)) as Uint8Array) }], { sync: true });
+    return (await checkChain(store, genesis)).findings.map(({ code }) => code);
+  };
+  assert.deepEqual(await wrong(keys.account(3), (row) => row.with(40, 9)), ["STATE_WRONG"]);
+  assert.ok((await wrong(keys.body(at(35).header.id), (row) => row.subarray(4))).includes("BLOCK_DAMAGED"));
+  const otherHeader = () => encodeStoredBlock({ ...STORED, header: at(4).header.bytes });
+  assert.ok((await wrong(keys.block(at(5).header.id), otherHeader)).includes("BLOCK_INVALID"));
+});
+
+test("a reindex of a pruned chain that is interrupted at any write goes on to the same head and root", async () => {
+  const pruned = await prunedData();
+  for (let good = 1; ; good++) {
+    const data: MemoryStoreData = new Map(pruned);
+    await markForReindex(createMemoryStore(data));
+    const store = createFailingStore(data, good);
+    await openTestChain(genesis, { store }).then(
+      (chain) => chain.close(),
+      () => {},
+    );
+    const chain = await openTestChain(genesis, { store: createMemoryStore(data) });
+    assert.deepEqual([chain.head.id, chain.firstHeight], [at(40).header.id, 31]);
+    assert.deepEqual(await headStateRoot(chain), await replayedRoot(chain, createMemoryStore(data)));
+    await chain.close();
+    assert.deepEqual((await checkChain(createMemoryStore(data), genesis)).findings, []);
+    if (store.writes <= good) return assert.ok(good > 5);
+  }
 });
