@@ -18,6 +18,7 @@ import {
   type Timers,
 } from "../ports/index.ts";
 import { type AdmissionOptions, createAdmission } from "./admission.ts";
+import { dialError } from "./dial-error.ts";
 import { type Gossip, gossipService, runGossip, type Topic } from "./gossip.ts";
 import { createHost, type Host, startHost } from "./host.ts";
 import { createLinks, type Links } from "./links.ts";
@@ -322,28 +323,5 @@ class PortOverLibp2p implements Libp2pNetwork {
         Promise.resolve(host.peerStore.delete(peerIdFromString(peer))).catch(() => {});
     });
     this.#forgetting.set(peer, timer);
-  }
-}
-
-function dialError(address: string, error: unknown): NetworkError {
-  if (error instanceof NetworkError) return error;
-  const { name, message } = error instanceof Error ? error : new Error(String(error));
-  switch (name) {
-    case "DialDeniedError":
-    case "ConnectionInterceptedError":
-      return new NetworkError("NETWORK_REFUSED", `the peer at ${address} is refused here`, { cause: error });
-    case "NoValidAddressesError":
-    case "TransportUnavailableError":
-    case "InvalidMultiaddrError":
-      return new NetworkError("NETWORK_ADDRESS_INVALID", `${address} cannot be dialled over TCP`, {
-        cause: error,
-      });
-    case "AbortError":
-    case "TimeoutError":
-      return new NetworkError("NETWORK_TIMEOUT", `nobody answered at ${address} in time`, { cause: error });
-    default:
-      return new NetworkError("NETWORK_DIAL_FAILED", `cannot connect to ${address}: ${message}`, {
-        cause: error,
-      });
   }
 }

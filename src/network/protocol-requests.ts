@@ -8,6 +8,8 @@ import { decodePeers, encodePeersRequest } from "./wire-peers.ts";
 
 /** An asker that would have to wait longer for its own quota is told so instead. */
 const MAX_QUOTA_WAIT_MS = 10_000;
+const ANOTHER_CHAIN =
+  "it is a node of another chain, or none of this program: it does not speak our status protocol";
 
 /** Asks one peer, within our own quota; what `decode` does not accept costs the peer its connection. */
 async function ask<Response>(
@@ -57,9 +59,16 @@ export function createRequesters(context: Context): Protocols {
         const theirs = wire.decodeStatus(bytes);
         return theirs?.chain === context.chain && theirs.version === PROTOCOL_VERSION ? theirs : undefined;
       };
-      const theirs = await ask(context, "status", peer, 1, wire.encodeStatus(ours), decode, options);
-      context.introduced(peer);
-      return theirs;
+      try {
+        const theirs = await ask(context, "status", peer, 1, wire.encodeStatus(ours), decode, options);
+        context.introduced(peer);
+        return theirs;
+      } catch (error) {
+        // Protocols have the chain in their names. No fault: whoever gave it our address may not have known.
+        if (error instanceof NetworkError && error.code === "NETWORK_UNSUPPORTED")
+          await network.disconnect(peer, ANOTHER_CHAIN);
+        throw error;
+      }
     },
     requestHeaders(peer, request, options) {
       const decode = (bytes: Uint8Array) => wire.decodeHeaders(bytes, request.maxCount);

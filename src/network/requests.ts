@@ -147,6 +147,8 @@ function asNetworkError(error: unknown, connection: Connection): NetworkError {
     const code = error.fault === "oversize" ? "NETWORK_OVERSIZE" : "NETWORK_MALFORMED";
     return new NetworkError(code, `${peer} sent a response that is ${error.fault}`, { cause: error });
   }
+  if (error instanceof Error && error.name === "UnsupportedProtocolError")
+    return new NetworkError("NETWORK_UNSUPPORTED", `${peer} does not speak the protocol`, { cause: error });
   return new NetworkError("NETWORK_REFUSED", `${peer} did not answer`, { cause: error });
 }
 

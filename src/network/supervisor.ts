@@ -127,7 +127,7 @@ class PeerSupervisor implements Supervisor {
     this.#running = true;
     this.#unsubscribe = [
       this.#deps.network.on("connect", ({ peer }) => this.#connected(peer)),
-      this.#deps.network.on("disconnect", (peer) => this.#disconnected(peer)),
+      this.#deps.network.on("disconnect", (peer, reason) => this.#disconnected(peer, reason)),
     ];
     for (const entry of this.#entries.values()) this.#dialOrAdopt(entry);
   }
@@ -291,9 +291,10 @@ class PeerSupervisor implements Supervisor {
     }
   }
 
-  #disconnected(peer: PeerName): void {
+  #disconnected(peer: PeerName, reason: string): void {
     for (const entry of this.#entries.values()) {
       if (entry.peer !== peer || entry.state !== "connected") continue;
+      entry.lastError = { code: undefined, message: `the connection ended: ${reason}` };
       if (entry.dial !== undefined) {
         entry.state = "dialing";
         continue;

@@ -58,6 +58,8 @@ export interface PeerFinder {
   start(): void;
   /** Aborts dials; settles when none is left. */
   stop(): Promise<void>;
+  /** A connected peer has shown that it is of our chain: only now is it worth knowing, asking and telling of. */
+  introduced(peer: PeerName): void;
   /** What to tell a peer that asks. */
   told(asker: PeerName, limit: number): readonly ToldPeer[];
 }
@@ -69,6 +71,8 @@ export function createPeerFinder(deps: PeerFinderDeps, options: PeerFinderOption
   const { signal } = stopping;
   const dialing = new Map<PeerName, Endpoint | undefined>();
   const dials = new Set<Promise<void>>();
+  /** Connected peers that have not shown yet that they are of our chain, and where they say that they can be dialled. */
+  const strangers = new Map<PeerName, readonly string[]>();
   /** When each connected peer was asked last; its keys are connected. */
   const askedMs = new Map<PeerName, number>();
   /** Since when connections of our own stand. */
@@ -141,33 +145,43 @@ export function createPeerFinder(deps: PeerFinderDeps, options: PeerFinderOption
     fill();
   }
 
-  function connected({ peer, direction, address }: PeerConnection, announced: readonly string[]): void {
+  function connected({ peer, direction }: PeerConnection, announced: readonly string[]): void {
+    if (direction === "outbound") sinceMs.set(peer, clock.monotonicMs());
+    strangers.set(peer, announced);
+  }
+
+  function introduced(peer: PeerName): void {
+    const announced = strangers.get(peer);
+    const connection = network.connections().find((one) => one.peer === peer);
+    if (announced === undefined || connection === undefined || !strangers.delete(peer)) return;
+    const { direction, address } = connection;
     const at = parseEndpoint(address);
     const nowMs = clock.nowMs();
     const source: PeerSource = deps.supervisor.wanted().has(peer) ? "configured" : "exchanged";
-    if (direction === "outbound") {
-      book.reached(peer, address, source, nowMs);
-      sinceMs.set(peer, clock.monotonicMs());
-    }
+    if (direction === "outbound") book.reached(peer, address, source, nowMs);
     if (at !== undefined) book.learn(peer, announced, { source: "announced", at }, nowMs);
     void ask(peer);
   }
 
   function disconnected(peer: PeerName): void {
     if (sinceMs.has(peer) && !isUseful(peer)) book.failed(peer, clock.nowMs());
+    strangers.delete(peer);
     sinceMs.delete(peer);
     askedMs.delete(peer);
     fill();
   }
 
   const isUseful = (peer: PeerName): boolean =>
-    clock.monotonicMs() - (sinceMs.get(peer) ?? 0) >= USEFUL_CONNECTION_MS;
+    !strangers.has(peer) && clock.monotonicMs() - (sinceMs.get(peer) ?? 0) >= USEFUL_CONNECTION_MS;
 
   function look(): void {
     for (const peer of sinceMs.keys()) if (isUseful(peer)) book.useful(peer);
     if (hasRoom())
       for (const { peer } of network.connections())
-        if (clock.monotonicMs() - (askedMs.get(peer) ?? Number.NEGATIVE_INFINITY) >= ASK_AGAIN_MS)
+        if (
+          !strangers.has(peer) &&
+          clock.monotonicMs() - (askedMs.get(peer) ?? Number.NEGATIVE_INFINITY) >= ASK_AGAIN_MS
+        )
           void ask(peer);
     fill();
     // So that nodes that were started together do not ask together for ever.
@@ -185,6 +199,7 @@ export function createPeerFinder(deps: PeerFinderDeps, options: PeerFinderOption
       if (timer !== undefined) timers.clear(timer);
       await Promise.allSettled([...dials]);
     },
+    introduced,
     told(asker, limit) {
       const at = addressOf(asker);
       if (!options.exchange || at === undefined) return [];

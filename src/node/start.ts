@@ -199,6 +199,7 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
     protocols: () => protocols,
     ownStatus,
     onIdle: () => exchange.reconcileAll(),
+    onFirstStatus: (peer) => finder.introduced(peer),
     onPeerReorg: (peer) => exchange.reconcile(peer),
   });
   const { punish } = network;

@@ -37,6 +37,8 @@ export interface SyncDriverDeps {
   readonly ownStatus: () => Status;
   /** A sync ended that brought blocks, or during which the node was syncing. */
   readonly onIdle: () => void;
+  /** A connected peer has said for the first time where it stands on our chain. */
+  readonly onFirstStatus: (peer: string) => void;
   /** A peer that stood on another branch than ours has left it: it may have transactions back that we lack. */
   readonly onPeerReorg: (peer: string) => void;
 }
@@ -99,6 +101,7 @@ export function createSyncDriver(deps: SyncDriverDeps): SyncDriver {
       if (oldest !== undefined) forget(oldest);
     }
     statuses.set(peer, status);
+    if (before === undefined) deps.onFirstStatus(peer);
     run(planner.peerStatus(peer, status, now()));
     const hasMoved = before !== undefined && before.head !== status.head;
     if (hasMoved && !chain.isConnected(before.head)) deps.onPeerReorg(peer);

@@ -318,9 +318,10 @@ class MemoryNetwork implements Network {
     const served = this.#served.get(protocol);
     const link = this.#links.get(from);
     if (link === undefined) throw new NetworkError("NETWORK_NOT_CONNECTED", "the connection was lost");
-    if (served === undefined || link.inboundRequests >= MAX_INBOUND_REQUESTS_PER_PEER) {
+    if (served === undefined)
+      throw new NetworkError("NETWORK_UNSUPPORTED", `${this.self} does not speak ${protocol}`);
+    if (link.inboundRequests >= MAX_INBOUND_REQUESTS_PER_PEER)
       throw new NetworkError("NETWORK_REFUSED", `${this.self} does not serve this ${protocol} request`);
-    }
     if (request.length > served.limits.maxRequestBytes) {
       this.punish(from, "oversize request");
       throw new NetworkError("NETWORK_NOT_CONNECTED", "the connection was lost");

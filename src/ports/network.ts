@@ -29,8 +29,9 @@ export interface RequestLimits {
  * - `NETWORK_CLOSED`: not started, or stopped.
  * - `NETWORK_DIAL_FAILED`: nobody answered at the address, or not the peer that the address names.
  * - `NETWORK_NOT_CONNECTED`: there is no connection to the peer, or it was lost on the way.
- * - `NETWORK_REFUSED`: the peer lives and declined (unknown protocol, too much at once, its handler failed), or it is on
- *   this side's refuse list.
+ * - `NETWORK_REFUSED`: the peer lives and declined (too much at once, its handler failed), or it is on this side's refuse
+ *   list.
+ * - `NETWORK_UNSUPPORTED`: the peer lives and does not speak the protocol.
  * - `NETWORK_TIMEOUT`: a deadline passed.
  * - `NETWORK_OVERSIZE`: longer than its limit: what we were about to send, or what the peer sent (then it is disconnected).
  * - `NETWORK_MALFORMED`: the peer's bytes are no frame; it is disconnected.
@@ -42,6 +43,7 @@ export type NetworkErrorCode =
   | "NETWORK_DIAL_FAILED"
   | "NETWORK_NOT_CONNECTED"
   | "NETWORK_REFUSED"
+  | "NETWORK_UNSUPPORTED"
   | "NETWORK_TIMEOUT"
   | "NETWORK_OVERSIZE"
   | "NETWORK_MALFORMED"

@@ -328,12 +328,12 @@ function describeRequests(join: Join, connect: Connect): void {
     assert.equal(Buffer.from(await ask(a, b, bytes("later"))).toString(), "later");
   });
 
-  test("an unknown protocol and a handler that throws are refusals", async () => {
+  test("an unknown protocol is told from a handler that throws, and neither ends the connection", async () => {
     const [a, b] = [await join(), await join()];
     const c = await join(serving(() => Promise.reject(new Error("not today"))));
     await connect(a, b);
     await connect(a, c);
-    await assert.rejects(ask(a, b, bytes("x")), hasCode("NETWORK_REFUSED"));
+    await assert.rejects(ask(a, b, bytes("x")), hasCode("NETWORK_UNSUPPORTED"));
     await assert.rejects(ask(a, c, bytes("x")), hasCode("NETWORK_REFUSED"));
     assert.ok(isConnected(a, b) && isConnected(a, c));
   });

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
 import { afterEach, test } from "node:test";
 import { multiaddr } from "@multiformats/multiaddr";
 import { createLibp2pNetwork, type Libp2pNetwork } from "../../../src/network/libp2p-network.ts";
@@ -95,8 +97,39 @@ test("a network that stopped can be started again under the same name", async ()
 test("an address that names another peer is not connected to", async () => {
   const [a, b, c] = [await started(), await started(), await started()];
   const wrong = addressOf(b).replace(b.self, c.self);
-  await assert.rejects(a.dial(wrong), (error: { code?: unknown }) => error.code === "NETWORK_DIAL_FAILED");
+  const expected = {
+    code: "NETWORK_DIAL_FAILED",
+    message: new RegExp(`another peer answers .*: ${b.self};`),
+  };
+  await assert.rejects(a.dial(wrong), expected);
   assert.deepEqual(a.connections(), []);
+});
+
+test("its own address without its name is told to be its own", async () => {
+  const a = await started();
+  const own = addressOf(a).replace(/\/p2p\/.*/, "");
+  await assert.rejects(a.dial(own), {
+    code: "NETWORK_ADDRESS_INVALID",
+    message: `${own} is this node itself`,
+  });
+});
+
+test("where something else listens, or nobody, the operator is told so in words", async (t) => {
+  const a = await started();
+  const server = createServer((socket) => {
+    socket.on("error", () => {});
+    socket.once("data", () => socket.end("HTTP/1.1 400 Bad Request\r\n\r\n"));
+  });
+  t.after(() => server.close());
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const { port } = server.address() as AddressInfo;
+  const address = `/ip4/127.0.0.1/tcp/${port}`;
+  await assert.rejects(a.dial(address), { code: "NETWORK_DIAL_FAILED", message: /is no node/ });
+  server.close();
+  await assert.rejects(a.dial(address), {
+    code: "NETWORK_DIAL_FAILED",
+    message: `no connection to ${address}: nobody listens there`,
+  });
 });
 
 test("an address without a name is dialled, and the peer named", async () => {

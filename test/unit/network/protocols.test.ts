@@ -233,6 +233,17 @@ test("peers are told as many as were asked for, and asking on and on is refused"
   await assert.rejects(a.protocols.requestPeers("b", 64), hasCode("NETWORK_REFUSED"));
 });
 
+test("a node of another chain is let go as soon as it is asked, and that is no fault", async () => {
+  const { node } = createWorld();
+  const [a, b] = [await node("a"), await node("b", { chain: "cd".repeat(32) })];
+  const reasons: string[] = [];
+  a.network.on("disconnect", (_peer, reason) => reasons.push(reason));
+  await connect(a, b);
+  await assert.rejects(a.protocols.requestStatus("b", statusOf(0)), hasCode("NETWORK_UNSUPPORTED"));
+  assert.match(reasons.join(), /another chain/);
+  assert.deepEqual([...a.faults, ...b.faults], []);
+});
+
 for (const kind of ["txs", "blocks"]) {
   test(`malformed gossip of ${kind} costs the connection, and is told as a fault`, async () => {
     const { node, bare } = createWorld();

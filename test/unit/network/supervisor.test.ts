@@ -103,6 +103,22 @@ test("case 32: a peer that is away is redialled with growing waits of bounded le
   await supervisor.stop();
 });
 
+test("why a connection ended is told until it stands again", async () => {
+  const { started, supervise, pass } = createWorld();
+  const [a, b] = [await started("a"), await started("b")];
+  const supervisor = supervise(a, { addresses: [addressOf("b")] });
+  supervisor.start();
+  await settle();
+  await a.disconnect("b", "it is of another chain");
+  await settle();
+  assert.equal(supervisor.list()[0]?.lastError?.message, "the connection ended: it is of another chain");
+  await pass(2_000);
+  assert.deepEqual(peersOf(a), ["b"]);
+  assert.equal(supervisor.list()[0]?.lastError, undefined);
+  await supervisor.stop();
+  await b.stop();
+});
+
 test("case 32: a partition longer than any backoff heals by itself, and at once with redialNow", async () => {
   const { started, supervise, pass } = createWorld();
   const [a, b] = [await started("a"), await started("b")];

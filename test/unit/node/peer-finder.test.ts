@@ -30,8 +30,11 @@ function createWorld() {
   let count = 0;
 
   /** A node that finds peers, at a public address unless another is given. */
-  async function node(options: Partial<PeerFinderOptions> & { readonly ip?: string } = {}) {
+  async function node(
+    options: Partial<PeerFinderOptions> & { readonly ip?: string; readonly chain?: string } = {},
+  ) {
     const n = count++;
+    const { chain = CHAIN } = options;
     const { ip = `${20 + n}.1.1.1`, exchange = true, maxOutbound = 8 } = options;
     const network = hub.join(names[n] ?? "", `/ip4/${ip}/tcp/4001`);
     const banned = new Set<string>();
@@ -52,7 +55,10 @@ function createWorld() {
       { exchange, maxOutbound },
     );
     const handlers: ProtocolHandlers = {
-      status: (_peer, theirs) => theirs,
+      status(peer, theirs) {
+        finder.introduced(peer);
+        return theirs;
+      },
       headers: () => [],
       block: async () => undefined,
       mempoolLeaves: () => [],
@@ -61,11 +67,7 @@ function createWorld() {
       gossipedBlock: async () => "ignore",
       peers: (peer, limit) => finder.told(peer, limit),
     };
-    const protocols = createProtocols(
-      { network, clock, timers, logger: silentLogger },
-      { chain: CHAIN },
-      handlers,
-    );
+    const protocols = createProtocols({ network, clock, timers, logger: silentLogger }, { chain }, handlers);
     await network.start();
     finder.start();
     const peers = () =>
@@ -74,9 +76,14 @@ function createWorld() {
         .map(({ peer }) => names.indexOf(peer))
         .sort((a, b) => a - b);
     const address = network.addresses()[0] ?? "";
-    const status = { version: 1, chain: CHAIN, head: CHAIN, height: 0, work: 0n };
+    const status = { version: 1, chain, head: chain, height: 0, work: 0n };
     // An honest node shows its status, or the others end the connection.
-    network.on("connect", ({ peer }) => void protocols.requestStatus(peer, status).catch(() => {}));
+    network.on("connect", ({ peer }) => {
+      protocols.requestStatus(peer, status).then(
+        () => finder.introduced(peer),
+        () => {},
+      );
+    });
     return { n, name: network.self, network, protocols, finder, book, banned, wanted, peers, address };
   }
   /** Time passes in steps, so that what one timer sets off is done before the next fires. */
@@ -205,6 +212,22 @@ test("a peer that answers nothing, or goes at once, is left alone for longer and
   a.book.reached(rude.name, rude.address, "exchanged", clock.nowMs());
   await pass(3_600_000, 10_000);
   assert.ok(dials >= 4 && dials <= 8, `${dials} dials in an hour`);
+});
+
+test("a peer of another chain is let go at once, told to nobody, and forgotten", async () => {
+  const { node, pass, clock } = createWorld();
+  const [a, b] = [await node(), await node()];
+  const foreign = await node({ chain: "cd".repeat(32) });
+  await b.network.dial(a.address);
+  let connects = 0;
+  foreign.network.on("connect", () => (connects += 1));
+  const at = { ip: "9.9.9.9", port: 1, reach: "public", group: "g" } as const;
+  a.book.learn(foreign.name, [foreign.address], { source: "exchanged", at }, clock.nowMs());
+  await pass(3_600_000, 10_000);
+  assert.deepEqual([a.peers(), b.peers(), foreign.peers()], [[1], [0], []]);
+  assert.equal(a.book.get(foreign.name), undefined);
+  assert.deepEqual([b.book.get(foreign.name), foreign.book.get(a.name)], [undefined, undefined]);
+  assert.equal(connects, 5);
 });
 
 test("stop leaves no timer, and nothing is dialled afterwards", async () => {

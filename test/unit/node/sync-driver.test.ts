@@ -35,6 +35,7 @@ test("what a peer claims counts only while it is connected, so that passers-by c
     protocols: () => protocols as Protocols,
     ownStatus: () => status,
     onIdle: () => {},
+    onFirstStatus: () => {},
     onPeerReorg: () => {},
   });
   for (let i = 0; i < 2_000; i++) driver.peerStatus(`passer-by ${i}`, status);
@@ -69,6 +70,7 @@ function createPeerLab(chain: Chain, protocols: Pick<Protocols, "requestHeaders"
     protocols: () => protocols as Protocols,
     ownStatus: () => ({ version: 1, chain: chainId, head: chain.head.id, height: 0, work: 0n }),
     onIdle: () => (told.idle += 1),
+    onFirstStatus: () => {},
     onPeerReorg: () => {},
   });
   const say = (peer: string, blocks: readonly Block[]) => {
