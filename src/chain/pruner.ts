@@ -9,7 +9,7 @@ import type { Connector } from "./connector.ts";
 import { ChainError } from "./errors.ts";
 import type { Publisher } from "./publisher.ts";
 import type { RecoveredChain } from "./recovery.ts";
-import { type Base, encodeBase, keys, tableRange } from "./schema.ts";
+import { type Base, encodeBase, keys, partOfTable, tableRange } from "./schema.ts";
 
 /** Deletions per batch, about: a full block has some 5,000. */
 const DELETED_ROWS = 5_000;
@@ -17,8 +17,11 @@ const DELETED_ROWS = 5_000;
 const DELETED_BLOCKS = 64;
 /** A copy of the state is made after nine times as long as the last one took: a tenth of the time at most. */
 const REST_FACTOR = 9;
-/** What a deletion leaves holes in. */
-const PRUNED_TABLES = ["bodies", "undo", "transactions", "blocks", "baseAccounts"] as const;
+/** Tables that a deletion leaves holes in and whose keys are hashes. */
+const PRUNED_TABLES = ["bodies", "undo", "transactions"] as const;
+/** After so many deleted blocks room is given back in parts, or a stop of the node would wait for all of it. */
+const MANY_BLOCKS = 10_000;
+const ROOM_PARTS = 64;
 
 interface PrunerDeps {
   readonly store: KeyValueStore;
@@ -119,11 +122,16 @@ export function createPruner(
     if (base !== undefined) await deleteBelow(base.height);
     await wipeOtherBases(store, base, exclusively);
     const kept = publisher.head.height - (base?.height ?? 0);
-    if (deletedBlocks > 0 && deletedBlocks >= kept) {
-      await store.compact(PRUNED_TABLES.map(tableRange));
-      deletedBlocks = 0;
-    }
+    if (deletedBlocks > 0 && deletedBlocks >= kept) await giveRoomBack();
     isTidy = true;
+  }
+
+  async function giveRoomBack(): Promise<void> {
+    const parts = deletedBlocks > MANY_BLOCKS ? ROOM_PARTS : 1;
+    await store.compact([tableRange("baseAccounts")]);
+    for (let part = 0; part < parts && !closed; part++)
+      await store.compact(PRUNED_TABLES.map((table) => partOfTable(table, part, parts)));
+    deletedBlocks = 0;
   }
 
   /** The height of the base to be made now, if it is time for one. */
@@ -164,6 +172,7 @@ export function createPruner(
       if (!publisher.isConnected(copy.block)) return false;
       connector.write({ key: keys.meta("base"), value: encodeBase(copy) });
       await connector.flush();
+      logger.info({ below: copy.height + 1, from: pruned }, "the data of blocks is going to be deleted");
       base = copy;
       cut = [...cut, ...tree.raiseFloor(copy.block)];
       return true;

@@ -123,6 +123,13 @@ export function tableRange(table: Table): KeyRange {
   return { gte: Uint8Array.of(letter), lt: Uint8Array.of(letter + 1) };
 }
 
+/** One of at most 256 parts of a table, by the first bytes of its keys. */
+export function partOfTable(table: Table, part: number, parts: number): KeyRange {
+  const { gte, lt } = tableRange(table);
+  const bound = (at: number): Uint8Array => tableKey(table, Uint8Array.of(Math.floor((256 * at) / parts)));
+  return { gte: part === 0 ? gte : bound(part), lt: part === parts - 1 ? lt : bound(part + 1) };
+}
+
 const MAX_SOURCE_BYTES = 128;
 const STATUSES: readonly BlockStatus[] = ["stored", "valid", "invalid"];
 const StoredBlockSsz = new ContainerType({

@@ -3,7 +3,9 @@ import { once } from "node:events";
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { checkChain } from "../../src/chain/index.ts";
+import { readBase, readPruned } from "../../src/chain/base.ts";
+import { checkChain, MIN_PRUNE_DEPTH } from "../../src/chain/index.ts";
+import { otherBases } from "../../src/chain/schema.ts";
 import { createLevelStore } from "../../src/node/adapters/level-store.ts";
 import { createSeededRandom, type KeyValueStore, type Random } from "../../src/ports/index.ts";
 import { type Block, equalBytes, specToJson } from "../../src/primitives/index.ts";
@@ -21,6 +23,8 @@ const DEPTH = 5;
 const MORE_BLOCKS = 300;
 /** After so many runs another network and directory: a replay of everything follows each kill. */
 const RUNS_OF_ONE = 12;
+/** Of every growth by so many blocks two rounds come. */
+const PRUNING = ["--prune", String(MIN_PRUNE_DEPTH)];
 const NAMES = ["alice", "bob"];
 /** Whose transfers nobody mines. */
 const SAVER = "carol";
@@ -29,8 +33,10 @@ export interface DaemonCount {
   kills: number;
   /** Work that ended before the kill came. */
   clean: number;
-  /** Kills that left the head in the middle of what a peer fed, or a reindex unfinished. */
+  /** Kills that left the head in the middle of what a peer fed, or a reindex or a pruning unfinished. */
   midway: number;
+  /** Kills that left a chain some of whose blocks were pruned. */
+  pruned: number;
   /** Kills after which the database was whole, with all that was shown, and its state that of a replay: all, or it throws. */
   whole: number;
 }
@@ -92,14 +98,24 @@ async function runOnOneNetwork(
   const genesisFile = join(dataDir, "genesis.json");
   await writeFile(genesisFile, JSON.stringify(specToJson(genesis.spec)));
   const feed = createFeed(genesis);
-  const shown = new Set<string>();
+  /** Heights by id. */
+  const shown = new Map<string, number>();
   const promised = new Set<string>();
+
+  function countOf(aim: string): DaemonCount {
+    const count = counts.get(aim) ?? { kills: 0, clean: 0, midway: 0, pruned: 0, whole: 0 };
+    counts.set(aim, count);
+    return count;
+  }
 
   /** Whether what the process was doing was half done, as the database has it. */
   async function isMidway(store: KeyValueStore): Promise<boolean> {
     const metaKey = (name: string): Uint8Array => new TextEncoder().encode(`m${name}`);
     const [head, ...marks] = await store.getMany(["head", "rebuild", "reindex"].map(metaKey));
     if (marks.some((mark) => mark !== undefined)) return true;
+    const base = await readBase(store);
+    if (base !== undefined && (await readPruned(store)) <= base.height) return true;
+    for (const range of otherBases(base?.height)) for await (const _ of store.scan(range)) return true;
     const at = feed.chain.findIndex(({ header }) => head !== undefined && equalBytes(header.idBytes, head));
     return at >= feed.chain.length - MORE_BLOCKS && at < feed.chain.length - 1;
   }
@@ -111,10 +127,17 @@ async function runOnOneNetwork(
     if (aim !== "reindex" && aim !== "opening")
       assert.deepEqual((await checkChain(store, genesis)).findings, [], `${aim}: before opening`);
     const chain = await openTestChain(genesis, { store });
+    // What an interrupted pruning left is deleted beside whoever reads.
+    await chain.prune();
     assert.deepEqual((await checkChain(store, genesis)).findings, [], `${aim}: after opening`);
-    assert.deepEqual(await headStateRoot(chain), await replayedRoot(chain), `${aim}`);
-    for (const id of shown)
-      assert.ok(await chain.blocks.block(id), `${aim}: block ${id} was shown and is lost`);
+    assert.deepEqual(await headStateRoot(chain), await replayedRoot(chain, store), `${aim}`);
+    for (const [id, height] of shown) {
+      // Pruned, or on a branch that left the best chain where it was pruned.
+      const mayBeGone = chain.isConnected(id) ? 0 : DEPTH;
+      if (height < chain.firstHeight + mayBeGone) shown.delete(id);
+      else assert.ok(await chain.blocks.block(id), `${aim}: block ${id} was shown and is lost`);
+    }
+    if (chain.firstHeight > 0) countOf(aim).pruned += 1;
     await chain.close();
     return midway;
   }
@@ -132,7 +155,7 @@ async function runOnOneNetwork(
     while (daemon.exit() === undefined) {
       const status = await daemon.client.status().catch(() => undefined);
       if (status !== undefined) {
-        shown.add(status.head.id);
+        shown.set(status.head.id, status.head.height);
         onHead(status.head.height);
       }
       await pause(5);
@@ -162,7 +185,7 @@ async function runOnOneNetwork(
       },
     });
     try {
-      const daemon = await lab.start({ dataDir, genesisFile, peers: [peer.address] });
+      const daemon = await lab.start({ dataDir, genesisFile, peers: [peer.address], args: PRUNING });
       const watching = watch(daemon, (height) => {
         if (byHeight && height >= heightSeen) killNow.resolve();
       });
@@ -176,7 +199,7 @@ async function runOnOneNetwork(
 
   /** Answers whether it was still stopping when the kill came. A clean stop promises that what is pending waits on. */
   async function killWhileStopping(): Promise<boolean> {
-    const daemon = await lab.start({ dataDir, genesisFile });
+    const daemon = await lab.start({ dataDir, genesisFile, args: PRUNING });
     assert.doesNotMatch(daemon.log(), /what was pending before the restart is lost/);
     const watching = watch(daemon);
     for (const txid of promised) assert.equal((await daemon.client.transaction(txid)).fate.state, "pending");
@@ -215,8 +238,7 @@ async function runOnOneNetwork(
   let killed = 0;
   for (let run = 0; killed < kills && run < RUNS_OF_ONE; run++) {
     const aim = AIMS[run % AIMS.length] ?? "import";
-    const count = counts.get(aim) ?? { kills: 0, clean: 0, midway: 0, whole: 0 };
-    counts.set(aim, count);
+    const count = countOf(aim);
     let wasKilled = true;
     if (aim === "import" || aim === "reorg") await killWhileFed(aim);
     else if (aim === "shutdown") wasKilled = await killWhileStopping();

@@ -12,7 +12,18 @@ const CHILD = fileURLToPath(new URL("./crash-child.ts", import.meta.url));
 /** Blocks of one stream; when it is through, the next directory takes the next seed. */
 const BLOCKS = 240;
 /** What is aimed at; a kill counts for what it hit. */
-const AIMS = ["import", "flush", "reorg", "flush of a reorg", "shutdown", "reindex", "opening"] as const;
+export const CRASH_AIMS = [
+  "import",
+  "flush",
+  "reorg",
+  "flush of a reorg",
+  "copy of a base",
+  "switch of the base",
+  "deletion",
+  "shutdown",
+  "reindex",
+  "opening",
+] as const;
 
 /** What kills of one phase came to. */
 export interface PhaseCount {
@@ -164,7 +175,7 @@ export async function runCrashCampaign(directory: string, seed: number, kills: n
   }
 
   for (let run = 0; killed < kills && run < kills * 4; run++) {
-    const aimed = AIMS[run % AIMS.length] ?? "import";
+    const aimed = CRASH_AIMS[run % CRASH_AIMS.length] ?? "import";
     const mode = aimed === "reindex" ? aimed : aimed === "shutdown" ? "close" : "import";
     const life = await liveOn(mode, aimAt(aimed, random));
     if (life.ended === "done") {

@@ -29,7 +29,7 @@ const reached =
 async function reindex(options: Options): Promise<void> {
   const { reindexData } = await import("../../node/index.ts");
   const dataDir = directoryOf(options);
-  const result = await withProgress("setting the state back to genesis", (update) =>
+  const result = await withProgress("setting the state back", (update) =>
     reindexData({ dataDir, onProgress: reached("executed", update) }),
   );
   if (options.json) return printJson(result);

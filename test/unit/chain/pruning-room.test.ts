@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { keys, tableRange } from "../../../src/chain/schema.ts";
+import {
+  createMemoryStore,
+  type KeyRange,
+  type KeyValueStore,
+  type MemoryStoreData,
+} from "../../../src/ports/index.ts";
+import { createBlockBuilder, testGenesis } from "../../support/block-builder.ts";
+import { importAll, openTestChain } from "../../support/chain-lab.ts";
+
+const genesis = testGenesis();
+const DEPTH = 4;
+
+/** A store that notes which ranges were compacted. */
+function createNotingStore(data: MemoryStoreData) {
+  const store = createMemoryStore(data);
+  const compacted: KeyRange[] = [];
+  const noting: KeyValueStore = {
+    ...store,
+    async compact(ranges) {
+      compacted.push(...ranges);
+      await store.compact(ranges);
+    },
+  };
+  return { store: noting, compacted };
+}
+
+const bodiesIn = (ranges: readonly KeyRange[]): KeyRange[] =>
+  ranges.filter(({ gte }) => gte[0] === keys.body("")[0]);
+
+test("room is given back when as many blocks were deleted as are kept", async () => {
+  const { store, compacted } = createNotingStore(new Map());
+  const chain = await openTestChain(genesis, { store, pruneDepth: DEPTH });
+  const given: number[] = [];
+  for (const block of createBlockBuilder(genesis).extend(20)) {
+    await importAll(chain, [block]);
+    await chain.prune();
+    if (bodiesIn(compacted.splice(0)).length > 0) given.push(block.header.header.core.height);
+  }
+  // Rounds are at 6, 8, 10, ...; each deletes two, and four are kept.
+  assert.deepEqual(given, [8, 12, 16, 20]);
+  await chain.close();
+});
+
+test("after a deletion that was interrupted it is given back in parts that leave nothing out", async () => {
+  const data: MemoryStoreData = new Map();
+  const chain = await openTestChain(genesis, { store: createMemoryStore(data), pruneDepth: DEPTH });
+  await importAll(chain, createBlockBuilder(genesis).extend(20));
+  await chain.prune();
+  await chain.close();
+  const unfinished = { key: keys.meta("pruned"), value: new TextEncoder().encode("3") };
+  await createMemoryStore(data).write([unfinished], { sync: true });
+  const { store, compacted } = createNotingStore(data);
+  const again = await openTestChain(genesis, { store });
+  await again.prune();
+  await again.close();
+  const parts = bodiesIn(compacted);
+  assert.equal(parts.length, 64);
+  const { gte, lt } = tableRange("bodies");
+  assert.deepEqual([parts[0]?.gte, parts.at(-1)?.lt], [gte, lt]);
+  for (const [i, part] of parts.slice(1).entries()) assert.deepEqual(part.gte, parts[i]?.lt);
+});
