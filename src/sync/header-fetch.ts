@@ -27,6 +27,8 @@ export interface HeaderFetchDeps {
   /** Whether a claim is better than what we have by now. */
   readonly isBetter: (claim: PeerStatus) => boolean;
   readonly maxHeaders: number;
+  /** Headers that another fetch left without an end; its last id stands first in the locator. */
+  readonly begun: HeaderChain | undefined;
 }
 
 /** How far the headers of one answer could be taken. */
@@ -36,7 +38,7 @@ const fault = (reason: string): HeaderStep => ({ kind: "fault", reason });
 const NOTHING: HeaderStep = { kind: "nothing", askAgain: false };
 
 export function createHeaderFetch(deps: HeaderFetchDeps, claim: PeerStatus): HeaderFetch {
-  const { rules, chain } = deps;
+  const { rules, chain, begun } = deps;
   let found: HeaderChain | undefined;
   /** The last block that the peer has shown and we have; before the first new header. */
   let known: TreeBlock | undefined;
@@ -71,6 +73,11 @@ export function createHeaderFetch(deps: HeaderFetchDeps, claim: PeerStatus): Hea
     return headers.length < max ? "end" : "page";
   }
 
+  /** Whether the first answer goes on from where the other fetch was left. */
+  function continuesBegun([first]: readonly SealedHeader[]): boolean {
+    return begun !== undefined && (first?.parent ?? claim.head) === begun.last.id;
+  }
+
   /** Nothing new was in any answer. */
   function stepWithoutNew(last: TreeBlock | undefined, taken: Taken): HeaderStep {
     // A full answer that we have already: the branch goes on. Whoever shows the same again gets nowhere.
@@ -78,6 +85,8 @@ export function createHeaderFetch(deps: HeaderFetchDeps, claim: PeerStatus): Hea
       known = last;
       return { kind: "more", locator: [last.id] };
     }
+    // It may have come to just where the other fetch was left, and not have said so yet.
+    if (last === undefined && begun !== undefined) return { kind: "failed" };
     // It left that branch between two answers, or shows the same again.
     if (last !== undefined && known !== undefined && last.height <= known.height) return { kind: "failed" };
     // Known blocks may be a moment ahead of our published head, so what was shown is judged by its own work. A peer
@@ -92,6 +101,7 @@ export function createHeaderFetch(deps: HeaderFetchDeps, claim: PeerStatus): Hea
       return found;
     },
     take(headers, max, nowMs) {
+      if (found === undefined && known === undefined && continuesBegun(headers)) found = begun;
       const taken = takeAll(headers, max, nowMs);
       if (taken === "moved") return { kind: "failed" };
       // It builds on what our operator invalidated, which says nothing about the peer.

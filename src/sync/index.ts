@@ -7,8 +7,8 @@
  * `body-download.ts` (the bodies of one header chain: `body-windows.ts`, `stall-clock.ts`).
  *
  * Invariants: bodies are asked for only behind headers whose work is worth it, each of one peer at a time, and imported in
- * the order of their heights; memory is bounded by two header chains and what the windows may bring, whatever the number
- * of peers; a peer that failed is not asked again before it reports a new status.
+ * the order of their heights; memory is bounded by three header chains (being shown, left to go on with, being downloaded)
+ * and what the windows may bring, whatever the number of peers; a peer that failed is not asked again before it reports a new status.
  */
 export * from "./ban-list.ts";
 export * from "./header-chain.ts";

@@ -8,8 +8,9 @@ import {
   isPermanent,
 } from "./body-download.ts";
 import { createClaims, type SyncPeer } from "./claims.ts";
+import type { HeaderChain } from "./header-chain.ts";
 import { createHeaderFetch, type HeaderFetch } from "./header-fetch.ts";
-import { locatorOf } from "./locator.ts";
+import { locatorOf, MAX_LOCATOR_IDS } from "./locator.ts";
 import type {
   ImportOutcome,
   Moment,
@@ -22,7 +23,7 @@ import type {
 
 /**
  * Headers of one sync at most: with easy difficulty they are nearly free to forge. Only their ids are kept, of the chain
- * being fetched and of one being downloaded: 17 MB each. A branch that needs more than so many blocks to outweigh ours is
+ * being fetched, of one left to go on with and of one being downloaded: 17 MB each. A branch that needs more than so many blocks to outweigh ours is
  * not followed.
  */
 export const MAX_HEADERS_PER_SYNC = 524_288;
@@ -38,6 +39,14 @@ const MAX_DRY_REQUESTS = 4;
 const HEADERS_PER_REQUEST = 2_000;
 /** Half as many after each failure, down to so many: 54 KB, which the slowest of links carries in time. */
 const MIN_HEADERS_PER_REQUEST = 200;
+
+/**
+ * How long one peer may show headers, or one chain's blocks may come more slowly than our chain takes them, while a peer
+ * with something else waits: whoever answers each time, and just in time, would keep us from all others. Twice as long
+ * after each that was cut short, or over a slow link nothing would come to its end.
+ */
+const FIRST_TURN_MS = 60_000;
+const LONGEST_TURN_MS = 16 * FIRST_TURN_MS;
 
 export interface SyncPlannerOptions {
   /** Default `MAX_HEADERS_PER_SYNC`. */
@@ -63,6 +72,9 @@ export function createSyncPlanner(
   let requests = 0;
   const nextRequest = (): number => ++requests;
   let fetch: RunningFetch | undefined;
+  /** The headers with most work that a fetch left without an end: the next peer that has them goes on from there. */
+  let begun: HeaderChain | undefined;
+  let turn = { sinceMs: 0, longestMs: FIRST_TURN_MS };
   /** The last header chain that was worth its bodies. It stays while nobody has them, or its headers would come again. */
   let download: BodyDownload | undefined;
   /** Its bodies are being fetched or imported. */
@@ -84,7 +96,7 @@ export function createSyncPlanner(
   /** What there is to do now. After each input. */
   function next(now: Moment): SyncEffect[] {
     const effects = isActive ? proceed() : [];
-    if (!isActive) effects.push(...start());
+    if (!isActive) effects.push(...start(now));
     download?.watch(now);
     return effects;
   }
@@ -99,31 +111,63 @@ export function createSyncPlanner(
       const asked = [shownBy, ...helpers].map((name) => claims.get(name)).find((peer) => peer !== undefined);
       if (asked !== undefined) asked.isResting = true;
       if (isComplete && asked !== undefined) effects.push({ kind: "request-status", peer: asked.name });
+      turn = { ...turn, longestMs: FIRST_TURN_MS };
       endDownload();
     } else if (!isBusy) isActive = false;
     return effects;
   }
 
   /** The peer that has waited longest goes on with the header chain that we have, if it can, or shows its own. */
-  function start(): SyncEffect[] {
+  function start(now: Moment): SyncEffect[] {
     if (fetch !== undefined || leftovers.size > 0) return [];
     if (download !== undefined && isPast(download)) endDownload();
+    if (begun !== undefined && isKnown(begun)) begun = undefined;
     const peer = claims.longestWaiting((one) => isBetter(one.claim) || download?.canAsk(one) === true);
     if (peer === undefined) return [];
     claims.takeTurn(peer.name);
+    turn = { ...turn, sinceMs: now.monotonicMs };
     if (download?.canAsk(peer) === true) {
       isActive = true;
       dryRequests = 0;
       return proceed();
     }
-    const deps = { rules, chain, isBetter, maxHeaders };
-    const locator = locatorOf(chain.head().height, chain.idAt);
+    const deps = { rules, chain, isBetter, maxHeaders, begun };
+    const ours = locatorOf(chain.head().height, chain.idAt);
+    const locator = begun === undefined ? ours : [begun.last.id, ...ours].slice(0, MAX_LOCATOR_IDS);
     return requestHeaders(peer, createHeaderFetch(deps, peer.claim), locator);
   }
 
   /** Our chain has outgrown it, or has it by now, or our operator does not want it any more. */
-  const isPast = ({ headers: { work, last, anchor } }: BodyDownload): boolean =>
-    work < chain.head().work || chain.get(last.id) !== undefined || chain.get(anchor.id)?.mark !== undefined;
+  const isPast = ({ headers }: BodyDownload): boolean => headers.work < chain.head().work || isKnown(headers);
+
+  const isKnown = ({ last, anchor }: HeaderChain): boolean =>
+    chain.get(last.id) !== undefined || chain.get(anchor.id)?.mark !== undefined;
+
+  /** Notes headers that somebody else may go on from. */
+  function leave(headers: HeaderChain | undefined): void {
+    if (headers !== undefined && headers.work > (begun?.work ?? 0n)) begun = headers;
+  }
+
+  function isTurnOver({ monotonicMs }: Moment): boolean {
+    return monotonicMs - turn.sinceMs >= turn.longestMs;
+  }
+
+  const lengthenTurns = (): void => {
+    turn = { ...turn, longestMs: Math.min(LONGEST_TURN_MS, 2 * turn.longestMs) };
+  };
+
+  /** A peer with another branch has its turn, if one waits and our chain has nothing of this one to do. */
+  function giveWay(): SyncEffect[] {
+    if (download === undefined || download.importing.size > 0) return [];
+    const { reachOf, headers, shownBy, helpers } = download;
+    const isElsewhere = (one: SyncPeer): boolean => isBetter(one.claim) && reachOf(one) < 0;
+    if (claims.longestWaiting(isElsewhere) === undefined) return [];
+    isActive = false;
+    leave(headers);
+    // They have had theirs.
+    for (const name of [shownBy, ...helpers]) claims.takeTurn(name);
+    return download.release();
+  }
 
   function requestHeaders(peer: SyncPeer, headers: HeaderFetch, locator: readonly BlockId[]): SyncEffect[] {
     const { headersPerRequest: max, name } = peer;
@@ -149,7 +193,10 @@ export function createSyncPlanner(
 
   /** The peer is lost, or not to be asked for a while: others get what it was asked for. */
   function release(name: string): SyncEffect[] {
-    if (fetch?.peer.name === name) fetch = undefined;
+    if (fetch?.peer.name === name) {
+      leave(fetch.headers.chain);
+      fetch = undefined;
+    }
     return download?.release(name) ?? [];
   }
 
@@ -162,6 +209,7 @@ export function createSyncPlanner(
 
   /** A header fetch without an end, which may happen to an honest peer, but not again and again. */
   function failHeaders(peer: SyncPeer): SyncEffect[] {
+    leave(fetch?.headers.chain);
     fetch = undefined;
     peer.isResting = true;
     peer.headerFailures += 1;
@@ -184,12 +232,7 @@ export function createSyncPlanner(
         ? []
         : drop(name, `${peer.withheld} requests for blocks in a row without a usable answer`, false);
     dryRequests += 1;
-    if (dryRequests < MAX_DRY_REQUESTS || download?.importing.size !== 0) return effects;
-    const { reachOf, release: releaseAll } = download;
-    const isElsewhere = (one: SyncPeer): boolean => isBetter(one.claim) && reachOf(one) < 0;
-    if (claims.longestWaiting(isElsewhere) === undefined) return effects;
-    isActive = false;
-    return [...effects, ...releaseAll()];
+    return dryRequests < MAX_DRY_REQUESTS ? effects : [...effects, ...giveWay()];
   }
 
   /** The block is invalid for good, and with it all that builds on it. */
@@ -241,14 +284,25 @@ export function createSyncPlanner(
       if (fetch?.request !== request) return [];
       const { peer, max, headers: running } = fetch;
       const step = running.take(headers, max, now.nowMs);
-      if (step.kind === "more") return requestHeaders(peer, running, step.locator);
+      if (step.kind === "more") {
+        const isWaiting = (one: SyncPeer): boolean => one !== peer && isBetter(one.claim);
+        if (!isTurnOver(now) || claims.longestWaiting(isWaiting) === undefined)
+          return requestHeaders(peer, running, step.locator);
+        leave(running.chain);
+        fetch = undefined;
+        claims.takeTurn(peer.name);
+        lengthenTurns();
+        return next(now);
+      }
       if (step.kind === "failed") return [...failHeaders(peer), ...next(now)];
       fetch = undefined;
+      if (running.chain === begun) begun = undefined;
       if (step.kind === "fault") return [...drop(peer.name, step.reason, true), ...next(now)];
       peer.headerFailures = 0;
       peer.headersPerRequest = Math.min(HEADERS_PER_REQUEST, 2 * peer.headersPerRequest);
       if (step.kind === "found") {
         beginDownload(step.chain, peer.name);
+        turn = { ...turn, sinceMs: now.monotonicMs };
         return next(now);
       }
       peer.isResting = true;
@@ -266,7 +320,10 @@ export function createSyncPlanner(
         peer.blocksPerRequest = Math.min(2 * peer.blocksPerRequest, BLOCKS_PER_REQUEST);
         dryRequests = 0;
         hasReceived = true;
-        return next(now);
+        if (!isTurnOver(now)) return next(now);
+        const effects = giveWay();
+        if (!isActive) lengthenTurns();
+        return [...effects, ...next(now)];
       }
       if (name === download.shownBy)
         return [...drop(name, "has not the blocks of its own headers", false), ...next(now)];
