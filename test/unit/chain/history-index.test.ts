@@ -37,7 +37,7 @@ async function openIndex(t: TestContext, chain: Chain, options: OpenOptions = {}
   const { data = new Map(), store = createMemoryStore, isBusy = () => false, onAnew } = options;
   const index = await createHistoryIndex({
     // Its head moves, so it is looked through, not copied.
-    chain: Object.assign(Object.create(chain) as Chain, options.chainView),
+    chain: Object.create(chain, Object.getOwnPropertyDescriptors(options.chainView ?? {})) as Chain,
     openStore: async ({ anew }) => {
       if (anew) {
         data.clear();
@@ -253,6 +253,20 @@ describe("history index", () => {
       page.items.map(({ height }) => height),
       Array.from({ length: 10 - firstHeight }, (_, i) => 9 - i),
     );
+  });
+
+  it("a block that is pruned while it is read counts as pruned, and one above waits", async (t) => {
+    const genesis = streamGenesis();
+    const chain = await openTestChain(genesis);
+    await importAll(chain, createBlockBuilder(genesis).extend(4));
+    const gone = new Set([1, 3].map((height) => chain.idAt(height)));
+    const undo: Chain["blocks"]["undo"] = async (id) =>
+      gone.has(id) ? Promise.reject(new Error("it is gone")) : chain.blocks.undo(id);
+    const chainView = { blocks: { ...chain.blocks, undo }, firstHeight: 2 };
+    const index = await openIndex(t, chain, { chainView });
+    await index.caughtUp();
+    const page = await index.page(accountOf("miner"), { limit: 10 });
+    assert.deepEqual([page.firstHeight, page.indexed.height], [2, 2]);
   });
 
   it("pruning leaves what the index has not read, and goes on as it reads", async (t) => {

@@ -8,6 +8,8 @@ import { createBlockBuilder, testGenesis, transfer } from "../../support/block-b
 import { headStateRoot, importAll, importOne, openTestChain, replayedRoot } from "../../support/chain-lab.ts";
 import { createFailingStore } from "../../support/failing-store.ts";
 import { createHoleStore } from "../../support/hole-store.ts";
+import { createRecordingLogger } from "../../support/recording-logger.ts";
+import { seededStream, streamGenesis } from "../../support/seeded-stream.ts";
 
 const genesis = testGenesis();
 const DEPTH = 6;
@@ -126,3 +128,35 @@ test("case 36: a hole anywhere in the log of a pruning leads back to a base that
     }
   assert.ok(rebuilt > 50, `${rebuilt} were rebuilt`);
 });
+
+for (const seed of [1, 2, 3, 4])
+  test(`over random reorgs beside its rounds a chain that prunes has the head and state of one that does not (seed ${seed})`, async () => {
+    const network = streamGenesis();
+    const data: MemoryStoreData = new Map();
+    const logger = createRecordingLogger();
+    const store = createMemoryStore(data);
+    const pruning = await openTestChain(network, { store, pruneDepth: 8, logger });
+    const whole = await openTestChain(network);
+    let window: Block[] = [];
+    let count = 0;
+    for (const block of seededStream(seed)) {
+      if (window.push(block) < 7) continue;
+      const [results] = await Promise.all(
+        [pruning, whole].map((chain) => Promise.all(window.map((one) => importOne(chain, one)))),
+      );
+      assert.ok(!results?.includes("HDR-14 transient"), "no reorg of the stream is deeper");
+      assert.equal(pruning.head.id, whole.head.id);
+      window = [];
+      if (++count === 30) break;
+    }
+    await pruning.prune();
+    assert.ok(pruning.firstHeight > pruning.head.height - 2 * 8);
+    assert.deepEqual(
+      logger.lines.filter(({ level }) => level !== "info"),
+      [],
+    );
+    assert.deepEqual((await checkChain(createMemoryStore(data), network)).findings, []);
+    assert.deepEqual(await headStateRoot(pruning), await replayedRoot(pruning, createMemoryStore(data)));
+    await pruning.close();
+    await whole.close();
+  });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { keys, tableRange } from "../../../src/chain/schema.ts";
 import {
+  createManualClock,
   createMemoryStore,
   type KeyRange,
   type KeyValueStore,
@@ -41,6 +42,31 @@ test("room is given back when as many blocks were deleted as are kept", async ()
   }
   // Rounds are at 6, 8, 10, ...; each deletes two, and four are kept.
   assert.deepEqual(given, [8, 12, 16, 20]);
+  await chain.close();
+});
+
+test("rounds take a tenth of the time at most, however fast the blocks come", async () => {
+  const store = createMemoryStore();
+  const clock = createManualClock(genesis.spec.genesisTimestampMs + 86_400_000);
+  // A copy takes as long as its way out of the log.
+  const slow: KeyValueStore = {
+    ...store,
+    async compact(ranges) {
+      if (ranges.length === 0) clock.advance(1_000);
+      await store.compact(ranges);
+    },
+  };
+  const chain = await openTestChain(genesis, { store: slow, clock, pruneDepth: DEPTH });
+  const rounds: number[] = [];
+  for (const block of createBlockBuilder(genesis).extend(40)) {
+    await importAll(chain, [block]);
+    clock.advance(500);
+    const before = chain.firstHeight;
+    await chain.prune();
+    if (chain.firstHeight > before) rounds.push(clock.monotonicMs());
+  }
+  assert.ok(rounds.length >= 2);
+  for (const [i, atMs] of rounds.slice(1).entries()) assert.ok(atMs - (rounds[i] ?? 0) >= 9_000, `${rounds}`);
   await chain.close();
 });
 
