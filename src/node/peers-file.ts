@@ -18,8 +18,8 @@ import {
 
 /** What a kill -9 may cost of what is known of peers; bans are saved at once. */
 const SAVE_EVERY_MS = 60_000;
-/** Above what a full book and a full list of bans take. */
-const MAX_FILE_BYTES = 2 * 1024 * 1024;
+/** Above what a full book and a full list of bans take, whose reasons may need six bytes a character. */
+const MAX_FILE_BYTES = 4 * 1024 * 1024;
 /** A new form of the file gets another number. */
 const FORMAT = "cumulo/peers/1";
 const MAX_REASON_LENGTH = 200;
@@ -31,7 +31,8 @@ export interface KeptPeers {
 }
 
 const Name = Type.String({ minLength: 1, maxLength: 80 });
-const Ms = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
+/** As far as a `Date` goes, or what shows it would fail. */
+const Ms = Type.Integer({ minimum: 0, maximum: 8.64e15 });
 const strict = { additionalProperties: false };
 const FileSchema = Type.Object(
   {

@@ -56,11 +56,17 @@ export function createBanList(restored: readonly Ban[] = []): BanList {
   function pointsOf(peer: string, nowMs: number): number {
     const entry = scored.get(peer);
     if (entry === undefined) return 0;
-    return entry.points * 0.5 ** (Math.max(0, nowMs - entry.atMs) / HALF_LIFE_MS);
+    // A clock that was set back must not keep them for as long.
+    return entry.points * 0.5 ** (Math.abs(nowMs - entry.atMs) / HALF_LIFE_MS);
+  }
+
+  /** One for faults that has twice as much left as it had at first is of a clock that was wrong then. */
+  function isInForce({ untilMs, byHand }: Ban, nowMs: number): boolean {
+    return untilMs > nowMs && (byHand || untilMs <= nowMs + 2 * AUTOMATIC_BAN_MS);
   }
 
   function dropExpired(nowMs: number): void {
-    for (const [subject, { untilMs }] of bans) if (untilMs <= nowMs) bans.delete(subject);
+    for (const [subject, one] of bans) if (!isInForce(one, nowMs)) bans.delete(subject);
   }
 
   function forgetLeast(nowMs: number): void {
@@ -110,7 +116,10 @@ export function createBanList(restored: readonly Ban[] = []): BanList {
       scored.delete(subject);
       return bans.delete(subject);
     },
-    isBanned: (subject, nowMs) => (bans.get(subject)?.untilMs ?? 0) > nowMs,
+    isBanned(subject, nowMs) {
+      const found = bans.get(subject);
+      return found !== undefined && isInForce(found, nowMs);
+    },
     list(nowMs) {
       dropExpired(nowMs);
       return [...bans.values()].sort((a, b) => b.sinceMs - a.sinceMs || (a.subject < b.subject ? -1 : 1));

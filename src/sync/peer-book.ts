@@ -110,7 +110,8 @@ interface Entry {
   readonly firstKnownMs: number;
   lastReachedMs: number;
   failures: number;
-  retryAtMs: number;
+  /** Not to be dialled for so long. By its beginning and length, or a clock that is set back would make it last as long. */
+  rest: { readonly sinceMs: number; readonly forMs: number };
 }
 
 const PROOFS: readonly AddressProof[] = ["reached", "origin", "none"];
@@ -118,7 +119,13 @@ const strength = ({ proof }: KnownAddress): number => PROOFS.indexOf(proof);
 const isReached = ({ lastReachedMs }: Entry): boolean => lastReachedMs > 0;
 const networkOf = ({ addresses: [first] }: Entry): string => parseEndpoint(first?.address ?? "")?.group ?? "";
 const crowdOf = (entry: Entry): string => (isReached(entry) ? networkOf(entry) : entry.teller);
-const viewOf = ({ retryAtMs: _, addresses, ...entry }: Entry): KnownPeer => ({
+const NO_REST = { sinceMs: 0, forMs: 0 };
+const isResting = ({ rest: { sinceMs, forMs } }: Entry, nowMs: number): boolean =>
+  nowMs >= sinceMs && nowMs < sinceMs + forMs;
+/** Not reached for long; or in a future that only a wrong clock has seen. */
+const isStale = ({ lastReachedMs }: Entry, nowMs: number): boolean =>
+  Math.abs(nowMs - lastReachedMs) > STALE_AFTER_MS;
+const viewOf = ({ rest: _, addresses, ...entry }: Entry): KnownPeer => ({
   ...entry,
   addresses: [...addresses],
 });
@@ -155,7 +162,7 @@ export function createPeerBook(self: string, restored: readonly KnownPeer[] = []
   }
 
   function add(peer: string, source: PeerSource, teller: string, addresses: KnownAddress[], nowMs: number) {
-    const times = { firstKnownMs: nowMs, lastReachedMs: 0, failures: 0, retryAtMs: 0 };
+    const times = { firstKnownMs: nowMs, lastReachedMs: 0, failures: 0, rest: NO_REST };
     const entry: Entry = { peer, source, teller, addresses, ...times };
     entries.set(peer, entry);
     return entry;
@@ -171,9 +178,9 @@ export function createPeerBook(self: string, restored: readonly KnownPeer[] = []
     return [...byAddress.values()].sort((a, b) => strength(a) - strength(b)).slice(0, MAX_ADDRESSES_PER_PEER);
   }
 
-  for (const { peer, addresses, ...rest } of restored) {
+  for (const { peer, addresses, ...others } of restored) {
     if (peer === self) continue;
-    const entry = { peer, addresses: [...addresses], ...rest, retryAtMs: 0 };
+    const entry = { peer, addresses: [...addresses], ...others, rest: NO_REST };
     entries.set(peer, entry);
     makeRoom(entry);
   }
@@ -209,7 +216,7 @@ export function createPeerBook(self: string, restored: readonly KnownPeer[] = []
       );
       entry.addresses = merge([address], others);
       entry.lastReachedMs = nowMs;
-      entry.retryAtMs = nowMs + FIRST_RETRY_MS;
+      entry.rest = { sinceMs: nowMs, forMs: FIRST_RETRY_MS };
       makeRoom(entry);
     },
     useful(peer) {
@@ -220,14 +227,17 @@ export function createPeerBook(self: string, restored: readonly KnownPeer[] = []
       const entry = entries.get(peer);
       if (entry === undefined) return;
       entry.failures += 1;
-      entry.retryAtMs = nowMs + Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** (entry.failures - 1));
-      const isStale = nowMs - entry.lastReachedMs > STALE_AFTER_MS;
-      if (isStale && entry.failures >= (isReached(entry) ? MAX_REACHED_FAILURES : MAX_UNPROVEN_FAILURES))
+      const forMs = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** (entry.failures - 1));
+      entry.rest = { sinceMs: nowMs, forMs };
+      if (
+        isStale(entry, nowMs) &&
+        entry.failures >= (isReached(entry) ? MAX_REACHED_FAILURES : MAX_UNPROVEN_FAILURES)
+      )
         remove(entry);
     },
     choose({ isExcluded, isAvoided, fraction }, nowMs) {
       const choices = [...entries.values()].flatMap((entry) => {
-        if (entry.retryAtMs > nowMs || isExcluded(entry.peer)) return [];
+        if (isResting(entry, nowMs) || isExcluded(entry.peer)) return [];
         const addresses = entry.addresses.filter(({ address }) => {
           const endpoint = parseEndpoint(address);
           return endpoint !== undefined && !isAvoided(endpoint);
@@ -247,8 +257,8 @@ export function createPeerBook(self: string, restored: readonly KnownPeer[] = []
     },
     tell(reach, limit, { isExcluded, isConnected, fraction }, nowMs) {
       const told = [...entries.values()].flatMap((entry) => {
-        const { peer, failures, lastReachedMs } = entry;
-        const isFresh = failures < MAX_TOLD_FAILURES && nowMs - lastReachedMs <= STALE_AFTER_MS;
+        const { peer, failures } = entry;
+        const isFresh = failures < MAX_TOLD_FAILURES && !isStale(entry, nowMs);
         if (isExcluded(peer)) return [];
         const addresses = entry.addresses.flatMap(({ address, proof }) => {
           const isProven = (proof === "reached" && isFresh) || (proof === "origin" && isConnected(peer));

@@ -4,7 +4,14 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { createPeersFile, decodePeers, encodePeers, readPeers } from "../../../src/node/peers-file.ts";
 import { createManualClock, createManualTimers, silentLogger } from "../../../src/ports/index.ts";
-import { type Ban, createPeerBook, type KnownPeer } from "../../../src/sync/index.ts";
+import {
+  type Ban,
+  createPeerBook,
+  type KnownPeer,
+  MAX_BANS,
+  MAX_REACHED_PEERS,
+  MAX_UNPROVEN_PEERS,
+} from "../../../src/sync/index.ts";
 import { createRecordingLogger } from "../../support/recording-logger.ts";
 import { temporaryDirectory } from "../../support/temp-dir.ts";
 import { until } from "../../support/until.ts";
@@ -53,9 +60,10 @@ const unusable: readonly [what: string, content: string, problem: RegExp][] = [
   ],
   ["a peer without addresses", changed(() => ({ peers: [{ ...peer, addresses: [] }] })), /damaged/],
   ["a negative time", changed(() => ({ peers: [{ ...peer, lastReachedMs: -1 }] })), /damaged/],
+  ["a time that no date has", changed(() => ({ bans: [{ ...ban, untilMs: 8.64e15 + 1 }] })), /damaged/],
   ["too many peers", changed(() => ({ peers: Array.from({ length: 1_001 }, () => peer) })), /damaged/],
   ["a ban of nobody", changed(() => ({ bans: [{ ...ban, subject: "everybody" }] })), /damaged/],
-  ["megabytes", " ".repeat(3 * 1024 * 1024), /more than/],
+  ["megabytes", " ".repeat(5 * 1024 * 1024), /more than/],
 ];
 for (const [what, content, problem] of unusable)
   test(`a file that holds ${what} stops no start: it is told of and put aside`, async (t) => {
@@ -67,6 +75,34 @@ for (const [what, content, problem] of unusable)
     assert.deepEqual(await readdir(directory), ["peers.json.unusable"]);
     assert.equal(await readFile(`${path}.unusable`, "utf8"), content);
   });
+
+test("the most that can be saved can be read again", async (t) => {
+  const { path, chain } = await place(t);
+  const nowMs = 1_795_596_466_654;
+  const peers = Array.from({ length: MAX_REACHED_PEERS + MAX_UNPROVEN_PEERS }, () => ({
+    ...peer,
+    firstKnownMs: nowMs,
+    lastReachedMs: nowMs,
+    failures: 12,
+    teller: "2001:db8:1111:2222:3333:4444:5555:6666",
+    addresses: [1, 2, 3, 4].map((n) => ({
+      address: `/ip6/2001:db8:1111:2222:3333:4444:5555:666${n}/tcp/65535`,
+      proof: "reached" as const,
+    })),
+  }));
+  const reason = String.fromCharCode(1).repeat(300);
+  const bans = Array.from({ length: MAX_BANS }, () => ({
+    ...ban,
+    sinceMs: nowMs,
+    untilMs: nowMs,
+    subject: PEER,
+    reason,
+  }));
+  await writeFile(path, encodePeers(CHAIN, { peers, bans }));
+  const logger = createRecordingLogger();
+  assert.equal((await readPeers({ path, chain }, logger)).bans.length, MAX_BANS);
+  assert.deepEqual(logger.lines, []);
+});
 
 test("a missing file is no news, and a directory in its place stops no start", async (t) => {
   const { path, chain } = await place(t);

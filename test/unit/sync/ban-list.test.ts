@@ -81,6 +81,21 @@ test("faults of ever new names take no more memory, and the worst are remembered
   assert.equal(bans.score("name 0", 4_000), 0);
 });
 
+test("a clock that was ahead and is set back leaves no ban for faults for years, and no points", () => {
+  const wrongMs = 10 * 365 * 86_400_000;
+  const bans = createBanList();
+  for (let i = 0; i < 3; i++) bans.fault("liar", "again", false, wrongMs + i * 2_000);
+  bans.fault("clumsy", "once", false, wrongMs);
+  bans.ban(byHand("foe", wrongMs + 1), wrongMs);
+  assert.equal(bans.isBanned("liar", wrongMs + 5_000), true);
+  assert.deepEqual([bans.isBanned("liar", 5_000), bans.isBanned("foe", 5_000)], [false, true]);
+  assert.deepEqual(
+    bans.list(5_000).map(({ subject }) => subject),
+    ["foe"],
+  );
+  assert.equal(bans.score("clumsy", 5_000), 0);
+});
+
 test("case 32: bans from before a restart are in force, and end when they would have", () => {
   const bans = createBanList([byHand("foe", 5_000), byHand("192.0.2.1", 9_000)]);
   assert.deepEqual([bans.isBanned("foe", 4_999), bans.isBanned("foe", 5_000)], [true, false]);

@@ -191,3 +191,14 @@ test("what was known comes back whole from a list, within the same bounds", () =
   assert.deepEqual(again.list(), book.list());
   assert.equal(createPeerBook("friend", book.list()).size, 1);
 });
+
+test("a clock that was ahead and is set back keeps nobody from being dialled, or from being forgotten", () => {
+  const wrongMs = 365 * 86_400_000;
+  const book = createPeerBook("self");
+  book.reached("a", address("20.1.1.1"), "exchanged", wrongMs);
+  assert.equal(choose(book, wrongMs + 1_000), undefined);
+  assert.equal(choose(book, 1_000)?.peer, "a");
+  assert.deepEqual(tellAll(book, "public"), [], "when it was reached is not known");
+  for (let i = 0; i < 10; i++) book.failed("a", 1_000 + i);
+  assert.equal(book.get("a"), undefined);
+});
