@@ -76,7 +76,7 @@ export interface Chain {
   readonly isNew: boolean;
   /**
    * Lowest height of the best chain from which on every block up to the head is stored whole; 0 unless blocks were
-   * pruned. It never falls.
+   * pruned. It never falls, and is one above the head where a replay has just begun.
    */
   readonly firstHeight: number;
   /** Sums over the state at the published head. */

@@ -168,7 +168,7 @@ export const JSON_OUTPUTS: Readonly<Record<string, JsonOutput>> = {
       identity: Type.Boolean(),
     }),
   ),
-  reindex: one(Strict({ head: Id, height: Height, wentOn: Type.Boolean() })),
+  reindex: one(Strict({ head: Id, height: Height, firstHeight: Height, wentOn: Type.Boolean() })),
   "db check": one(
     Strict({
       height: Height,

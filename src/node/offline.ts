@@ -22,6 +22,8 @@ interface OfflineOptions {
 export interface ReindexResult {
   readonly head: string;
   readonly height: number;
+  /** Lowest height that was executed; 0 where it began at genesis. */
+  readonly firstHeight: number;
   /** Whether an earlier one was interrupted and this one went on with it. */
   readonly wentOn: boolean;
 }
@@ -68,8 +70,9 @@ export async function reindexData({ dataDir, onProgress }: OfflineOptions): Prom
         ...(onProgress && { onReplay: onProgress }),
       });
       const { id, height } = chain.head;
+      const { firstHeight } = chain;
       await chain.close();
-      return { head: id, height, wentOn };
+      return { head: id, height, firstHeight, wentOn };
     });
   });
 }

@@ -43,7 +43,12 @@ test("a node with --prune deletes what lies deep once its history has it, and is
   assert.deepEqual(await check(), pruned);
 
   const again = await runCli(["reindex", "--data", dataDir, "--json"]);
-  assert.deepEqual(JSON.parse(again.stdout), { head: head.id, height: BLOCKS, wentOn: false });
+  assert.deepEqual(JSON.parse(again.stdout), {
+    head: head.id,
+    height: BLOCKS,
+    firstHeight: FIRST,
+    wentOn: false,
+  });
   assert.deepEqual(await check(), pruned);
   const plain = await lab.start({ dataDir });
   assert.equal((await plain.client.status()).head.id, head.id);

@@ -33,8 +33,11 @@ async function reindex(options: Options): Promise<void> {
     reindexData({ dataDir, onProgress: reached("executed", update) }),
   );
   if (options.json) return printJson(result);
+  const { height, firstHeight } = result;
+  const executed =
+    firstHeight === 0 ? `${height} blocks` : `the ${height - firstHeight + 1} blocks that were not pruned`;
   printLine(
-    `executed ${result.height} blocks again; the head is ${result.height} ${shortId(result.head)}${result.wentOn ? "; an earlier reindex had been interrupted, and this one went on with it" : ""}`,
+    `executed ${executed} again; the head is ${height} ${shortId(result.head)}${result.wentOn ? "; an earlier reindex had been interrupted, and this one went on with it" : ""}`,
   );
 }
 
