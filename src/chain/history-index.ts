@@ -288,7 +288,8 @@ export async function createHistoryIndex(deps: HistoryIndexDeps): Promise<Histor
         return { items, more, indexed: { id: at, height: tree.get(at)?.height ?? 0 }, firstHeight };
       }),
     usedUpTo() {
-      if (failed !== undefined || closed) return Number.MAX_SAFE_INTEGER;
+      // Not where it is closed: the next start goes on with it.
+      if (failed !== undefined) return Number.MAX_SAFE_INTEGER;
       const at = tree.get(opened.at);
       // It is made anew.
       return at === undefined ? 0 : chain.branchOf(at).forkPoint.height;

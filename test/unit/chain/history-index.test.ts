@@ -286,7 +286,7 @@ describe("history index", () => {
     await chain.close();
   });
 
-  it("an index that stands on a branch needs its blocks back to the fork, and one that failed needs none", async (t) => {
+  it("an index that stands on a branch needs its blocks back to the fork, also when closed; one that failed needs none", async (t) => {
     const genesis = streamGenesis();
     const chain = await openTestChain(genesis);
     const builder = createBlockBuilder(genesis);
@@ -300,6 +300,8 @@ describe("history index", () => {
     busy = true;
     await importAll(chain, builder.extend(3, { parent: first?.header.id ?? "", proposer: "rival" }));
     assert.equal(index.usedUpTo(), 1);
+    await index.close();
+    assert.equal(index.usedUpTo(), 1, "the next start needs what this one did not read");
     const failing = await openIndex(t, chain, { store: (data) => createFailingStore(data, 1) });
     await failing.caughtUp();
     assert.equal(failing.usedUpTo(), Number.MAX_SAFE_INTEGER);
