@@ -175,6 +175,8 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
   });
   opened = chain;
   shutdown.add("chain", () => chain.close());
+  const { id, height } = chain.head;
+  logger.info({ height, head: id, firstHeight: chain.firstHeight }, "the chain is open");
   if (chain.isNew && directory.hadChain) {
     const message =
       "the chain's folder was there and held nothing: any blocks that this node had are lost, and come from peers again";
@@ -337,10 +339,7 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
   shutdown.add("node file", () => directory.removeNodeFile());
   stands = true;
   if (options.mine) mining.miner.startContinuous(options.hashRate);
-  logger.info(
-    { api: url, peer: network.self, chain: genesis.block.header.id, height: chain.head.height },
-    "the node runs",
-  );
+  logger.info({ api: url, peer: network.self, chain: genesis.block.header.id }, "the node runs");
 
   const done = Promise.withResolvers<void>();
   const stop = async (): Promise<void> => {

@@ -237,11 +237,11 @@ export async function splitAndHeal({ project, report }: Scene): Promise<void> {
   });
 }
 
-/** The height at which a node last started, from its log: what its disk held. */
+/** The height at which a node last opened its chain, from its log: before any peer was there to bring it blocks. */
 async function heightAtStart(project: Project, node: NodeName): Promise<number | undefined> {
   // Standard error and output of the container come back on ours.
   const { stdout } = await project.compose(["logs", "--no-color", node]);
-  const starts = [...stdout.matchAll(/\{"level".*"msg":"the node runs"\}/g)];
+  const starts = [...stdout.matchAll(/\{"level".*"msg":"the chain is open"\}/g)];
   const last = starts.at(-1)?.[0];
   return last === undefined ? undefined : (JSON.parse(last) as { height: number }).height;
 }
