@@ -20,6 +20,7 @@ export interface BlockStore {
   /** Serialized headers in the order asked; stops at the first that is missing. */
   headerBytes(ids: readonly BlockId[]): Promise<Uint8Array[]>;
   bodyBytes(id: BlockId): Promise<Uint8Array | undefined>;
+  /** Fails with CHAIN_PRUNED where only its header was kept. */
   block(id: BlockId): Promise<Block | undefined>;
   undo(id: BlockId): Promise<Undo>;
   /** Where a transaction stands in the best chain. */
@@ -40,7 +41,8 @@ function ofOurs<T>(what: string, id: string, decode: () => T): T {
   }
 }
 
-export function createBlockStore(store: KeyValueStore): BlockStore {
+/** `floorHeight`: of the block up to which bodies may have been pruned; 0 where none was. */
+export function createBlockStore(store: KeyValueStore, floorHeight: () => number = () => 0): BlockStore {
   async function stored(id: BlockId): Promise<StoredBlock | undefined> {
     const row = await store.get(keys.block(id));
     return row === undefined ? undefined : ofOurs("the row", id, () => decodeStoredBlock(row));
@@ -65,6 +67,8 @@ export function createBlockStore(store: KeyValueStore): BlockStore {
       const [row, bytes] = await store.getMany([keys.block(id), keys.body(id)]);
       if (row === undefined) return undefined;
       const header = decodeHeader(ofOurs("the row", id, () => decodeStoredBlock(row)).header);
+      if (bytes === undefined && header !== undefined && header.header.core.height <= floorHeight())
+        throw new ChainError("CHAIN_PRUNED", `block ${id} was pruned here; ask a node that keeps all blocks`);
       const body = bytes === undefined ? undefined : decodeBody(bytes);
       if (header === undefined || body === undefined) throw corrupt("the data", id);
       return assembleBlock(header, body);

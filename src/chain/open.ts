@@ -29,9 +29,9 @@ export async function openChain(deps: ChainDeps): Promise<Chain> {
 async function open(deps: ChainDeps): Promise<Chain> {
   const { store, genesis, logger } = deps;
   const recovered = await recover(store, genesis, logger);
-  const blocks = createBlockStore(store);
   const journal = createJournal(store, recovered.journal);
   const { state, tree } = recovered;
+  const blocks = createBlockStore(store, () => tree.floor.height);
   const connector = createConnector({ spec: genesis.spec, tree, state, blocks, journal }, recovered.head);
   const checks = createBlockChecks({ genesis, tree, clock: deps.clock, signatures: deps.signatures });
   const emitter = createEmitter<ChainEvents>((error) =>

@@ -108,7 +108,7 @@ export function createPruner(
   async function rowsOf(id: BlockId): Promise<Uint8Array[]> {
     const block = await blocks.block(id).catch((error: unknown) => {
       // Its body is damaged, or gone already: then the places of its transactions stay behind, and nobody is led astray.
-      if (error instanceof ChainError && error.code === "CHAIN_CORRUPT") return undefined;
+      if (error instanceof ChainError && error.code !== "CHAIN_STOPPED") return undefined;
       throw error;
     });
     const places = block?.transactions.map(({ txidBytes }) => keys.transaction(txidBytes)) ?? [];

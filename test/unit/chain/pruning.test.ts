@@ -76,7 +76,9 @@ test("blocks far below the head go, with all rows that belong to them; their hea
   assert.equal(await count(data, "baseAccounts"), genesis.state.accounts.length + 45);
   assert.deepEqual([...(await chain.blocks.headerBytes([at(5).header.id]))], [at(5).header.bytes]);
   assert.equal(await chain.blocks.bodyBytes(at(30).header.id), undefined);
+  await assert.rejects(chain.blocks.block(at(30).header.id), { code: "CHAIN_PRUNED", message: /keeps all/ });
   assert.ok(await chain.blocks.block(at(31).header.id));
+  assert.ok(await chain.blocks.block(genesis.block.header.id));
   await chain.close();
   assert.deepEqual((await checkChain(createMemoryStore(data), genesis)).findings, []);
 });
