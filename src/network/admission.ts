@@ -1,8 +1,7 @@
 import type { MultiaddrConnection } from "@libp2p/interface";
 import type { Multiaddr } from "@multiformats/multiaddr";
 import type { Clock, Logger, PeerName } from "../ports/index.ts";
-import { bytesToHex } from "../primitives/index.ts";
-import { parseEndpoint, parseIp } from "../sync/index.ts";
+import { formatIp, holderOf, ipIn, isLocal } from "../sync/index.ts";
 
 /** Slots for peers that nobody here asked for. Those that are wanted have theirs besides, however full it is. */
 export const MAX_INBOUND = 128;
@@ -92,8 +91,8 @@ export function createAdmission(deps: AdmissionDeps, options: AdmissionOptions):
   }
 
   function bansAddress(address: Multiaddr): boolean {
-    const ip = parseEndpoint(address.toString())?.ip;
-    return ip !== undefined && isBanned(ip);
+    const ip = ipIn(address.toString());
+    return ip !== undefined && isBanned(formatIp(ip));
   }
 
   return {
@@ -127,15 +126,10 @@ export function createAdmission(deps: AdmissionDeps, options: AdmissionOptions):
   };
 }
 
-/**
- * What one party can be expected to hold as its own: an IPv4 address, or an IPv6 network of 64 bits. `isLocal`: of this
- * machine or a private network, where many nodes may share one.
- */
+/** Whose address it is; `isLocal`: of this machine or a private network, where many nodes may share one. */
 export function hostOf(address: Multiaddr): { readonly host: string; readonly isLocal: boolean } {
-  const endpoint = parseEndpoint(address.toString());
-  const bytes = parseIp(endpoint?.ip ?? "");
+  const bytes = ipIn(address.toString());
   // Not by TCP over IP: nothing that we listen on.
-  if (endpoint === undefined || bytes === undefined) return { host: address.toString(), isLocal: false };
-  const host = endpoint.ip.includes(":") ? bytesToHex(bytes.subarray(0, 8)) : endpoint.ip;
-  return { host, isLocal: endpoint.reach !== "public" };
+  if (bytes === undefined) return { host: address.toString(), isLocal: false };
+  return { host: holderOf(bytes), isLocal: isLocal(bytes) };
 }

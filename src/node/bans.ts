@@ -1,6 +1,6 @@
 import type { Supervisor } from "../network/index.ts";
 import type { Clock, Logger, Network } from "../ports/index.ts";
-import { type Ban, type BanList, parseEndpoint } from "../sync/index.ts";
+import { type Ban, type BanList, formatIp, ipIn } from "../sync/index.ts";
 
 export interface BansDeps {
   readonly network: Network;
@@ -29,7 +29,8 @@ export function createBans(deps: BansDeps): Bans {
   /** Connections that stand do not ask whether they may. */
   function disconnect({ subject, reason }: Ban): void {
     for (const { peer, address } of network.connections()) {
-      if (peer !== subject && parseEndpoint(address)?.ip !== subject) continue;
+      const ip = ipIn(address);
+      if (peer !== subject && (ip === undefined || formatIp(ip) !== subject)) continue;
       network.disconnect(peer, `banned: ${reason}`).catch((error: unknown) => {
         logger.error({ peer, error: String(error) }, "a banned peer could not be disconnected");
       });

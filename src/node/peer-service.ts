@@ -1,6 +1,6 @@
 import { type Ban, type Link, type NodeService, type Page, type Peer, ServiceError } from "../api/index.ts";
 import { isDialable, isPeerName } from "../network/index.ts";
-import { type Ban as BanEntry, formatIp, MAX_BANS, parseEndpoint, parseIp, reachOf } from "../sync/index.ts";
+import { type Ban as BanEntry, formatIp, ipIn, isLocal, MAX_BANS, parseIp } from "../sync/index.ts";
 import { type PeerViewsDeps, peerViews } from "./peer-views.ts";
 
 /** Peers refused at a time: by hand or by a cluster's split, so a bound that nobody meets but a mistake. */
@@ -25,7 +25,7 @@ const bySubject = (a: BanEntry, b: BanEntry): number => (a.subject < b.subject ?
 function subjectOf(text: string): string {
   const name = text.split("/p2p/").at(-1) ?? text;
   if (isPeerName(name)) return name;
-  const ip = parseIp(parseEndpoint(text)?.ip ?? text);
+  const ip = ipIn(text) ?? parseIp(text);
   if (ip !== undefined) return formatIp(ip);
   const message = `${text} is no peer's name, which begins with 12D3Koo, no IP address and no multiaddr of one; GET /v1/peers lists peers`;
   throw new ServiceError("PEER_INVALID", 400, message, { details: { at: "peer", value: text } });
@@ -102,7 +102,7 @@ export function createPeerService(deps: PeerViewsDeps): PeerService {
       if (subject === network.self)
         throw new ServiceError("PEER_INVALID", 400, `${subject} is this node itself`, { details });
       const ip = parseIp(subject);
-      if (ip !== undefined && reachOf(ip) !== "public") {
+      if (ip !== undefined && isLocal(ip)) {
         const message = `${subject} is an address of this machine or a private network, which many peers may share; ban each by its name`;
         throw new ServiceError("ADDRESS_LOCAL", 400, message, { details });
       }

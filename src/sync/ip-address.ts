@@ -110,13 +110,35 @@ export function endpointOf(bytes: Uint8Array, port: number): Endpoint | undefine
   return { ip: formatIp(bytes), port, reach, group: groupOf(bytes) };
 }
 
-/** The endpoint that a multiaddr names by IP address and TCP port, with a peer's name at its end or none. */
-export function parseEndpoint(multiaddr: string): Endpoint | undefined {
-  const match = /^\/(ip4|ip6)\/([^/]{1,45})\/tcp\/(\d{1,5})(?:\/p2p\/[^/]+)?$/.exec(multiaddr);
+function parseMultiaddr(text: string): { readonly bytes: Uint8Array; readonly port: number } | undefined {
+  const match = /^\/(ip4|ip6)\/([^/]{1,45})\/tcp\/(\d{1,5})(?:\/p2p\/[^/]+)?$/.exec(text);
   const bytes = parseIp(match?.[2] ?? "");
   if (bytes === undefined || (match?.[1] === "ip4") !== !match?.[2]?.includes(":")) return undefined;
-  return endpointOf(bytes, Number(match?.[3]));
+  return { bytes, port: Number(match?.[3]) };
 }
+
+/** The endpoint that a multiaddr names by IP address and TCP port, with a peer's name at its end or none. */
+export function parseEndpoint(multiaddr: string): Endpoint | undefined {
+  const parsed = parseMultiaddr(multiaddr);
+  return parsed === undefined ? undefined : endpointOf(parsed.bytes, parsed.port);
+}
+
+/** The IP address in a multiaddr over TCP, also one that we would not dial: others may come from there. */
+export const ipIn = (multiaddr: string): Uint8Array | undefined => parseMultiaddr(multiaddr)?.bytes;
+
+/** Whether many peers may share the address: of this machine (0.0.0.0 and :: too), private networks, one link of IPv6. */
+export function isLocal(bytes: Uint8Array): boolean {
+  const reach = reachOf(bytes);
+  if (bytes.every((byte) => byte === 0) || (isIp4(bytes) && bytes[12] === 0)) return true;
+  const isOfLink = bytes[0] === 0xfe && ((bytes[1] ?? 0) & 0xc0) === 0x80;
+  return isOfLink || reach === "loopback" || reach === "private";
+}
+
+/** What one party can be expected to hold as its own: an IPv4 address, or an IPv6 network of 64 bits. */
+export const holderOf = (bytes: Uint8Array): string =>
+  isIp4(bytes)
+    ? formatIp(bytes)
+    : `${formatIp(Uint8Array.from([...bytes.subarray(0, 8), ...new Uint8Array(8)]))}/64`;
 
 export const formatEndpoint = ({ ip, port }: Pick<Endpoint, "ip" | "port">): string =>
   `/${ip.includes(":") ? "ip6" : "ip4"}/${ip}/tcp/${port}`;

@@ -92,6 +92,12 @@ test("unban redials at once; what cannot be banned says why; the list comes in p
     after = page.next;
   }
   assert.deepEqual(pages, [["20.1.1.1", "20.1.1.2", "20.1.1.3"], ["2001:db8::1"]]);
+  const tunnel = "2002:102:304::1";
+  assert.equal(
+    (await client.ban(`/ip6/${tunnel}/tcp/4001`)).subject,
+    tunnel,
+    "nobody dials it, it may dial us",
+  );
   for (const [subject, code] of [
     ["everybody", "PEER_INVALID"],
     [peer, "PEER_INVALID"],

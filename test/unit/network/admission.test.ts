@@ -18,6 +18,14 @@ test("an IPv4 address behind a socket for both kinds is the same host, not a par
   assert.notEqual(host("/ip6/::ffff:1.2.3.4"), host("/ip6/::ffff:1.2.3.5"));
 });
 
+test("an address that nobody would dial is one host too, at whatever port, and one of a link is shared", () => {
+  for (const ip of ["/ip6/2002:102:304::1", "/ip4/240.0.0.1", "/ip6/64:ff9b::102:304"]) {
+    assert.equal(hostOf(multiaddr(`${ip}/tcp/1`)).host, hostOf(multiaddr(`${ip}/tcp/2`)).host);
+    assert.equal(isLocal(ip), false);
+  }
+  assert.deepEqual(["/ip6/fe80::1", "/ip6/febf::1", "/ip6/fec0::1"].map(isLocal), [true, true, false]);
+});
+
 test("loopback and private networks are told in each of their forms, because many nodes share them", () => {
   assert.deepEqual(
     [
