@@ -20,7 +20,7 @@ export function dialError(address: string, error: unknown): NetworkError {
     case "TimeoutError":
       return new NetworkError("NETWORK_TIMEOUT", `nobody answered at ${address} in time`, options);
     case "EncryptionFailedError":
-      return new NetworkError("NETWORK_DIAL_FAILED", handshakeProblem(address, message), options);
+      return handshakeError(address, message, options);
     default:
       return new NetworkError(
         "NETWORK_DIAL_FAILED",
@@ -30,11 +30,19 @@ export function dialError(address: string, error: unknown): NetworkError {
   }
 }
 
-function handshakeProblem(address: string, message: string): string {
+function handshakeError(address: string, message: string, options: ErrorOptions): NetworkError {
   const found = /identity key (\S+) does not match expected/.exec(message)?.[1];
-  if (found !== undefined)
-    return `another peer answers at ${address}: ${found}; use its name after /p2p/, or none to take whoever is there`;
-  return `who answers at ${address} is no node, or hung up at once: there was no handshake`;
+  return found === undefined
+    ? new NetworkError(
+        "NETWORK_DIAL_FAILED",
+        `who answers at ${address} is no node, or hung up at once: there was no handshake`,
+        options,
+      )
+    : new NetworkError(
+        "NETWORK_OTHER_PEER",
+        `another peer answers at ${address}: ${found}; use its name after /p2p/, or none to take whoever is there`,
+        options,
+      );
 }
 
 const SOCKET_PROBLEMS: Readonly<Record<string, string>> = {

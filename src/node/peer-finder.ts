@@ -109,6 +109,7 @@ export function createPeerFinder(deps: PeerFinderDeps, options: PeerFinderOption
         isExcluded: (peer) => busy.has(peer) || wanted.has(peer) || isBanned(peer),
         isAvoided: ({ ip, reach, group }) =>
           isBanned(ip) || (reach === "public" && goingTo(group) >= MAX_OUTBOUND_PER_GROUP),
+        isAlone: network.connections().length === 0,
         fraction,
       },
       clock.nowMs(),
@@ -123,7 +124,8 @@ export function createPeerFinder(deps: PeerFinderDeps, options: PeerFinderOption
       if (signal.aborted) return;
       const code = error instanceof NetworkError ? error.code : undefined;
       logger.debug({ peer, address, code }, "a known peer could not be dialled");
-      book.failed(peer, clock.nowMs());
+      const isNobodyThere = code === "NETWORK_DIAL_FAILED" || code === "NETWORK_TIMEOUT";
+      book.failed(peer, clock.nowMs(), isNobodyThere ? address : undefined);
     } finally {
       dialing.delete(peer);
     }

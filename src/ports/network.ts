@@ -27,7 +27,8 @@ export interface RequestLimits {
 
 /**
  * - `NETWORK_CLOSED`: not started, or stopped.
- * - `NETWORK_DIAL_FAILED`: nobody answered at the address, or not the peer that the address names.
+ * - `NETWORK_DIAL_FAILED`: nobody answered at the address, or no node.
+ * - `NETWORK_OTHER_PEER`: a node answered there, but not the peer that the address names.
  * - `NETWORK_NOT_CONNECTED`: there is no connection to the peer, or it was lost on the way.
  * - `NETWORK_REFUSED`: the peer lives and declined (too much at once, its handler failed), or it is on this side's refuse
  *   list.
@@ -41,6 +42,7 @@ export interface RequestLimits {
 export type NetworkErrorCode =
   | "NETWORK_CLOSED"
   | "NETWORK_DIAL_FAILED"
+  | "NETWORK_OTHER_PEER"
   | "NETWORK_NOT_CONNECTED"
   | "NETWORK_REFUSED"
   | "NETWORK_UNSUPPORTED"

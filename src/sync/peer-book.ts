@@ -8,6 +8,8 @@ const MAX_UNPROVEN_PER_TELLER = 64;
 export const MAX_ADDRESSES_PER_PEER = 4;
 const FIRST_RETRY_MS = 30_000;
 const LONGEST_RETRY_MS = 6 * 60 * 60_000;
+/** The same where nobody at all is connected: that so many did not answer may be our own line's fault. */
+const LONGEST_RETRY_ALONE_MS = 5 * 60_000;
 /** Failures in a row after which a peer that was never reached is forgotten. */
 const MAX_UNPROVEN_FAILURES = 5;
 /** The same of one that was reached before, but not for so long. */
@@ -15,6 +17,8 @@ const MAX_REACHED_FAILURES = 10;
 const STALE_AFTER_MS = 7 * 24 * 60 * 60_000;
 /** Failures in a row with which a peer is no longer told to others. */
 const MAX_TOLD_FAILURES = 3;
+/** Places where no node answered, remembered apart from names, which cost nothing: those that failed last. */
+const MAX_EMPTY_PLACES = 1_024;
 
 /**
  * Who told of a peer first. `configured`: the operator. `announced`: the peer itself. `exchanged`: another peer.
@@ -66,6 +70,8 @@ export interface DialRules {
   isExcluded(peer: string): boolean;
   /** Whether to leave out what is at this endpoint: banned, or enough connections go to its network. */
   isAvoided(endpoint: Endpoint): boolean;
+  /** Nobody is connected. */
+  readonly isAlone: boolean;
   /** Random numbers in [0, 1). */
   fraction(): number;
 }
@@ -83,8 +89,11 @@ export interface PeerBook {
   reached(peer: string, multiaddr: string, source: PeerSource, nowMs: number): void;
   /** A connection to the peer lasts: earlier failures are forgotten. */
   useful(peer: string): void;
-  /** A dial of a known peer has failed, or its connection was of no use. */
-  failed(peer: string, nowMs: number): void;
+  /**
+   * A dial of a known peer has failed, or its connection was of no use. `nobodyAt`: the multiaddr where no node answered;
+   * whoever is said to be there is not looked for again so soon, under whatever name.
+   */
+  failed(peer: string, nowMs: number, nobodyAt?: string): void;
   /** A peer to dial, and where; half of the times one that was reached before, if there are both. */
   choose(rules: DialRules, nowMs: number): DialChoice | undefined;
   /** Peers to tell somebody who is at `reach`: proven ones, with what of their addresses is meant for there. */
@@ -111,17 +120,32 @@ interface Entry {
   lastReachedMs: number;
   failures: number;
   /** Not to be dialled for so long. By its beginning and length, or a clock that is set back would make it last as long. */
-  rest: { readonly sinceMs: number; readonly forMs: number };
+  rest: Rest;
+}
+
+interface Rest {
+  readonly sinceMs: number;
+  readonly forMs: number;
 }
 
 const PROOFS: readonly AddressProof[] = ["reached", "origin", "none"];
+const placeIn = (multiaddr: string): string => multiaddr.replace(/\/p2p\/[^/]+$/, "");
 const strength = ({ proof }: KnownAddress): number => PROOFS.indexOf(proof);
 const isReached = ({ lastReachedMs }: Entry): boolean => lastReachedMs > 0;
 const networkOf = ({ addresses: [first] }: Entry): string => parseEndpoint(first?.address ?? "")?.group ?? "";
 const crowdOf = (entry: Entry): string => (isReached(entry) ? networkOf(entry) : entry.teller);
 const NO_REST = { sinceMs: 0, forMs: 0 };
-const isResting = ({ rest: { sinceMs, forMs } }: Entry, nowMs: number): boolean =>
-  nowMs >= sinceMs && nowMs < sinceMs + forMs;
+const restAfter = (failures: number, nowMs: number): Rest => ({
+  sinceMs: nowMs,
+  forMs: Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** (failures - 1)),
+});
+const isOver = ({ sinceMs, forMs }: Rest, nowMs: number, isAlone: boolean): boolean =>
+  nowMs < sinceMs || nowMs >= sinceMs + Math.min(forMs, isAlone ? LONGEST_RETRY_ALONE_MS : forMs);
+/** A public IP address with all its ports: it is one party's, and whoever is to be bothered there has but one. */
+function placeOf(address: string): string {
+  const endpoint = parseEndpoint(address);
+  return endpoint?.reach === "public" ? endpoint.ip : address;
+}
 /** Not reached for long; or in a future that only a wrong clock has seen. */
 const isStale = ({ lastReachedMs }: Entry, nowMs: number): boolean =>
   Math.abs(nowMs - lastReachedMs) > STALE_AFTER_MS;
@@ -133,6 +157,25 @@ const viewOf = ({ rest: _, addresses, ...entry }: Entry): KnownPeer => ({
 /** `restored`: what was known before a restart; each entry whole and of valid addresses. */
 export function createPeerBook(self: string, restored: readonly KnownPeer[] = []): PeerBook {
   const entries = new Map<string, Entry>();
+  const emptyPlaces = new Map<string, { readonly failures: number; readonly rest: Rest }>();
+
+  function noteEmpty(address: string, nowMs: number): void {
+    const place = placeOf(address);
+    const failures = (emptyPlaces.get(place)?.failures ?? 0) + 1;
+    emptyPlaces.delete(place);
+    emptyPlaces.set(place, { failures, rest: restAfter(failures, nowMs) });
+    const [oldest] = emptyPlaces.keys();
+    if (emptyPlaces.size > MAX_EMPTY_PLACES && oldest !== undefined) emptyPlaces.delete(oldest);
+  }
+
+  /** Nobody was found there, and nobody has proven since that there is somebody. */
+  const emptinessOf = ({ address, proof }: KnownAddress) =>
+    proof === "reached" ? undefined : emptyPlaces.get(placeOf(address));
+  const isEmpty = (known: KnownAddress): number => Number(emptinessOf(known) !== undefined);
+  const isLeftAlone = (known: KnownAddress, nowMs: number): boolean => {
+    const found = emptinessOf(known);
+    return found !== undefined && !isOver(found.rest, nowMs, false);
+  };
 
   /** The entry that is missed least: most failures, then the one not reached, then not heard of, for longest. */
   function worstOf(candidates: readonly Entry[]): Entry | undefined {
@@ -168,14 +211,19 @@ export function createPeerBook(self: string, restored: readonly KnownPeer[] = []
     return entry;
   }
 
-  /** The best proven first; of as good ones, those known for longer: what anybody says takes nobody's place. */
+  /**
+   * The best proven first; of as good ones, those known for longer, unless nobody was found there: what anybody says takes
+   * nobody's place, and what a liar said first keeps out no other.
+   */
   function merge(known: readonly KnownAddress[], fresh: readonly KnownAddress[]): KnownAddress[] {
     const byAddress = new Map<string, KnownAddress>();
     for (const one of [...known, ...fresh]) {
       const before = byAddress.get(one.address);
       if (before === undefined || strength(one) < strength(before)) byAddress.set(one.address, one);
     }
-    return [...byAddress.values()].sort((a, b) => strength(a) - strength(b)).slice(0, MAX_ADDRESSES_PER_PEER);
+    return [...byAddress.values()]
+      .sort((a, b) => strength(a) - strength(b) || isEmpty(a) - isEmpty(b))
+      .slice(0, MAX_ADDRESSES_PER_PEER);
   }
 
   for (const { peer, addresses, ...others } of restored) {
@@ -209,6 +257,7 @@ export function createPeerBook(self: string, restored: readonly KnownPeer[] = []
       const endpoint = parseEndpoint(multiaddr);
       if (peer === self || endpoint === undefined) return;
       const address: KnownAddress = { address: formatEndpoint(endpoint), proof: "reached" };
+      emptyPlaces.delete(placeOf(address.address));
       const entry = entries.get(peer) ?? add(peer, source, endpoint.group, [], nowMs);
       // What it was reached at before may be an address that it has left.
       const others = entry.addresses.map(
@@ -223,24 +272,24 @@ export function createPeerBook(self: string, restored: readonly KnownPeer[] = []
       const entry = entries.get(peer);
       if (entry !== undefined) entry.failures = 0;
     },
-    failed(peer, nowMs) {
+    failed(peer, nowMs, nobodyAt) {
+      if (nobodyAt !== undefined) noteEmpty(placeIn(nobodyAt), nowMs);
       const entry = entries.get(peer);
       if (entry === undefined) return;
       entry.failures += 1;
-      const forMs = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** (entry.failures - 1));
-      entry.rest = { sinceMs: nowMs, forMs };
+      entry.rest = restAfter(entry.failures, nowMs);
       if (
         isStale(entry, nowMs) &&
         entry.failures >= (isReached(entry) ? MAX_REACHED_FAILURES : MAX_UNPROVEN_FAILURES)
       )
         remove(entry);
     },
-    choose({ isExcluded, isAvoided, fraction }, nowMs) {
+    choose({ isExcluded, isAvoided, isAlone, fraction }, nowMs) {
       const choices = [...entries.values()].flatMap((entry) => {
-        if (isResting(entry, nowMs) || isExcluded(entry.peer)) return [];
-        const addresses = entry.addresses.filter(({ address }) => {
-          const endpoint = parseEndpoint(address);
-          return endpoint !== undefined && !isAvoided(endpoint);
+        if (!isOver(entry.rest, nowMs, isAlone && isReached(entry)) || isExcluded(entry.peer)) return [];
+        const addresses = entry.addresses.filter((known) => {
+          const endpoint = parseEndpoint(known.address);
+          return endpoint !== undefined && !isAvoided(endpoint) && !isLeftAlone(known, nowMs);
         });
         return addresses.length === 0 ? [] : [{ entry, addresses }];
       });

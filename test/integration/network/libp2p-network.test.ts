@@ -98,7 +98,7 @@ test("an address that names another peer is not connected to", async () => {
   const [a, b, c] = [await started(), await started(), await started()];
   const wrong = addressOf(b).replace(b.self, c.self);
   const expected = {
-    code: "NETWORK_DIAL_FAILED",
+    code: "NETWORK_OTHER_PEER",
     message: new RegExp(`another peer answers .*: ${b.self};`),
   };
   await assert.rejects(a.dial(wrong), expected);

@@ -203,7 +203,8 @@ test("in a private network all may be dialled, and who is outside is told nothin
 
 test("a peer that answers nothing, or goes at once, is left alone for longer and longer", async () => {
   const { node, pass, clock } = createWorld();
-  const [a, rude] = [await node(), await node({ exchange: false })];
+  const [a, rude, other] = [await node(), await node({ exchange: false }), await node({ exchange: false })];
+  await other.network.dial(a.address);
   let dials = 0;
   rude.network.on("connect", ({ peer }) => {
     dials += 1;

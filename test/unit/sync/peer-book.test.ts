@@ -17,7 +17,7 @@ const told = (ip: string): Teller => ({ source: "exchanged", at: at(ip) });
 const itself = (ip: string): Teller => ({ source: "announced", at: at(ip) });
 const address = (ip: string, port = 4_001) => `/ip4/${ip}/tcp/${port}`;
 const { fraction } = createSeededRandom(1);
-const anything: DialRules = { isExcluded: () => false, isAvoided: () => false, fraction };
+const anything: DialRules = { isExcluded: () => false, isAvoided: () => false, isAlone: false, fraction };
 const choose = (book: PeerBook, nowMs: number, rules: Partial<DialRules> = {}) =>
   book.choose({ ...anything, ...rules }, nowMs);
 const tellAll = (
@@ -201,4 +201,47 @@ test("a clock that was ahead and is set back keeps nobody from being dialled, or
   assert.deepEqual(tellAll(book, "public"), [], "when it was reached is not known");
   for (let i = 0; i < 10; i++) book.failed("a", 1_000 + i);
   assert.equal(book.get("a"), undefined);
+});
+
+/** A liar tells first, and goes on, where a peer is not; one in ten minutes tells where it is. Dials until that is tried. */
+function dialsOfVictims(namesPerAsk: number, hours: number) {
+  const book = createPeerBook("self");
+  const startMs = 1.8e12;
+  const victims = ["66.6.6.1", "66.6.6.2", "66.6.6.3", "66.6.6.4"].map((ip) => address(ip));
+  let dials = 0;
+  let asks = 0;
+  let foundAfterMs: number | undefined;
+  for (let nowMs = startMs; nowMs < startMs + hours * 3_600_000; nowMs += 10_000) {
+    if ((nowMs - startMs) % 60_000 === 0) {
+      for (let i = 0; i < namesPerAsk; i++) book.learn(`name ${asks} ${i}`, victims, told("66.6.1.1"), nowMs);
+      asks += 1;
+      book.learn("honest", victims, told("66.6.1.1"), nowMs);
+      book.learn("honest", [address("20.1.1.1")], told("30.1.1.1"), nowMs);
+    }
+    const choice = choose(book, nowMs);
+    if (choice === undefined) continue;
+    if (choice.address.includes("20.1.1.1")) foundAfterMs ??= nowMs - startMs;
+    else dials += 1;
+    book.failed(choice.peer, nowMs, choice.address);
+  }
+  return { dials, foundAfterMs };
+}
+
+test("a liar that tells first where a peer is does not keep it from being found where it is", () => {
+  const { foundAfterMs = Number.POSITIVE_INFINITY } = dialsOfVictims(0, 1);
+  assert.ok(foundAfterMs <= 10 * 60_000, `after ${foundAfterMs} ms`);
+});
+
+test("a liar with ever new names has nobody bothered more than some times a day", () => {
+  const { dials } = dialsOfVictims(8, 24);
+  assert.ok(dials <= 4 * 16, `${dials} dials of four victims`);
+});
+
+test("a node that was offline for long finds its network again within minutes, however often nobody answered", () => {
+  const book = createPeerBook("self");
+  book.reached("a", address("20.1.1.1"), "exchanged", 1);
+  for (let i = 0; i < 9; i++) book.failed("a", 1_000);
+  assert.equal(choose(book, 301_000), undefined);
+  assert.equal(choose(book, 300_999, { isAlone: true }), undefined, "but not at once");
+  assert.equal(choose(book, 301_000, { isAlone: true })?.peer, "a");
 });
