@@ -111,6 +111,22 @@ export const API_ERRORS = {
   MINER_NOT_READY: { status: 409, message: "the node is syncing; mine when it is done" },
   MINER_REFUSED: { status: 409, message: "the chain refused a block of our own" },
   MINER_STOPPED: { status: 409, message: "the miner was stopped" },
+  BLOCK_PRUNED: {
+    status: 410,
+    message: "block 12 was pruned here: this node keeps blocks from height 1001 on; ask a full node",
+    details: {
+      block: ID,
+      height: 12,
+      firstHeight: 1_001,
+      header: { id: ID, height: 12, transactions: null },
+    },
+  },
+  TRANSACTION_PRUNED: {
+    status: 410,
+    message:
+      "the transaction is in block 12, which was pruned here: this node keeps blocks from height 1001 on; ask a full node",
+    details: { id: ID, block: ID.replace(/.$/, "5"), height: 12, firstHeight: 1_001 },
+  },
   BODY_TOO_LARGE: {
     status: 413,
     message: "the body must have at most 65536 bytes on this route; send less at a time",

@@ -74,6 +74,8 @@ const status: Status = {
   state: "synced",
   reason: "2 peers claim no more work; the head is 2 s old",
   sync: null,
+  obstacle: null,
+  firstHeight: 0,
   peers: 2,
   mempool: { transactions: 1, bytes: 205 },
   mining,

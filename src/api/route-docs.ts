@@ -77,12 +77,14 @@ export const ROUTE_DOCS: Readonly<Record<string, RouteDoc>> = {
   "GET /v1/mempool": list(examples.mempool, { cost: 10 }),
   "GET /v1/blocks/{block}": {
     cost: 4,
-    errors: ["BLOCK_NOT_FOUND", "ID_AMBIGUOUS"],
+    errors: ["BLOCK_NOT_FOUND", "ID_AMBIGUOUS", "BLOCK_PRUNED"],
     answers: { head: examples.block },
+    description:
+      "Of a block that this node has pruned, `details.header` of the 410 has what its header says, in the form of a whole one.",
   },
   "GET /v1/transactions/{id}": {
     cost: 4,
-    errors: ["TRANSACTION_NOT_FOUND", "ID_AMBIGUOUS"],
+    errors: ["TRANSACTION_NOT_FOUND", "ID_AMBIGUOUS", "TRANSACTION_PRUNED"],
     answers: { mined: examples.transaction },
   },
   "GET /v1/accounts/{address}": { errors: [], answers: { known: examples.account } },

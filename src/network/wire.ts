@@ -63,6 +63,8 @@ export interface Status {
   readonly height: number;
   /** Cumulative work of the head. */
   readonly work: bigint;
+  /** From here up to the head it has every block whole; 0 unless it has pruned some. At most `height` + 1: it has none. */
+  readonly firstHeight: number;
 }
 
 export interface HeadersRequest {
@@ -103,6 +105,7 @@ const StatusSsz = new ContainerType({
   head: Bytes32,
   height: Uint64,
   work: Uint256,
+  firstHeight: Uint64,
 });
 const HeadersRequestSsz = new ContainerType({
   locator: new ListCompositeType(Bytes32, MAX_LOCATOR_IDS),
@@ -157,7 +160,7 @@ export function encodeStatus(status: Status): Uint8Array {
 
 export function decodeStatus(bytes: Uint8Array): Status | undefined {
   const status = strict(StatusSsz, bytes);
-  if (status === undefined) return undefined;
+  if (status === undefined || status.firstHeight > status.height + 1) return undefined;
   return { ...status, chain: bytesToHex(status.chain), head: bytesToHex(status.head) };
 }
 

@@ -1,8 +1,6 @@
 import {
   type AccountProof,
   type AccountStatus,
-  type BlockDetail,
-  type Fate,
   type MiningStatus,
   type NodeEvent,
   type NodeService,
@@ -12,8 +10,6 @@ import {
   ServiceError,
   type Status,
   type Submission,
-  type TransactionStatus,
-  transactionToJson,
 } from "../api/index.ts";
 import type { Chain, HistoryIndex } from "../chain/index.ts";
 import { formatWork, nextDifficulty } from "../consensus/index.ts";
@@ -28,29 +24,19 @@ import {
   hexToBytes,
   type SealedTransaction,
   specToJson,
-  type TxId,
 } from "../primitives/index.ts";
 import { createBackups } from "./backup.ts";
 import type { Bans } from "./bans.ts";
 import { createBlockMarks } from "./block-marks.ts";
 import { historyOf } from "./history-view.ts";
+import { createLookups } from "./lookups.ts";
 import { createPeerService } from "./peer-service.ts";
 import { findIds } from "./short-ids.ts";
 import type { SyncDriver } from "./sync-driver.ts";
 import { syncView } from "./sync-view.ts";
 import type { TransactionPool } from "./transaction-pool.ts";
 import { treePage } from "./tree-view.ts";
-import {
-  blockDetail,
-  blockRef,
-  eventView,
-  fateOf,
-  headView,
-  minedFate,
-  reorgView,
-  stateOf,
-  tipView,
-} from "./views.ts";
+import { blockRef, headView, reorgView, stateOf, tipView } from "./views.ts";
 
 /** A list's `next` as the number it is. */
 function positionOf(cursor: string): number {
@@ -110,28 +96,6 @@ export function createNodeService(deps: NodeServiceDeps): NodeService {
       .map(blockRef);
   }
 
-  async function transaction(id: TxId): Promise<TransactionStatus | undefined> {
-    const record = pool.history.get(id);
-    const events = record?.happenings.map(eventView) ?? [];
-    const describe = (sealed: SealedTransaction | undefined, fate: Fate): TransactionStatus => ({
-      id,
-      fate,
-      transaction: sealed === undefined ? null : transactionToJson(sealed),
-      sizeBytes: sealed?.bytes.length ?? null,
-      events,
-    });
-    const pending = mempool.get(id);
-    if (pending !== undefined) return describe(pending.transaction, { state: "pending" });
-    // In the middle of a long reorg the database is ahead of what was told to anyone.
-    const place = await chain.blocks.place(id);
-    if (place !== undefined && chain.isConnected(place.block)) {
-      const block = await chain.blocks.block(place.block);
-      return describe(block?.transactions[place.index], minedFate(chain, place.block));
-    }
-    const fate = record === undefined ? undefined : fateOf(record.happenings);
-    return fate === undefined ? undefined : describe(record?.transaction, fate);
-  }
-
   async function submit(transactions: readonly SealedTransaction[]): Promise<Submission[]> {
     const judged = await pool.admit(transactions);
     const fresh = judged.filter(({ admission }) => admission.status === "pending");
@@ -176,13 +140,6 @@ export function createNodeService(deps: NodeServiceDeps): NodeService {
       siblings: siblings.map(bytesToHex),
       block: { id: head.id, height: head.height },
     };
-  }
-
-  async function block(id: BlockId | undefined): Promise<BlockDetail | undefined> {
-    const known = id === undefined ? undefined : chain.tree.get(id);
-    if (known === undefined) return undefined;
-    const [data, stored] = await Promise.all([chain.blocks.block(known.id), chain.blocks.stored(known.id)]);
-    return data === undefined || stored === undefined ? undefined : blockDetail(chain, known, data, stored);
   }
 
   async function reorgs({ limit, after }: { limit: number; after?: string }): Promise<Page<Reorg>> {
@@ -243,6 +200,7 @@ export function createNodeService(deps: NodeServiceDeps): NodeService {
         head: headView(chain.head),
         tied: tied(),
         ...syncView(deps),
+        firstHeight: chain.firstHeight,
         peers: network.connections().length,
         mempool: { transactions: mempool.size, bytes: mempool.bytes },
         mining: mining(),
@@ -261,7 +219,7 @@ export function createNodeService(deps: NodeServiceDeps): NodeService {
     tree: (window) => treePage(chain, window),
     reorgs,
     mempool: pendingPage,
-    block: (selector) => block("id" in selector ? selector.id : chain.idAt(selector.height)),
+    ...createLookups(deps),
     ...createBackups(chain),
     ...createBlockMarks({
       chain,
@@ -269,7 +227,6 @@ export function createNodeService(deps: NodeServiceDeps): NodeService {
         for (const { peer } of network.connections()) void sync.exchangeStatus(peer);
       },
     }),
-    transaction,
     findIds: async (kind, prefix, limit) =>
       findIds({ tree: chain.tree, headHeight: chain.head.height, pool }, kind, prefix, limit),
     account,

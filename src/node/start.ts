@@ -191,6 +191,7 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
     head: chain.head.id,
     height: chain.head.height,
     work: chain.head.work,
+    firstHeight: chain.firstHeight,
   });
   const sync = createSyncDriver({
     chain,

@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import type { Chain, ImportResult } from "../chain/index.ts";
-import { refuseMutated } from "../consensus/index.ts";
+import { formatWork, refuseMutated } from "../consensus/index.ts";
 import type { Protocols, Status } from "../network/index.ts";
 import type { Clock, Logger, Network, Timer, Timers } from "../ports/index.ts";
 import { assembleBlock, decodeBody } from "../primitives/index.ts";
@@ -10,6 +10,7 @@ import {
   type ImportOutcome,
   type Moment,
   type SyncEffect,
+  type SyncObstacle,
   type SyncPlanner,
   type SyncProgress,
 } from "../sync/index.ts";
@@ -46,6 +47,7 @@ export interface SyncDriverDeps {
 /** Runs the planner: carries out what it asks for, and tells it how that ended. */
 export interface SyncDriver {
   readonly progress: (SyncProgress & SyncSpeed) | undefined;
+  readonly obstacle: SyncObstacle | undefined;
   /** What a connected peer last said of its chain. */
   lastStatus(peer: string): Status | undefined;
   /** True while blocks of a peer's better chain come in. */
@@ -73,6 +75,7 @@ export function createSyncDriver(deps: SyncDriverDeps): SyncDriver {
     { spec, chainId },
     {
       head: () => chain.head,
+      firstHeight: () => chain.firstHeight,
       get: (id) => chain.tree.get(id),
       idAt: chain.idAt,
       isKnownInvalid: (id) => chain.checks.knownInvalid(id) !== undefined,
@@ -161,6 +164,14 @@ export function createSyncDriver(deps: SyncDriverDeps): SyncDriver {
         return await importAll();
       case "request-status":
         return await exchangeStatus(peer);
+      case "report": {
+        const { forkHeight, firstHeight, work } = effect;
+        const where = { peer, forkHeight, firstHeight, work: formatWork(work) };
+        return logger.warn(
+          where,
+          "a branch with more work leaves our chain where it is pruned: not followed",
+        );
+      }
       case "disconnect":
         if (effect.isFault) return deps.network.punish(peer, effect.reason);
         logger.warn({ peer, reason: effect.reason }, "disconnecting a peer during sync");
@@ -242,6 +253,9 @@ export function createSyncDriver(deps: SyncDriverDeps): SyncDriver {
     get progress() {
       const { progress } = planner;
       return progress === undefined ? undefined : { ...progress, ...speed.of(progress) };
+    },
+    get obstacle() {
+      return planner.obstacle;
     },
     get isSyncing() {
       return isSyncing();

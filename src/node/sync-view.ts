@@ -3,6 +3,7 @@ import type { Chain } from "../chain/index.ts";
 import { formatWork } from "../consensus/index.ts";
 import type { Supervisor } from "../network/index.ts";
 import type { Clock, Network } from "../ports/index.ts";
+import type { SyncObstacle } from "../sync/index.ts";
 import type { SyncDriver } from "./sync-driver.ts";
 
 export interface SyncViewDeps {
@@ -14,9 +15,9 @@ export interface SyncViewDeps {
 }
 
 /** Whether a node has what its peers have, and why it says so: the head's age and the peers' work. */
-export function syncView(deps: SyncViewDeps): Pick<Status, "state" | "reason" | "sync"> {
+export function syncView(deps: SyncViewDeps): Pick<Status, "state" | "reason" | "sync" | "obstacle"> {
   const { chain, supervisor, sync } = deps;
-  const { progress } = sync;
+  const { progress, obstacle } = sync;
   // From checked headers on; mining and taking transactions stop a moment later, when the first blocks are here.
   if (progress?.phase === "blocks") {
     const { targetHeight, blocksTotal, blocksDone, blocksPerSecond, remainingMs } = progress;
@@ -34,6 +35,7 @@ export function syncView(deps: SyncViewDeps): Pick<Status, "state" | "reason" | 
         remainingMs: remainingMs ?? null,
         peers,
       },
+      obstacle: null,
     };
   }
   const peers = deps.network.connections();
@@ -42,9 +44,25 @@ export function syncView(deps: SyncViewDeps): Pick<Status, "state" | "reason" | 
     const configured = supervisor.list().length;
     const why =
       configured === 0 ? "no peers are configured" : `none of ${configured} configured peers answers`;
-    return { state: "waiting-for-peers", reason: `${why}; ${age}`, sync: null };
+    return { state: "waiting-for-peers", reason: `${why}; ${age}`, sync: null, obstacle: null };
   }
-  return { state: "synced", reason: `${peersWork(deps)}; ${age}`, sync: null };
+  if (obstacle !== undefined) return { ...obstacleView(obstacle, chain), sync: null };
+  return { state: "synced", reason: `${peersWork(deps)}; ${age}`, sync: null, obstacle: null };
+}
+
+function obstacleView(
+  obstacle: SyncObstacle,
+  { head }: Chain,
+): Pick<Status, "state" | "reason" | "obstacle"> {
+  if (obstacle.code === "PEERS_PRUNED") {
+    const { firstHeight, neededHeight } = obstacle;
+    const reason = `connected peers keep only blocks from height ${firstHeight} on, and block ${neededHeight} is needed; connect to a full node`;
+    return { state: "waiting-for-peers", reason, obstacle };
+  }
+  const { forkHeight, firstHeight } = obstacle;
+  const work = formatWork(obstacle.work);
+  const reason = `peers have a branch with work ${work} (ours ${formatWork(head.work)}) that leaves our chain at height ${forkHeight}; this node has pruned its blocks below ${firstHeight} and cannot go back there; to follow it, start with a new --data directory`;
+  return { state: "cut-off", reason, obstacle: { ...obstacle, work } };
 }
 
 function peersWork({ chain, network, sync }: SyncViewDeps): string {

@@ -4,7 +4,10 @@ import type { TreeBlock } from "../consensus/index.ts";
 import type { BlockId } from "../primitives/index.ts";
 import { blockRef, blockSummary } from "./views.ts";
 
-type TreeChain = Pick<Chain, "tree" | "head" | "idAt" | "branchOf" | "blocks" | "isConnected">;
+type TreeChain = Pick<
+  Chain,
+  "tree" | "head" | "idAt" | "branchOf" | "blocks" | "isConnected" | "firstHeight"
+>;
 
 /** By height, then id: where a list of blocks goes on. */
 const cursorOf = ({ height, id }: TreeBlock): string => `${height}-${id}`;

@@ -13,7 +13,14 @@ import { transactionToJson } from "../api/index.ts";
 import type { Chain, ReorgRecord, StoredBlock, TransactionFate } from "../chain/index.ts";
 import { formatWork, type TreeBlock } from "../consensus/index.ts";
 import type { TransactionHappening } from "../mempool/index.ts";
-import { type Block, type BlockId, bytesToHex, decodeHeader, encodeAddress } from "../primitives/index.ts";
+import {
+  type BlockId,
+  bytesToHex,
+  decodeHeader,
+  encodeAddress,
+  type Header,
+  type SealedTransaction,
+} from "../primitives/index.ts";
 
 /** How the node's own values look to those who ask over HTTP. */
 
@@ -37,22 +44,36 @@ function markView(chain: Chain, { mark }: TreeBlock): Pick<Tip, "mark"> {
   return marked === undefined ? {} : { mark: { id: marked.id, height: marked.height } };
 }
 
-export function blockSummary(chain: Chain, block: TreeBlock, stored: StoredBlock): BlockSummary {
+function headerOf({ id }: TreeBlock, stored: StoredBlock): Header {
   const header = decodeHeader(stored.header);
-  if (header === undefined) throw new Error(`the stored header of ${block.id} is damaged`);
+  if (header === undefined) throw new Error(`the stored header of ${id} is damaged`);
+  return header.header;
+}
+
+/** Unless it was pruned. Of the best chain that is what lies below the first height; genesis is always kept. */
+export const hasBody = ({ firstHeight }: Pick<Chain, "firstHeight">, { height }: TreeBlock): boolean =>
+  height === 0 || height >= firstHeight;
+
+export function blockSummary(chain: Chain, block: TreeBlock, stored: StoredBlock): BlockSummary {
   return {
     ...headView(block),
     difficulty: formatWork(block.difficulty),
-    proposer: encodeAddress(header.header.core.proposer),
+    proposer: encodeAddress(headerOf(block, stored).core.proposer),
     transactions: stored.transactions,
     sizeBytes: stored.bodyBytes,
     state: stateOf(chain, block),
-    hasBody: true,
+    hasBody: hasBody(chain, block),
   };
 }
 
-export function blockDetail(chain: Chain, block: TreeBlock, data: Block, stored: StoredBlock): BlockDetail {
-  const { core, nonce } = data.header.header;
+/** Without transactions where only the header is left. */
+export function blockDetail(
+  chain: Chain,
+  block: TreeBlock,
+  transactions: readonly SealedTransaction[] | undefined,
+  stored: StoredBlock,
+): BlockDetail {
+  const { core, nonce } = headerOf(block, stored);
   const state = stateOf(chain, block);
   return {
     ...headView(block),
@@ -69,10 +90,8 @@ export function blockDetail(chain: Chain, block: TreeBlock, data: Block, stored:
     engineRoot: bytesToHex(core.engineRoot),
     extra: bytesToHex(core.extra),
     depth: state === "best" ? chain.head.height - block.height + 1 : 0,
-    transactions: data.transactions.map((sealed) => ({
-      id: sealed.txid,
-      transaction: transactionToJson(sealed),
-    })),
+    transactions:
+      transactions?.map((sealed) => ({ id: sealed.txid, transaction: transactionToJson(sealed) })) ?? null,
   };
 }
 

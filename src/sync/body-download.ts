@@ -4,7 +4,7 @@ import { type BodyWindow, createBodyWindows } from "./body-windows.ts";
 import type { Claims, SyncPeer } from "./claims.ts";
 import type { HeaderChain } from "./header-chain.ts";
 import { createStallClock } from "./stall-clock.ts";
-import type { FetchedBlock, Moment, SyncChain, SyncEffect } from "./types.ts";
+import type { FetchedBlock, Moment, SyncChain, SyncEffect, SyncObstacle } from "./types.ts";
 
 /** Asked for at once, at most. */
 export const BLOCKS_PER_REQUEST = 64;
@@ -58,8 +58,14 @@ export interface BodyDownload {
   readonly isStuck: boolean;
   /** The last place that the peer may be asked for; -1 where it is on another branch. */
   reachOf(peer: SyncPeer): number;
+  /** It says that it has pruned the block at that place; by default the lowest that nobody is asked for. */
+  isPrunedBy(peer: SyncPeer, index?: number): boolean;
+  /** All peers on this chain have pruned the lowest block that nobody is asked for. */
+  readonly obstacle: SyncObstacle | undefined;
   /** The peer could be asked for something now. */
   canAsk(peer: SyncPeer): boolean;
+  /** The head that the peer claims is one of these headers. */
+  isHeadHere(peer: SyncPeer): boolean;
   /** Notes how far along these headers the peer says it is. */
   note(peer: SyncPeer): void;
   /** The peer claims to be on this chain at that place or behind it. */
@@ -125,17 +131,29 @@ export function createBodyDownload(
     return reaches.get(name) ?? -1;
   }
 
+  const indexOf = (height: number): number => height - headers.anchor.height - 1;
+  const isHeadHere = ({ claim }: SyncPeer): boolean => ids.at(indexOf(claim.height)) === claim.head;
+  const heightAt = (index: number): number => headers.anchor.height + 1 + index;
+  const isPrunedBy = ({ claim }: SyncPeer, index: number | undefined): boolean =>
+    index !== undefined && claim.firstHeight > heightAt(index);
+  const canHave = (peer: SyncPeer, index: number): boolean =>
+    reachOf(peer) >= index && !isPrunedBy(peer, index);
+
   function hasRoomFor(index: number): boolean {
     let comingBytes = 0;
     for (const { indexes } of windows.open.values()) comingBytes += indexes.length * bytesPerBlock;
     return index === lowest || waitingBytes + comingBytes < MAX_WAITING_BYTES;
   }
 
+  function nextMissing(): number | undefined {
+    const [first] = importing.values();
+    return windows.firstFree(first?.index ?? lowest);
+  }
+
   /** The lowest place that is to be asked for now. */
   function due(): number | undefined {
     if (windows.open.size >= MAX_WINDOWS) return undefined;
-    const [first] = importing.values();
-    const index = windows.firstFree(first?.index ?? lowest);
+    const index = nextMissing();
     return index !== undefined && hasRoomFor(index) ? index : undefined;
   }
 
@@ -154,7 +172,7 @@ export function createBodyDownload(
       claims.turnOf(peer.name),
     ];
     for (const peer of claims.all()) {
-      if (peer.name === except || !isFree(peer) || reachOf(peer) < index) continue;
+      if (peer.name === except || !isFree(peer) || !canHave(peer, index)) continue;
       if (best === undefined || isBefore(rank(peer), rank(best))) best = peer;
     }
     return best;
@@ -232,14 +250,24 @@ export function createBodyDownload(
       return isStuck;
     },
     reachOf,
+    isPrunedBy: (peer, index = nextMissing()) => isPrunedBy(peer, index),
+    get obstacle(): SyncObstacle | undefined {
+      const index = nextMissing();
+      if (index === undefined) return undefined;
+      const peers = [...claims.all()].filter((peer) => !peer.isDropped && reachOf(peer) >= index);
+      if (peers.length === 0 || peers.some((peer) => !isPrunedBy(peer, index))) return undefined;
+      const firstHeight = Math.min(...peers.map(({ claim }) => claim.firstHeight));
+      return { code: "PEERS_PRUNED", neededHeight: heightAt(index), firstHeight };
+    },
     canAsk(peer) {
       const index = due();
-      return index !== undefined && isFree(peer) && reachOf(peer) >= index;
+      return index !== undefined && isFree(peer) && canHave(peer, index);
     },
-    note({ name, claim }) {
+    isHeadHere,
+    note(peer) {
       isSaturated = false;
-      const index = claim.height - headers.anchor.height - 1;
-      if (ids.at(index) === claim.head) reaches.set(name, Math.max(index, reaches.get(name) ?? -1));
+      const before = reaches.get(peer.name) ?? -1;
+      if (isHeadHere(peer)) reaches.set(peer.name, Math.max(indexOf(peer.claim.height), before));
     },
     isOnChain,
     refute: (peer) => void refuted.add(peer),
@@ -337,3 +365,8 @@ function isBefore(a: readonly number[], b: readonly number[]): boolean {
   const at = a.findIndex((value, i) => value !== b[i]);
   return at >= 0 && (a[at] ?? 0) < (b[at] ?? 0);
 }
+
+export const refusalReason = (
+  id: BlockId,
+  { code, detail }: { readonly code: string; readonly detail: string },
+): string => `block ${id} refused: ${code}, ${detail}`;

@@ -1,12 +1,22 @@
+import type { BlockId } from "../primitives/index.ts";
 import type { PeerStatus } from "./types.ts";
 
 /** Peers remembered, far above any connection limit. */
 const MAX_PEERS = 1_024;
 
+/** Headers of a peer that led nowhere for now: it is asked for them again when its head is another. */
+export interface DeadEnd {
+  /** What the peer claimed when it was asked. */
+  readonly head: BlockId;
+  /** The known block that they build on, and the first of them. */
+  readonly anchor: BlockId;
+  readonly first: BlockId;
+}
+
 /** A connected peer, what it claims, and how it kept its word. */
 export interface SyncPeer {
   readonly name: string;
-  /** What it said last. */
+  /** What it said last; of its first heights the highest, as statuses may overtake each other. */
   claim: PeerStatus;
   /** It failed, or what it claimed was acted on: not asked before it says something again. */
   isResting: boolean;
@@ -16,6 +26,12 @@ export interface SyncPeer {
   headerFailures: number;
   /** Times in a row that it was asked for blocks and brought none. */
   withheld: number;
+  /** Times in a row that it had none of the blocks asked for, though it keeps to its first height. */
+  emptyAnswers: number;
+  /** The newest request when the last of them came: what was open then counts with it. */
+  emptyUpTo: number;
+  /** Its headers are of no use to us for now. */
+  deadEnd: DeadEnd | undefined;
   /** What it is asked for at once: less after each failure, for a slow link, and more again after each answer. */
   headersPerRequest: number;
   blocksPerRequest: number;
@@ -57,9 +73,12 @@ export function createClaims(first: Pick<SyncPeer, "headersPerRequest" | "blocks
     take(name, claim) {
       const known = peers.get(name);
       if (known?.isDropped === true || (known === undefined && peers.size >= MAX_PEERS)) return undefined;
-      const fresh = { isDropped: false, headerFailures: 0, withheld: 0, ...first };
-      const peer = known ?? { name, claim, isResting: false, ...fresh };
-      peer.claim = claim;
+      const none = { headerFailures: 0, withheld: 0, emptyAnswers: 0, emptyUpTo: 0, deadEnd: undefined };
+      const peer = known ?? { name, claim, isResting: false, isDropped: false, ...none, ...first };
+      const firstHeight = Math.max(peer.claim.firstHeight, claim.firstHeight);
+      // It has pruned what it did not give.
+      if (firstHeight > peer.claim.firstHeight) peer.emptyAnswers = 0;
+      peer.claim = { ...claim, firstHeight };
       peer.isResting = false;
       peers.set(name, peer);
       if (!turns.has(name)) takeTurn(name);

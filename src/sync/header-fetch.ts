@@ -8,6 +8,8 @@ export type HeaderStep =
   | { readonly kind: "more"; readonly locator: readonly BlockId[] }
   /** Worth fetching the bodies of. */
   | { readonly kind: "found"; readonly chain: HeaderChain }
+  /** The beginning of headers that are known to lead nowhere: the known block before it, and its first. */
+  | { readonly kind: "dead-end"; readonly anchor: BlockId; readonly first: BlockId }
   /** Nothing to fetch, and no fault; where `askAgain`, since what the peer claimed is here already. */
   | { readonly kind: "nothing"; readonly askAgain: boolean }
   /** No usable answer, as may happen to an honest peer. */
@@ -26,13 +28,15 @@ export interface HeaderFetchDeps {
   readonly chain: SyncChain;
   /** Whether a claim is better than what we have by now. */
   readonly isBetter: (claim: PeerStatus) => boolean;
+  /** Whether headers that begin with this new one lead nowhere. */
+  readonly isDeadEnd: (first: BlockId) => boolean;
   readonly maxHeaders: number;
   /** Headers that another fetch left without an end; its last id stands first in the locator. */
   readonly begun: HeaderChain | undefined;
 }
 
 /** How far the headers of one answer could be taken. */
-type Taken = Refusal | "end" | "page" | "ahead-of-clock" | "full" | "moved" | "set-aside";
+type Taken = Refusal | HeaderStep | "end" | "page" | "ahead-of-clock" | "full" | "moved" | "set-aside";
 
 const fault = (reason: string): HeaderStep => ({ kind: "fault", reason });
 const NOTHING: HeaderStep = { kind: "nothing", askAgain: false };
@@ -63,6 +67,8 @@ export function createHeaderFetch(deps: HeaderFetchDeps, claim: PeerStatus): Hea
       // Headers up to the fork point may be known already; the chain begins after them.
       if (found === undefined && chain.get(header.id) !== undefined) continue;
       if (found === undefined && chain.get(header.parent)?.mark !== undefined) return "set-aside";
+      if (found === undefined && deps.isDeadEnd(header.id))
+        return { kind: "dead-end", anchor: header.parent, first: header.id };
       found ??= startAt(header);
       if (found === undefined) return refused("HDR-11", "the headers start nowhere known");
       const verdict = found.append(header, nowMs);
@@ -106,6 +112,7 @@ export function createHeaderFetch(deps: HeaderFetchDeps, claim: PeerStatus): Hea
       if (taken === "moved") return { kind: "failed" };
       // It builds on what our operator invalidated, which says nothing about the peer.
       if (taken === "set-aside") return NOTHING;
+      if (typeof taken === "object" && "kind" in taken) return taken;
       if (typeof taken === "object") return fault(`headers refused: ${taken.code}, ${taken.detail}`);
       const last = headers.at(-1);
       if (found === undefined)

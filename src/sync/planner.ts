@@ -6,25 +6,29 @@ import {
   createBodyDownload,
   type Handed,
   isPermanent,
+  refusalReason,
 } from "./body-download.ts";
 import { createClaims, type SyncPeer } from "./claims.ts";
+import { createDeadEnds, deadEndOf } from "./dead-ends.ts";
 import type { HeaderChain } from "./header-chain.ts";
 import { createHeaderFetch, type HeaderFetch } from "./header-fetch.ts";
 import { locatorOf, MAX_LOCATOR_IDS } from "./locator.ts";
+import { blocksProgress, headersProgress } from "./progress.ts";
+import { createTurnClock } from "./turn-clock.ts";
 import type {
   ImportOutcome,
   Moment,
   PeerStatus,
   SyncChain,
   SyncEffect,
+  SyncObstacle,
   SyncPlanner,
   SyncProgress,
 } from "./types.ts";
 
 /**
- * Headers of one sync at most: with easy difficulty they are nearly free to forge. Only their ids are kept, of the chain
- * being fetched, of one left to go on with and of one being downloaded: 17 MB each. A branch that needs more than so many blocks to outweigh ours is
- * not followed.
+ * Headers of one sync at most: with easy difficulty they are nearly free to forge. Only their ids are kept, 17 MB each:
+ * of a chain being fetched, one to go on with, one being downloaded. What needs more to outweigh ours is not followed.
  */
 export const MAX_HEADERS_PER_SYNC = 524_288;
 /** Header fetches in a row that a peer may leave without an end before it loses its connection. */
@@ -40,14 +44,6 @@ const HEADERS_PER_REQUEST = 2_000;
 /** Half as many after each failure, down to so many: 54 KB, which the slowest of links carries in time. */
 const MIN_HEADERS_PER_REQUEST = 200;
 
-/**
- * How long one peer may show headers, or one chain's blocks may come more slowly than our chain takes them, while a peer
- * with something else waits: whoever answers each time, and just in time, would keep us from all others. Twice as long
- * after each that was cut short, or over a slow link nothing would come to its end.
- */
-const FIRST_TURN_MS = 60_000;
-const LONGEST_TURN_MS = 16 * FIRST_TURN_MS;
-
 export interface SyncPlannerOptions {
   /** Default `MAX_HEADERS_PER_SYNC`. */
   readonly maxHeaders?: number;
@@ -57,6 +53,8 @@ interface RunningFetch {
   readonly request: number;
   readonly peer: SyncPeer;
   readonly max: number;
+  /** The peer's claim when it began. */
+  readonly head: BlockId;
   readonly headers: HeaderFetch;
 }
 
@@ -74,13 +72,14 @@ export function createSyncPlanner(
   let fetch: RunningFetch | undefined;
   /** The headers with most work that a fetch left without an end: the next peer that has them goes on from there. */
   let begun: HeaderChain | undefined;
-  let turn = { sinceMs: 0, longestMs: FIRST_TURN_MS };
+  const turn = createTurnClock();
   /** The last header chain that was worth its bodies. It stays while nobody has them, or its headers would come again. */
   let download: BodyDownload | undefined;
   /** Its bodies are being fetched or imported. */
   let isActive = false;
   let hasReceived = false;
   let dryRequests = 0;
+  const deadEnds = createDeadEnds({ chain, download: () => download });
   /** Blocks that our chain still has of a download that ended. */
   const leftovers = new Map<BlockId, Handed>();
 
@@ -95,7 +94,8 @@ export function createSyncPlanner(
 
   /** What there is to do now. After each input. */
   function next(now: Moment): SyncEffect[] {
-    const effects = isActive ? proceed() : [];
+    const effects = endCutOff();
+    if (isActive) effects.push(...proceed());
     if (!isActive) effects.push(...start(now));
     download?.watch(now);
     return effects;
@@ -111,7 +111,7 @@ export function createSyncPlanner(
       const asked = [shownBy, ...helpers].map((name) => claims.get(name)).find((peer) => peer !== undefined);
       if (asked !== undefined) asked.isResting = true;
       if (isComplete && asked !== undefined) effects.push({ kind: "request-status", peer: asked.name });
-      turn = { ...turn, longestMs: FIRST_TURN_MS };
+      turn.reset();
       endDownload();
     } else if (!isBusy) isActive = false;
     return effects;
@@ -122,19 +122,37 @@ export function createSyncPlanner(
     if (fetch !== undefined || leftovers.size > 0) return [];
     if (download !== undefined && isPast(download)) endDownload();
     if (begun !== undefined && isKnown(begun)) begun = undefined;
-    const peer = claims.longestWaiting((one) => isBetter(one.claim) || download?.canAsk(one) === true);
+    const peer = claims.longestWaiting((one) => isWorthAsking(one) || download?.canAsk(one) === true);
     if (peer === undefined) return [];
     claims.takeTurn(peer.name);
-    turn = { ...turn, sinceMs: now.monotonicMs };
+    turn.begin(now);
     if (download?.canAsk(peer) === true) {
       isActive = true;
       dryRequests = 0;
       return proceed();
     }
-    const deps = { rules, chain, isBetter, maxHeaders, begun };
+    const isDeadEnd = (first: BlockId): boolean => deadEnds.isKnown(first, peer);
+    const deps = { rules, chain, isBetter, isDeadEnd, maxHeaders };
     const ours = locatorOf(chain.head().height, chain.idAt);
+    if (peer.deadEnd !== undefined) {
+      const headers = createHeaderFetch({ ...deps, begun: undefined }, peer.claim);
+      return requestHeaders(peer, headers, deadEnds.probe(peer.deadEnd, ours), peer.claim.head, 1);
+    }
     const locator = begun === undefined ? ours : [begun.last.id, ...ours].slice(0, MAX_LOCATOR_IDS);
-    return requestHeaders(peer, createHeaderFetch(deps, peer.claim), locator);
+    return requestHeaders(peer, createHeaderFetch({ ...deps, begun }, peer.claim), locator, peer.claim.head);
+  }
+
+  const isWorthAsking = (peer: SyncPeer): boolean => isBetter(peer.claim) && !deadEnds.isAt(peer);
+
+  /** We may have pruned our chain below its headers meanwhile. */
+  function endCutOff(): SyncEffect[] {
+    if (download === undefined) return [];
+    const { headers, shownBy } = download;
+    const effects = deadEnds.giveUp(headers, shownBy, claims.get(shownBy));
+    if (effects === undefined) return [];
+    effects.push(...download.release());
+    endDownload();
+    return effects;
   }
 
   /** Our chain has outgrown it, or has it by now, or our operator does not want it any more. */
@@ -148,19 +166,11 @@ export function createSyncPlanner(
     if (headers !== undefined && headers.work > (begun?.work ?? 0n)) begun = headers;
   }
 
-  function isTurnOver({ monotonicMs }: Moment): boolean {
-    return monotonicMs - turn.sinceMs >= turn.longestMs;
-  }
-
-  const lengthenTurns = (): void => {
-    turn = { ...turn, longestMs: Math.min(LONGEST_TURN_MS, 2 * turn.longestMs) };
-  };
-
   /** A peer with another branch has its turn, if one waits and our chain has nothing of this one to do. */
   function giveWay(): SyncEffect[] {
     if (download === undefined || download.importing.size > 0) return [];
     const { reachOf, headers, shownBy, helpers } = download;
-    const isElsewhere = (one: SyncPeer): boolean => isBetter(one.claim) && reachOf(one) < 0;
+    const isElsewhere = (one: SyncPeer): boolean => isWorthAsking(one) && reachOf(one) < 0;
     if (claims.longestWaiting(isElsewhere) === undefined) return [];
     isActive = false;
     leave(headers);
@@ -169,11 +179,16 @@ export function createSyncPlanner(
     return download.release();
   }
 
-  function requestHeaders(peer: SyncPeer, headers: HeaderFetch, locator: readonly BlockId[]): SyncEffect[] {
-    const { headersPerRequest: max, name } = peer;
+  function requestHeaders(
+    peer: SyncPeer,
+    headers: HeaderFetch,
+    locator: readonly BlockId[],
+    head: BlockId,
+    max: number = peer.headersPerRequest,
+  ): SyncEffect[] {
     const request = nextRequest();
-    fetch = { request, peer, max, headers };
-    return [{ kind: "request-headers", request, peer: name, locator, max }];
+    fetch = { request, peer, max, head, headers };
+    return [{ kind: "request-headers", request, peer: peer.name, locator, max }];
   }
 
   function endDownload(): void {
@@ -183,12 +198,13 @@ export function createSyncPlanner(
     hasReceived = false;
   }
 
-  function beginDownload(headers: BodyDownload["headers"], shownBy: string): void {
+  function beginDownload(headers: HeaderChain, shownBy: string): BodyDownload {
     endDownload();
     download = createBodyDownload({ chain, claims, nextRequest }, headers, shownBy);
     for (const peer of claims.all()) download.note(peer);
     isActive = true;
     dryRequests = 0;
+    return download;
   }
 
   /** The peer is lost, or not to be asked for a while: others get what it was asked for. */
@@ -245,22 +261,16 @@ export function createSyncPlanner(
 
   return {
     get progress(): SyncProgress | undefined {
-      if (fetch !== undefined) {
-        const { peer, headers } = fetch;
-        const targetHeight = headers.chain?.last.height ?? peer.claim.height;
-        const none = { peers: [], blocksTotal: 0, blocksDone: 0 };
-        return { phase: "headers", shownBy: peer.name, targetHeight, ...none };
+      if (fetch !== undefined) return headersProgress(fetch.peer, fetch.headers);
+      return isActive && download !== undefined ? blocksProgress(download) : undefined;
+    },
+    get obstacle(): SyncObstacle | undefined {
+      if (isActive) return undefined;
+      for (const peer of claims.all()) {
+        const branch = peer.isDropped || !isBetter(peer.claim) ? undefined : deadEnds.cutOffOf(peer);
+        if (branch !== undefined) return { code: "BRANCH_CUT_OFF", ...branch };
       }
-      if (!isActive || download === undefined) return undefined;
-      const { headers, shownBy, helpers, blocksDone } = download;
-      return {
-        phase: "blocks",
-        shownBy,
-        peers: [...helpers],
-        targetHeight: headers.last.height,
-        blocksTotal: headers.ids.length,
-        blocksDone,
-      };
+      return download === undefined || isPast(download) ? undefined : download.obstacle;
     },
     get receivedWork() {
       return isActive && hasReceived ? (download?.headers.work ?? 0n) : 0n;
@@ -282,16 +292,16 @@ export function createSyncPlanner(
     },
     headers(request, headers, now) {
       if (fetch?.request !== request) return [];
-      const { peer, max, headers: running } = fetch;
+      const { peer, max, head, headers: running } = fetch;
       const step = running.take(headers, max, now.nowMs);
       if (step.kind === "more") {
-        const isWaiting = (one: SyncPeer): boolean => one !== peer && isBetter(one.claim);
-        if (!isTurnOver(now) || claims.longestWaiting(isWaiting) === undefined)
-          return requestHeaders(peer, running, step.locator);
+        const isWaiting = (one: SyncPeer): boolean => one !== peer && isWorthAsking(one);
+        if (!turn.isOver(now) || claims.longestWaiting(isWaiting) === undefined)
+          return requestHeaders(peer, running, step.locator, head);
         leave(running.chain);
         fetch = undefined;
         claims.takeTurn(peer.name);
-        lengthenTurns();
+        turn.lengthen();
         return next(now);
       }
       if (step.kind === "failed") return [...failHeaders(peer), ...next(now)];
@@ -300,9 +310,16 @@ export function createSyncPlanner(
       if (step.kind === "fault") return [...drop(peer.name, step.reason, true), ...next(now)];
       peer.headerFailures = 0;
       peer.headersPerRequest = Math.min(HEADERS_PER_REQUEST, 2 * peer.headersPerRequest);
+      peer.deadEnd = undefined;
       if (step.kind === "found") {
-        beginDownload(step.chain, peer.name);
-        turn = { ...turn, sinceMs: now.monotonicMs };
+        const effects = deadEnds.giveUp(step.chain, peer.name, peer);
+        if (effects !== undefined) return [...effects, ...next(now)];
+        if (beginDownload(step.chain, peer.name).isPrunedBy(peer)) peer.deadEnd = deadEndOf(step.chain, head);
+        turn.begin(now);
+        return next(now);
+      }
+      if (step.kind === "dead-end") {
+        peer.deadEnd = { head, anchor: step.anchor, first: step.first };
         return next(now);
       }
       peer.isResting = true;
@@ -315,19 +332,27 @@ export function createSyncPlanner(
       const { peer: name, indexes } = window;
       const peer = claims.get(name);
       if (blocks.length > 0 && peer !== undefined) {
-        peer.withheld = 0;
+        peer.withheld = peer.emptyAnswers = 0;
         peer.isResting = false;
         peer.blocksPerRequest = Math.min(2 * peer.blocksPerRequest, BLOCKS_PER_REQUEST);
         dryRequests = 0;
         hasReceived = true;
-        if (!isTurnOver(now)) return next(now);
+        if (!turn.isOver(now)) return next(now);
         const effects = giveWay();
-        if (!isActive) lengthenTurns();
+        if (!isActive) turn.lengthen();
         return [...effects, ...next(now)];
       }
-      if (name === download.shownBy)
+      // It has said meanwhile that it has pruned them.
+      if (peer === undefined || download.isPrunedBy(peer, indexes[0])) return next(now);
+      const isFirst = request > peer.emptyUpTo && ++peer.emptyAnswers === 1;
+      peer.emptyUpTo = requests;
+      if (name === download.shownBy && peer.emptyAnswers > 1)
         return [...drop(name, "has not the blocks of its own headers", false), ...next(now)];
-      if (download.isOnChain(name, indexes[0] ?? 0)) return [...withhold(name), ...next(now)];
+      if (download.isOnChain(name, indexes[0] ?? 0)) {
+        // It may have pruned them a moment ago, and has a chance to say so.
+        const ask: SyncEffect[] = isFirst ? [{ kind: "request-status", peer: name }] : [];
+        return [...withhold(name), ...ask, ...next(now)];
+      }
       // It never said that it is on this branch.
       download.refute(name);
       return next(now);
@@ -373,6 +398,3 @@ export function createSyncPlanner(
     return [];
   }
 }
-
-const refusalReason = (id: BlockId, refusal: { readonly code: string; readonly detail: string }): string =>
-  `block ${id} refused: ${refusal.code}, ${refusal.detail}`;

@@ -6,6 +6,8 @@ export interface PeerStatus {
   readonly head: BlockId;
   readonly height: number;
   readonly work: bigint;
+  /** It has no bodies below; 0 unless it has pruned some. */
+  readonly firstHeight: number;
 }
 
 /** When an input came: headers are judged by the time of day, and what is late by the clock that never jumps. */
@@ -46,6 +48,8 @@ export type SyncEffect =
   | { readonly kind: "import"; readonly peer: string; readonly block: FetchedBlock }
   /** Ask the peer for its status again: what it said is used up. */
   | { readonly kind: "request-status"; readonly peer: string }
+  /** Tell our operator, once for each such branch. */
+  | ({ readonly kind: "report"; readonly peer: string } & BranchCutOff)
   /** Where it is a fault, the peer lied. Else it is only of no use: it may be slow, or have thrown away what we asked for. */
   | {
       readonly kind: "disconnect";
@@ -54,9 +58,35 @@ export type SyncEffect =
       readonly isFault: boolean;
     };
 
+/** A branch with at least as much work as our head's, shown by its headers, leaves our chain where we have pruned it. */
+export interface BranchCutOff {
+  /** The last block that both have. */
+  readonly forkHeight: number;
+  readonly work: bigint;
+  /** From where on our own blocks can be undone. */
+  readonly firstHeight: number;
+}
+
+/** What keeps us from a better chain whose headers connected peers have shown. */
+export type SyncObstacle =
+  /** The peers have pruned what we need next. */
+  | {
+      readonly code: "PEERS_PRUNED";
+      /** The block that we need. */
+      readonly neededHeight: number;
+      /** The lowest height from which on one of them has all blocks. */
+      readonly firstHeight: number;
+    }
+  | ({ readonly code: "BRANCH_CUT_OFF" } & BranchCutOff);
+
 /** The chain as the planner sees it. */
 export interface SyncChain {
   head(): TreeBlock;
+  /**
+   * From here on our best chain is stored whole, and can be undone; 0: all of it. Side branches that leave it below are
+   * not known.
+   */
+  firstHeight(): number;
   get(id: BlockId): TreeBlock | undefined;
   idAt(height: number): BlockId | undefined;
   isKnownInvalid(id: BlockId): boolean;
@@ -88,6 +118,8 @@ export interface SyncProgress {
  */
 export interface SyncPlanner {
   readonly progress: SyncProgress | undefined;
+  /** Undefined while blocks are being fetched, too. */
+  readonly obstacle: SyncObstacle | undefined;
   /**
    * Cumulative work of the headers that are being followed, once their blocks really come in; 0 before. Neither claims nor
    * headers count: both are nearly free, and whoever makes them must not keep this node from mining.

@@ -43,7 +43,7 @@ export async function createActingPeer(options: ActingPeerOptions): Promise<Acti
   const tip = blocks.at(-1) ?? genesis.block;
   const work = blocks.reduce((sum, { header }) => sum + header.header.core.difficulty, 0n);
   const { height } = tip.header.header.core;
-  const honest = { version: PROTOCOL_VERSION, chain, head: tip.header.id, height, work };
+  const honest = { version: PROTOCOL_VERSION, chain, head: tip.header.id, height, work, firstHeight: 0 };
   const status: Status = { ...honest, ...options.claim };
   const protocols = createProtocols(
     { ...deps, network },

@@ -16,6 +16,8 @@ export const blocks = createBlockBuilder(genesis).extend(400);
 export const ids = blocks.map(({ header }) => header.id);
 export const nowMs = genesis.spec.genesisTimestampMs + 365 * 86_400_000;
 
+/** What a peer says; unless it says otherwise it has all blocks. */
+type Said = Omit<PeerStatus, "firstHeight"> & { readonly firstHeight?: number };
 type HeadersRequest = Extract<SyncEffect, { kind: "request-headers" }>;
 export type BlocksRequest = Extract<SyncEffect, { kind: "request-blocks" }>;
 
@@ -40,7 +42,9 @@ export interface Lab {
   has(id: BlockId): boolean;
   /** Moves the clock that what is late is judged by. */
   advance(deltaMs: number): SyncEffect[];
-  status(peer: string, status: PeerStatus): SyncEffect[];
+  status(peer: string, status: Said): SyncEffect[];
+  /** Prunes our own chain: what is below cannot be undone any more. */
+  prune(firstHeight: number): void;
   gone(peer: string): SyncEffect[];
   /** Answers the request for headers that the peer has open. */
   headers(peer: string, shown: readonly Block[], wallMs?: number): SyncEffect[];
@@ -74,6 +78,7 @@ export function createLab(options: LabOptions = {}): Lab {
     { spec: { ...genesis.spec, minimumWork }, chainId: genesis.chainId },
     {
       head: best,
+      firstHeight: () => (tree.floor.height === 0 ? 0 : tree.floor.height + 1),
       get: (one) => tree.get(one),
       idAt: (height) => (height > best().height ? undefined : tree.ancestorAt(best().id, height).id),
       isKnownInvalid: (one) => invalid.has(one),
@@ -137,7 +142,10 @@ export function createLab(options: LabOptions = {}): Lab {
       monotonicMs = endMs;
       return effects;
     },
-    status: (peer, status) => note(planner.peerStatus(peer, status, now())),
+    status: (peer, status) => note(planner.peerStatus(peer, { firstHeight: 0, ...status }, now())),
+    prune(height) {
+      tree.raiseFloor(tree.ancestorAt(best().id, height - 1).id);
+    },
     gone(peer) {
       openHeaders.delete(peer);
       for (const { request } of windows(peer)) openBlocks.delete(request);
@@ -198,10 +206,11 @@ export function createLab(options: LabOptions = {}): Lab {
   return lab;
 }
 
-export const statusAt = (height: number, work = BigInt(height) * 16n): PeerStatus => ({
+export const statusAt = (height: number, work = BigInt(height) * 16n, firstHeight = 0): PeerStatus => ({
   head: ids[height - 1] ?? "ff".repeat(32),
   height,
   work,
+  firstHeight,
 });
 /** What is asked of whom, and who is sent away; what is handed to our own chain is left out. */
 export const kinds = (effects: readonly SyncEffect[]): string[] =>

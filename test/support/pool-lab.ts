@@ -4,7 +4,7 @@ import type { Genesis } from "../../src/ledger/index.ts";
 import { createTransactionPool, type Judged, type TransactionPool } from "../../src/node/transaction-pool.ts";
 import { createInlineWorkerPool, createManualClock, type ManualClock } from "../../src/ports/index.ts";
 import type { BlockBody, TxId } from "../../src/primitives/index.ts";
-import { openTestChain } from "./chain-lab.ts";
+import { type OpenOptions, openTestChain } from "./chain-lab.ts";
 
 export interface PoolLab {
   readonly pool: TransactionPool;
@@ -15,7 +15,10 @@ export interface PoolLab {
 }
 
 /** A transaction pool over a real chain in memory. */
-export async function openPool(genesis: Genesis): Promise<PoolLab> {
+export async function openPool(
+  genesis: Genesis,
+  options: Pick<OpenOptions, "pruneDepth"> = {},
+): Promise<PoolLab> {
   let chain: Chain | undefined;
   let verified = 0;
   const clock = createManualClock(genesis.spec.genesisTimestampMs + 365 * 86_400_000);
@@ -33,7 +36,7 @@ export async function openPool(genesis: Genesis): Promise<PoolLab> {
     isSyncing: () => false,
     onChange: () => {},
   });
-  chain = await openTestChain(genesis, { settle: pool.settle, clock });
+  chain = await openTestChain(genesis, { ...options, settle: pool.settle, clock });
   return { pool, chain, clock, verified: () => verified };
 }
 

@@ -18,6 +18,8 @@ export const stubStatus: Status = {
   state: "synced",
   reason: "no peer has more work",
   sync: null,
+  obstacle: null,
+  firstHeight: 0,
   peers: 2,
   mempool: { transactions: 0, bytes: 0 },
   mining: { mode: "off", on: false, hashRate: 0, targetHashRate: 170, difficulty: "400", rewardTo: ADDRESS },

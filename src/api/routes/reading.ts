@@ -166,13 +166,20 @@ export async function ofBlockNamed<Found>(
   throw notFound("BLOCK_NOT_FOUND", what, { block: text });
 }
 
+async function unknownTransaction(node: NodeService, id: string): Promise<string> {
+  const { firstHeight } = await node.status();
+  return firstHeight === 0
+    ? `this node never saw a transaction ${id}`
+    : `transaction ${id} is not in the blocks from height ${firstHeight} on, which this node keeps; ask a full node for those below`;
+}
+
 async function findTransaction(node: NodeService, text: string): Promise<TransactionStatus> {
   const id = await wholeId(node, "transaction", text);
   const transaction = id === undefined ? undefined : await node.transaction(id);
   if (transaction !== undefined) return transaction;
   const what =
     text.length === ID_DIGITS
-      ? `this node never saw a transaction ${text}`
+      ? await unknownTransaction(node, text)
       : `no transaction that this node saw since its start begins with ${text}; an older one needs its whole id`;
   throw notFound("TRANSACTION_NOT_FOUND", what, { id: text });
 }

@@ -35,7 +35,7 @@ export const BlockSummary = Strict({
   transactions: Count,
   sizeBytes: Count,
   state: BlockState,
-  /** False while only the header is here. */
+  /** False where only the header is here: the rest was pruned. */
   hasBody: Type.Boolean(),
 });
 export type BlockSummary = Type.Static<typeof BlockSummary>;
@@ -61,7 +61,7 @@ export const BlockDetail = Strict({
   extra: Id,
   /** How many blocks a reorg must disconnect to undo it: 1 for the head; 0 off the best chain. */
   depth: Count,
-  /** Null while only the header is here. */
+  /** Null in what BLOCK_PRUNED tells of a block, of which only the header is left. */
   transactions: Type.Union([Type.Array(Strict({ id: Id, transaction: TransactionJson })), Type.Null()]),
 });
 export type BlockDetail = Type.Static<typeof BlockDetail>;

@@ -32,8 +32,8 @@ export const MiningStatus = Strict({
 });
 export type MiningStatus = Type.Static<typeof MiningStatus>;
 
-export const SyncState = Type.Enum(["synced", "syncing", "waiting-for-peers"], {
-  description: "synced, syncing or waiting-for-peers",
+export const SyncState = Type.Enum(["synced", "syncing", "waiting-for-peers", "cut-off"], {
+  description: "synced, syncing, waiting-for-peers or cut-off",
 });
 
 /** Blocks being fetched for a better chain of peers; what `state` syncing counts. */
@@ -49,6 +49,26 @@ export const SyncProgress = Strict({
   /** Connected peers that blocks came from. */
   peers: Type.Array(PeerName),
 });
+
+/** Why a better chain that connected peers have is not followed. */
+export const SyncObstacle = Type.Union([
+  Strict({
+    /** The peers have pruned the block that is needed next: connect to a node that keeps all blocks. */
+    code: Type.Literal("PEERS_PRUNED"),
+    neededHeight: Height,
+    /** Lowest height from which on one of them has all blocks. */
+    firstHeight: Height,
+  }),
+  Strict({
+    /** It leaves this node's chain below the blocks that this node has kept, so it cannot go back there. */
+    code: Type.Literal("BRANCH_CUT_OFF"),
+    /** The last block that both have. */
+    forkHeight: Height,
+    work: Work,
+    /** This node's own, when the branch was shown. */
+    firstHeight: Height,
+  }),
+]);
 
 export const Status = Strict({
   version: Type.String(),
@@ -66,6 +86,10 @@ export const Status = Strict({
   reason: Type.String(),
   /** Null unless `state` is syncing. */
   sync: Type.Union([SyncProgress, Type.Null()]),
+  /** What keeps the node from a better chain: with `state` waiting-for-peers or cut-off; else null. */
+  obstacle: Type.Union([SyncObstacle, Type.Null()]),
+  /** From here up to the head the node has every block whole; 0 unless it has pruned some. */
+  firstHeight: Height,
   /** Connected peers. */
   peers: Count,
   mempool: Strict({ transactions: Count, bytes: Count }),

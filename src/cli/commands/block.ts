@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import type { BlockDetail, BlockMark } from "../../api/index.ts";
 import { type ConnectionOptions, connected, type JsonOption, openClient } from "../connection.ts";
-import { usageError } from "../failure.ts";
+import { type CliError, usageError } from "../failure.ts";
 import {
   fields,
   formatWork,
@@ -40,7 +40,7 @@ async function showBlock(block: BlockDetail): Promise<void> {
       ["size", `${block.sizeBytes} bytes`],
     ]),
   );
-  if (block.transactions === null) return printLine("only the header is here yet");
+  if (block.transactions === null) return;
   if (block.transactions.length === 0) return printLine("no transactions");
   const rows = block.transactions.map(({ id, transaction: { sender, action, fee } }) => [
     // At length: a node remembers short ids of transactions it saw, and old blocks are read too.
@@ -101,7 +101,12 @@ export function addBlock(program: Command): void {
     .addHelpText("after", "\nExample:\n  cumulo block 12")
     .action(async (name: string, options: Options) => {
       checkName(name);
-      const found = await (await openClient(options)).block(name);
+      const found = await (await openClient(options)).block(name).catch(async (error: unknown) => {
+        // What is left of it is told too, and then that it is not all.
+        const { header } = (error as Partial<CliError>).details ?? {};
+        if (header !== undefined && !options.json) await showBlock(header as BlockDetail);
+        throw error;
+      });
       return options.json ? printJson(found) : showBlock(found);
     });
   addMark(

@@ -30,6 +30,9 @@ function human(status: Status): string {
     ...(tied === "" ? [] : [["tied", `with ${tied}: mine one block`] as const]),
     ["state", `${state}: ${status.reason}`],
     ...(status.sync === null ? [] : [["sync", describeSync(status.sync)] as const]),
+    ...(status.firstHeight > 0
+      ? [["blocks", `from ${status.firstHeight} on; those below were pruned`] as const]
+      : []),
     ["peers", String(status.peers)],
     ["mempool", `${status.mempool.transactions} transactions, ${status.mempool.bytes} bytes`],
     ["mining", describeMining(status)],

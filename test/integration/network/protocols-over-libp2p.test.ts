@@ -22,7 +22,7 @@ import { sampleBlock, sampleTransaction } from "../../support/sample-chain.ts";
 import { until } from "../../support/until.ts";
 
 const CHAIN = bytesToHex(new Uint8Array(32).fill(0xcd));
-const STATUS: Status = { version: 1, chain: CHAIN, head: CHAIN, height: 0, work: 0n };
+const STATUS: Status = { version: 1, chain: CHAIN, head: CHAIN, height: 0, work: 0n, firstHeight: 0 };
 
 const stopping: (() => Promise<void>)[] = [];
 afterEach(async () => {

@@ -10,7 +10,7 @@ import {
 import { bytesToHex } from "../../../src/primitives/index.ts";
 
 const CHAIN = bytesToHex(new Uint8Array(32).fill(0xab));
-const STATUS: Status = { version: 1, chain: CHAIN, head: CHAIN, height: 0, work: 0n };
+const STATUS: Status = { version: 1, chain: CHAIN, head: CHAIN, height: 0, work: 0n, firstHeight: 0 };
 const HANDLERS: ProtocolHandlers = {
   status: () => STATUS,
   headers: () => [],

@@ -32,6 +32,7 @@ const statusOf = (height: number, chain = CHAIN): Status => ({
   head: bytesToHex(new Uint8Array(32).fill(height)),
   height,
   work: BigInt(height),
+  firstHeight: 0,
 });
 
 function createWorld() {

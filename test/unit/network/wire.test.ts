@@ -11,7 +11,14 @@ import {
 import { sampleBlock, sampleHeader, sampleTransaction } from "../../support/sample-chain.ts";
 
 const id = (byte: number) => bytesToHex(new Uint8Array(32).fill(byte));
-const status: wire.Status = { version: 1, chain: id(1), head: id(2), height: 77, work: 2n ** 200n };
+const status: wire.Status = {
+  version: 1,
+  chain: id(1),
+  head: id(2),
+  height: 77,
+  work: 2n ** 200n,
+  firstHeight: 5,
+};
 const blocks = [sampleBlock(1), sampleBlock(2, [sampleTransaction(0), sampleTransaction(1, 64)])];
 const transactions = [sampleTransaction(0), sampleTransaction(1, 10), sampleTransaction(2, 64)];
 const compact: wire.CompactBlock = {
@@ -144,6 +151,13 @@ for (const { name, bytes, decode, encode } of messages) {
 
 test("status carries every field", () => {
   assert.deepEqual(wire.decodeStatus(wire.encodeStatus(status)), status);
+});
+
+test("a status may say that no block is there, and not that they begin above that", () => {
+  const pruned = (firstHeight: number) => wire.decodeStatus(wire.encodeStatus({ ...status, firstHeight }));
+  assert.equal(pruned(78)?.firstHeight, 78);
+  assert.equal(pruned(79), undefined);
+  assert.equal(pruned(Number.MAX_SAFE_INTEGER), undefined);
 });
 
 test("a headers request without a stop, or with an empty locator, is one", () => {

@@ -76,7 +76,7 @@ function createWorld() {
         .map(({ peer }) => names.indexOf(peer))
         .sort((a, b) => a - b);
     const address = network.addresses()[0] ?? "";
-    const status = { version: 1, chain, head: chain, height: 0, work: 0n };
+    const status = { version: 1, chain, head: chain, height: 0, work: 0n, firstHeight: 0 };
     // An honest node shows its status, or the others end the connection.
     network.on("connect", ({ peer }) => {
       protocols.requestStatus(peer, status).then(

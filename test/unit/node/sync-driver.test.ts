@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Chain } from "../../../src/chain/index.ts";
-import type { Protocols } from "../../../src/network/index.ts";
+import type { Protocols, Status } from "../../../src/network/index.ts";
 import { createSyncDriver } from "../../../src/node/sync-driver.ts";
 import {
   createManualClock,
@@ -25,7 +25,8 @@ test("what a peer claims counts only while it is connected, so that passers-by c
       return new Promise(() => {});
     },
   };
-  const status = { version: 1, chain: genesis.block.header.id, head: "ff".repeat(32), height: 9, work: 160n };
+  const chainId = genesis.block.header.id;
+  const status = { version: 1, chain: chainId, head: "ff".repeat(32), height: 9, work: 160n, firstHeight: 0 };
   const driver = createSyncDriver({
     chain,
     clock: createManualClock(),
@@ -49,8 +50,17 @@ test("what a peer claims counts only while it is connected, so that passers-by c
   await chain.close();
 });
 
+function statusOf({ genesis }: Chain, blocks: readonly Block[]): Status {
+  const height = blocks.length;
+  const stands = { head: blocks.at(-1)?.header.id ?? "", height, work: BigInt(height) * 16n };
+  return { version: 1, chain: genesis.block.header.id, ...stands, firstHeight: 0 };
+}
+
 /** A driver whose only peer, "peer", has the chain that `protocols` answer from. */
-function createPeerLab(chain: Chain, protocols: Pick<Protocols, "requestHeaders" | "requestBlocks">) {
+function createPeerLab(
+  chain: Chain,
+  protocols: Pick<Protocols, "requestHeaders" | "requestBlocks"> & Partial<Protocols>,
+) {
   const { genesis } = chain;
   const clock = createManualClock(genesis.spec.genesisTimestampMs + 365 * 86_400_000);
   const timers = createManualTimers(clock);
@@ -68,16 +78,19 @@ function createPeerLab(chain: Chain, protocols: Pick<Protocols, "requestHeaders"
       punish: (_peer, reason) => void told.punished.push(reason),
     },
     protocols: () => protocols as Protocols,
-    ownStatus: () => ({ version: 1, chain: chainId, head: chain.head.id, height: 0, work: 0n }),
+    ownStatus: () => ({
+      version: 1,
+      chain: chainId,
+      head: chain.head.id,
+      height: 0,
+      work: 0n,
+      firstHeight: 0,
+    }),
     onIdle: () => (told.idle += 1),
     onFirstStatus: () => {},
     onPeerReorg: () => {},
   });
-  const say = (peer: string, blocks: readonly Block[]) => {
-    const work = BigInt(blocks.length) * 16n;
-    const head = blocks.at(-1)?.header.id ?? "";
-    driver.peerStatus(peer, { version: 1, chain: chainId, head, height: blocks.length, work });
-  };
+  const say = (peer: string, blocks: readonly Block[]) => driver.peerStatus(peer, statusOf(chain, blocks));
   return { driver, timers, told, say };
 }
 
@@ -166,6 +179,7 @@ test("who lies is punished; who has not what it showed is sent away without bein
   const { driver, told, say } = createPeerLab(chain, {
     requestHeaders: async (peer) => (peer === "peer" ? [] : blocks.map(({ header }) => header)),
     requestBlocks: async () => [],
+    requestStatus: async () => statusOf(chain, blocks),
   });
   say("peer", blocks);
   say("other", blocks);

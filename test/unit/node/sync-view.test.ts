@@ -5,6 +5,7 @@ import type { Status, Supervisor } from "../../../src/network/index.ts";
 import type { SyncDriver } from "../../../src/node/sync-driver.ts";
 import { syncView } from "../../../src/node/sync-view.ts";
 import { createManualClock, type Network } from "../../../src/ports/index.ts";
+import type { SyncObstacle } from "../../../src/sync/index.ts";
 import { createBlockBuilder, testGenesis } from "../../support/block-builder.ts";
 import { importAll, openTestChain } from "../../support/chain-lab.ts";
 
@@ -14,9 +15,15 @@ async function openView(t: { after(end: () => Promise<void>): void }) {
   t.after(() => chain.close());
   await importAll(chain, createBlockBuilder(chain.genesis).extend(3));
   const clock = createManualClock(chain.head.timestampMs + 90_000);
-  return (claims: readonly (bigint | undefined)[], progress?: SyncDriver["progress"], configured = 0) => {
+  return (
+    claims: readonly (bigint | undefined)[],
+    progress?: SyncDriver["progress"],
+    configured = 0,
+    obstacle?: SyncObstacle,
+  ) => {
     const status = (work: bigint): Status => {
-      return { version: 1, chain: chain.genesis.block.header.id, head: "ff".repeat(32), height: 9, work };
+      const head = "ff".repeat(32);
+      return { version: 1, chain: chain.genesis.block.header.id, head, height: 9, work, firstHeight: 0 };
     };
     const statuses = claims.map((work) => (work === undefined ? undefined : status(work)));
     const peers = claims.map((_, i) => ({ peer: String(i) }));
@@ -25,7 +32,11 @@ async function openView(t: { after(end: () => Promise<void>): void }) {
       clock,
       network: { connections: () => peers } as unknown as Network,
       supervisor: { list: () => Array.from({ length: configured }) } as unknown as Supervisor,
-      sync: { progress, lastStatus: (peer: string) => statuses[Number(peer)] } as unknown as SyncDriver,
+      sync: {
+        progress,
+        obstacle,
+        lastStatus: (peer: string) => statuses[Number(peer)],
+      } as unknown as SyncDriver,
     });
   };
 }
@@ -49,6 +60,30 @@ test("without peers it is said whether there are any to wait for", async (t) => 
   const { state, reason } = view([], undefined, 2);
   assert.equal(state, "waiting-for-peers");
   assert.match(reason, /^none of 2 configured peers answers; /);
+});
+
+test("peers that have pruned what is needed are named as such, with what to do", async (t) => {
+  const view = await openView(t);
+  const obstacle = { code: "PEERS_PRUNED", neededHeight: 4, firstHeight: 900 } as const;
+  const told = view([4_096n], undefined, 0, obstacle);
+  assert.deepEqual([told.state, told.obstacle], ["waiting-for-peers", obstacle]);
+  assert.equal(
+    told.reason,
+    "connected peers keep only blocks from height 900 on, and block 4 is needed; connect to a full node",
+  );
+});
+
+test("a better branch that leaves below what is kept makes the node say that it is cut off", async (t) => {
+  const view = await openView(t);
+  const branch = { code: "BRANCH_CUT_OFF", forkHeight: 1, work: 4_096n, firstHeight: 3 } as const;
+  const told = view([4_096n], undefined, 0, branch);
+  assert.deepEqual([told.state, told.obstacle], ["cut-off", { ...branch, work: "1000" }]);
+  assert.match(
+    told.reason,
+    /^peers have a branch with work 1000 \(ours 30\) that leaves our chain at height 1; /,
+  );
+  assert.match(told.reason, /pruned its blocks below 3 and cannot go back there; to follow it, start with/);
+  assert.equal(view([], undefined, 0, undefined).obstacle, null);
 });
 
 test("while blocks come it is said how many of how many, from whom, how fast, and how long the rest takes", async (t) => {

@@ -37,6 +37,8 @@ interface Kind {
   /** Of the blocks asked for. */
   readonly share?: number;
   readonly mutates?: boolean;
+  /** From here on it has bodies. */
+  readonly firstHeight?: (timeMs: number) => number;
   /** It must never lose its connection. */
   readonly isHonest?: boolean;
 }
@@ -46,6 +48,13 @@ const kinds: Readonly<Record<string, Kind>> = {
   brief: { chain: "best", delayMs: soon, share: 0.2, isHonest: true },
   behind: { chain: "behind", delayMs: soon, isHonest: true },
   rival: { chain: "rival", delayMs: soon, isHonest: true },
+  pruned: { chain: "best", delayMs: soon, firstHeight: () => 200, isHonest: true },
+  pruner: {
+    chain: "best",
+    delayMs: soon,
+    firstHeight: (timeMs) => Math.min(290, 1 + Math.floor(timeMs / 300)),
+    isHonest: true,
+  },
   late: { chain: "best", delayMs: (random) => 1_000 + random(8_000) },
   staller: { chain: "best" },
   empty: { chain: "best", delayMs: soon, share: 0 },
@@ -102,7 +111,13 @@ class Walk {
   say(name: string): void {
     const chain = this.chainOf(name);
     const { height } = chain.at(-1)?.header.header.core ?? { height: 0 };
-    this.note(this.lab.status(name, { head: idOf(chain.at(-1)), height, work: BigInt(height) * 16n }));
+    const firstHeight = this.firstHeightOf(name);
+    const stands = { head: idOf(chain.at(-1)), height, work: BigInt(height) * 16n };
+    this.note(this.lab.status(name, { ...stands, firstHeight }));
+  }
+
+  firstHeightOf(name: string): number {
+    return kinds[this.peers.get(name)?.kind ?? ""]?.firstHeight?.(this.timeMs) ?? 0;
   }
 
   note(effects: readonly SyncEffect[]): void {
@@ -155,7 +170,8 @@ class Walk {
   /** Whether it has what it is asked for first; a peer may be asked for a branch it is not on. */
   owns(name: string): boolean {
     const first = this.lab.windows(name)[0]?.ids[0];
-    return this.chainOf(name).some((block) => idOf(block) === first);
+    const block = this.chainOf(name).find((one) => idOf(one) === first);
+    return block !== undefined && block.header.header.core.height >= this.firstHeightOf(name);
   }
 
   import(): void {
@@ -191,10 +207,11 @@ class Walk {
 }
 
 for (let seed = 1; seed <= WALKS; seed++) {
-  test(`random walk ${seed}: peers come, go, lie and stall, and the best chain of those with all blocks is synced`, () => {
+  test(`random walk ${seed}: peers come, go, prune, lie and stall, and the best chain of those with all blocks is synced`, () => {
     const walk = new Walk(seed);
     // In every other walk nobody has the whole best chain before the end.
-    const names = Object.keys(kinds).filter((kind) => seed % 2 === 0 || kinds[kind]?.chain !== "best");
+    const isWhole = ({ chain, firstHeight }: Kind) => chain === "best" && firstHeight === undefined;
+    const names = Object.keys(kinds).filter((kind) => seed % 2 === 0 || !isWhole(kinds[kind] as Kind));
     for (let step = 0; step < CHAOS_STEPS; step++) {
       if (walk.random(4) === 0 && walk.peers.size < 12) walk.join(names[walk.random(names.length)] ?? "");
       for (const name of [...walk.peers.keys()]) {

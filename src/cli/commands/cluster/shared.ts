@@ -32,7 +32,8 @@ const stateWord = (state: string): string => (state === "waiting-for-peers" ? "w
 function shownState({ state, status }: NodeSnapshot): string {
   if (state !== "running") return style(state === "ended" ? "red" : "yellow", state);
   if (status === undefined) return style("red", "no answer");
-  return style(status.state === "waiting-for-peers" ? "yellow" : "green", stateWord(status.state));
+  const isGood = status.state === "synced" || status.state === "syncing";
+  return style(isGood ? "green" : "yellow", stateWord(status.state));
 }
 
 /** Fits a terminal of 100 columns as long as work has no more than 10; --json has everything at length. */
