@@ -25,10 +25,10 @@ export function verifyTransaction({ signatureBytes, txidBytes, senderBytes }: Se
 export function packSignatures(transactions: readonly SealedTransaction[]): Uint8Array<ArrayBuffer> {
   const packed = new Uint8Array(transactions.length * RECORD_BYTES);
   let at = 0;
-  for (const { senderBytes, txidBytes, signatureBytes } of transactions) {
-    packed.set(senderBytes, at);
-    packed.set(txidBytes, at + 32);
-    packed.set(signatureBytes, at + 64);
+  for (const transaction of transactions) {
+    transaction.copySender(packed, at);
+    packed.set(transaction.txidBytes, at + 32);
+    transaction.copySignature(packed, at + 64);
     at += RECORD_BYTES;
   }
   return packed;

@@ -1,5 +1,5 @@
 import { PASSED, refuse, type Verdict } from "../consensus/index.ts";
-import { addAmounts, type ChainSpec, equalBytes, type SealedTransaction } from "../primitives/index.ts";
+import { addAmounts, type ChainSpec, type SealedTransaction } from "../primitives/index.ts";
 
 /** Least fee for a serialized transaction of so many bytes, base units; account creation comes on top. */
 export function minimumFee(spec: ChainSpec, sizeBytes: number): number {
@@ -13,8 +13,7 @@ export function checkTransactionSanity(
   sealed: SealedTransaction,
 ): Verdict {
   const { amount, fee } = sealed;
-  if (!equalBytes(sealed.chainBytes, chainId))
-    return refuse("TX-02", `transaction ${sealed.txid} is for another chain`);
+  if (!sealed.isFor(chainId)) return refuse("TX-02", `transaction ${sealed.txid} is for another chain`);
   if (amount < 1) return refuse("TX-04", `transaction ${sealed.txid} moves nothing`);
   if (addAmounts(amount, fee) === undefined) {
     return refuse(

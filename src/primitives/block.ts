@@ -1,7 +1,7 @@
 import { Tree } from "@chainsafe/persistent-merkle-tree";
 import { bytesToHex } from "./bytes.ts";
 import { hashPair } from "./hash.ts";
-import { uint64Chunk } from "./merkle.ts";
+import { chunkListRoot, uint64Chunk } from "./merkle.ts";
 import {
   BlockBodySsz,
   decodeOr,
@@ -9,7 +9,7 @@ import {
   type HeaderCore,
   HeaderCoreSsz,
   HeaderSsz,
-  LeavesSsz,
+  MAX_BLOCK_TRANSACTIONS,
 } from "./ssz.ts";
 import { decodeTransaction, type SealedTransaction } from "./transaction.ts";
 
@@ -49,6 +49,9 @@ export function headerCoreRoot(core: HeaderCore): Uint8Array {
   return HeaderCoreSsz.hashTreeRoot(core);
 }
 
+/** A list of that many leaves is so many levels deep. */
+const LEAVES_DEPTH = Math.ceil(Math.log2(MAX_BLOCK_TRANSACTIONS));
+
 /** Field 6 of the core, whose 11 fields fill 16 slots. */
 const STATE_ROOT_FIELD = 6;
 
@@ -81,7 +84,7 @@ export function transactionsRoot(transactions: readonly { readonly leafBytes: Ui
 
 /** The root over leaves as a compact block lists them. */
 export function leavesRoot(leaves: readonly Uint8Array[]): Uint8Array {
-  return LeavesSsz.hashTreeRoot([...leaves]);
+  return chunkListRoot(leaves, LEAVES_DEPTH);
 }
 
 export function encodeBody(transactions: readonly SealedTransaction[], engineData: Uint8Array): BlockBody {

@@ -1,4 +1,4 @@
-import { bytesToHex, getUint32, getUint64, hexToBytes } from "./bytes.ts";
+import { bytesToHex, copyBytes, getUint32, getUint64, hexOf32, hexToBytes } from "./bytes.ts";
 import { sha256, sha256Hex } from "./hash.ts";
 import {
   MAX_MEMO_BYTES,
@@ -27,8 +27,6 @@ export interface SealedTransaction {
   /** SHA-256 of `bytes`: names these very bytes, signature included. */
   readonly leaf: Leaf;
   readonly leafBytes: Uint8Array;
-  /** Id of the chain it is for. */
-  readonly chainBytes: Uint8Array;
   readonly signatureBytes: Uint8Array;
   /** The sender's public key. */
   readonly senderBytes: Uint8Array;
@@ -43,6 +41,12 @@ export interface SealedTransaction {
   readonly expiry: number;
   /** What it moves to the recipient, base units. */
   readonly amount: number;
+  /** Whether it is for the chain of that id. */
+  isFor(chainId: Uint8Array): boolean;
+  /** Copies the sender's public key, 32 bytes. */
+  copySender(to: Uint8Array, at: number): void;
+  /** Copies the signature, 64 bytes. */
+  copySignature(to: Uint8Array, at: number): void;
 }
 
 const SIGNING_TAG = new TextEncoder().encode("cumulo/tx/1");
@@ -94,8 +98,8 @@ class Sealed implements SealedTransaction {
     this.txid = sha256Hex(bytes.subarray(BODY_AT));
     this.txidBytes = hexToBytes(this.txid);
     this.leafBytes = sha256(bytes);
-    this.sender = bytesToHex(this.senderBytes);
-    this.recipient = bytesToHex(bytes.subarray(RECIPIENT_AT, RECIPIENT_AT + 32));
+    this.sender = hexOf32(bytes, SENDER_AT);
+    this.recipient = hexOf32(bytes, RECIPIENT_AT);
     this.nonce = nonce;
     this.fee = fee;
     this.expiry = expiry;
@@ -115,10 +119,6 @@ class Sealed implements SealedTransaction {
     return this.#transaction;
   }
 
-  get chainBytes(): Uint8Array {
-    return this.bytes.subarray(CHAIN_AT, CHAIN_AT + 32);
-  }
-
   get signatureBytes(): Uint8Array {
     return this.bytes.subarray(SIGNATURE_AT, BODY_AT);
   }
@@ -127,12 +127,28 @@ class Sealed implements SealedTransaction {
     return this.bytes.subarray(SENDER_AT, SENDER_AT + 32);
   }
 
+  // Asked of every transaction of a sync: a view of the bytes for each answer would cost more than the answer.
+
+  isFor(chainId: Uint8Array): boolean {
+    for (let i = 0; i < 32; i++) if (this.bytes[CHAIN_AT + i] !== chainId[i]) return false;
+    return true;
+  }
+
+  copySender(to: Uint8Array, at: number): void {
+    copyBytes(this.bytes, SENDER_AT, 32, to, at);
+  }
+
+  copySignature(to: Uint8Array, at: number): void {
+    copyBytes(this.bytes, SIGNATURE_AT, 64, to, at);
+  }
+
   /** Fields are views of `bytes`, which live as long anyway. */
   #open(): Transaction {
     const { bytes, nonce, fee, expiry, amount } = this;
     const to = bytes.subarray(RECIPIENT_AT, RECIPIENT_AT + 32);
     const action = { selector: TRANSFER, value: { to, amount, memo: bytes.subarray(MEMO_AT) } } as const;
-    const body = { chain: this.chainBytes, sender: this.senderBytes, nonce, fee, expiry, action };
+    const chain = bytes.subarray(CHAIN_AT, CHAIN_AT + 32);
+    const body = { chain, sender: this.senderBytes, nonce, fee, expiry, action };
     return { body, signature: this.signatureBytes };
   }
 }
