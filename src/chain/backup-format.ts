@@ -14,6 +14,9 @@ const ROWS_BYTES = 1024 * 1024;
 /** Above the largest row there can be: undo data of a full block, and a reorg record, take some 10 MB. */
 const MAX_CHUNK_BYTES = 32 * 1024 * 1024;
 const ROW_HEAD_BYTES = 6;
+/** Rows handed on at a time: a chunk of rows with nothing in them has five million, and as objects they take gigabytes. */
+const MAX_ROWS_AT_ONCE = 16_384;
+const NETWORK_NAME = /^[a-z0-9][a-z0-9-]{0,31}$/;
 
 export type BackupErrorCode = "BACKUP_INVALID" | "BACKUP_NEWER" | "BACKUP_DAMAGED";
 
@@ -75,17 +78,20 @@ function encodeRows(rows: readonly Row[]): Uint8Array {
   return bytes;
 }
 
-function decodeRows(bytes: Uint8Array): Row[] {
+function* decodeRows(bytes: Uint8Array): Generator<BackupPart> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const rows: Row[] = [];
+  let rows: Row[] = [];
   for (let at = 0; at < bytes.length; ) {
     const keyEnd = at + ROW_HEAD_BYTES + view.getUint16(at, true);
     const end = keyEnd + view.getUint32(at + 2, true);
     if (end > bytes.length) throw new RangeError("a row is cut off");
     rows.push({ key: bytes.subarray(at + ROW_HEAD_BYTES, keyEnd), value: bytes.subarray(keyEnd, end) });
     at = end;
+    if (rows.length < MAX_ROWS_AT_ONCE) continue;
+    yield { kind: "rows", rows };
+    rows = [];
   }
-  return rows;
+  if (rows.length > 0) yield { kind: "rows", rows };
 }
 
 function encodeFile(name: string, content: Uint8Array): Uint8Array {
@@ -185,17 +191,29 @@ function headerOf(payload: Uint8Array): BackupHeader {
   const { chain, network, schema, head, firstHeight = 0, createdMs } = said;
   if (!/^[0-9a-f]{64}$/.test(String(chain)) || !/^[0-9a-f]{64}$/.test(String(head?.id)))
     throw new RangeError("an id is none");
+  // It is shown to people.
+  if (!NETWORK_NAME.test(String(network))) throw new RangeError("the network's name is none");
   for (const number of [schema, head?.height, firstHeight, createdMs])
     if (!Number.isSafeInteger(number)) throw new RangeError("a number is none");
-  return { chain, network: String(network), schema, head, firstHeight, createdMs } as BackupHeader;
+  return { chain, network, schema, head, firstHeight, createdMs } as BackupHeader;
 }
 
-function partOf(kind: (typeof KINDS)[number], payload: Uint8Array): BackupPart | BackupTotals {
-  if (kind === "header") return { kind, header: headerOf(payload) };
-  if (kind === "rows") return { kind, rows: decodeRows(payload) };
-  if (kind === "end") return JSON.parse(text(payload)) as BackupTotals;
-  const nameEnd = 2 + new DataView(payload.buffer, payload.byteOffset, payload.length).getUint16(0, true);
-  return { kind, name: text(payload.subarray(2, nameEnd)), content: payload.subarray(nameEnd) };
+function* partsOf(kind: Exclude<(typeof KINDS)[number], "end">, payload: Uint8Array): Generator<BackupPart> {
+  if (kind === "header") yield { kind, header: headerOf(payload) };
+  else if (kind === "rows") yield* decodeRows(payload);
+  else {
+    const nameEnd = 2 + new DataView(payload.buffer, payload.byteOffset, payload.length).getUint16(0, true);
+    yield { kind, name: text(payload.subarray(2, nameEnd)), content: payload.subarray(nameEnd) };
+  }
+}
+
+/** Of a chunk whose digest is right; what cannot be read all the same is told with its number. */
+function readable<T>(number: number, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw damaged(`chunk ${number} cannot be read, ${(error as Error).message}`);
+  }
 }
 
 /**
@@ -228,21 +246,21 @@ export async function* decodeBackup(source: AsyncIterable<Uint8Array>): AsyncGen
       const payload = rest.subarray(0, length);
       digest = sha256(sealed(digest, kind, payload));
       if (!equalBytes(digest, rest.subarray(length))) throw damaged(`chunk ${number} has another digest`);
-      let part: BackupPart | BackupTotals;
-      try {
-        part = partOf(kind, payload);
-      } catch (error) {
-        throw damaged(`chunk ${number} cannot be read, ${(error as Error).message}`);
-      }
-      if (!("kind" in part)) {
-        if (part.rows !== found.rows || part.files !== found.files)
+      if (kind === "end") {
+        const totals = readable(number, () => JSON.parse(text(payload)) as Partial<BackupTotals> | null);
+        if (totals?.rows !== found.rows || totals.files !== found.files)
           throw damaged("rows or files are missing");
         if ((await reader.take(1)).length > 0) throw damaged("something follows its end");
         return;
       }
-      if (part.kind === "rows") found.rows += part.rows.length;
-      if (part.kind === "file") found.files += 1;
-      yield part;
+      const parts = partsOf(kind, payload);
+      for (;;) {
+        const { value: part } = readable(number, () => parts.next());
+        if (part === undefined) break;
+        if (part.kind === "rows") found.rows += part.rows.length;
+        if (part.kind === "file") found.files += 1;
+        yield part;
+      }
     }
   } finally {
     await reader.close();

@@ -83,7 +83,9 @@ export async function checkRestored(
   async function problemOf(): Promise<string | undefined> {
     const { id } = await wholeHead(store, genesis);
     const isSame = id === header.head.id && (await firstHeightOf(store)) === header.firstHeight;
-    if (!isSame || genesis.block.header.id !== header.chain) return "its parts do not fit together";
+    const { block, spec } = genesis;
+    if (!isSame || block.header.id !== header.chain || spec.name !== header.network)
+      return "its parts do not fit together";
     const base = await readBase(store);
     return base && (await problemOfBase(store, base));
   }

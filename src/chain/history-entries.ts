@@ -38,9 +38,7 @@ export function blockWrites(spec: ChainSpec, { header, transactions, created }: 
   ];
   const fresh = new Set(created);
   let income = rewardAt(spec, height);
-  for (const [position, { txid, sender, recipient, transaction }] of transactions.entries()) {
-    const { fee, action } = transaction.body;
-    const { amount } = action.value;
+  for (const [position, { txid, sender, recipient, fee, amount }] of transactions.entries()) {
     // The fee for a new account is burned out of the fee of the first transfer to it.
     income += fee - (fresh.delete(recipient) ? spec.accountCreationFee : 0);
     const at = { height, position };

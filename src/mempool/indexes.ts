@@ -113,8 +113,8 @@ export function createArrivalIndex(isPending: (entry: PendingEntry) => boolean):
 export interface ExpiryIndex {
   add(entry: PendingEntry): void;
   remove(entry: PendingEntry): void;
-  /** Those that may not stand above the height, in order of arrival. */
-  upTo(height: number): PendingEntry[];
+  /** Takes those that may not stand above the height, at most `limit`, in order of arrival. */
+  takeUpTo(height: number, limit: number): PendingEntry[];
 }
 
 interface Expiring {
@@ -147,11 +147,19 @@ export function createExpiryIndex(): ExpiryIndex {
       expiring?.entries.delete(entry);
       if (expiring?.entries.size === 0) drop(expiring);
     },
-    upTo(height) {
+    takeUpTo(height, limit) {
       const due: PendingEntry[] = [];
-      for (let { first } = next; first !== undefined && first.height <= height; { first } = next) {
-        for (const entry of first.entries) due.push(entry);
-        drop(first);
+      for (
+        let { first } = next;
+        first !== undefined && first.height <= height && due.length < limit;
+        { first } = next
+      ) {
+        for (const entry of first.entries) {
+          if (due.length >= limit) break;
+          first.entries.delete(entry);
+          due.push(entry);
+        }
+        if (first.entries.size === 0) drop(first);
       }
       return due.sort((a, b) => a.order - b.order);
     },

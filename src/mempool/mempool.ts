@@ -50,14 +50,17 @@ export interface Mempool {
   isReady(transaction: SealedTransaction, accountNonce: number): boolean;
   /** Takes out what a connected block mined, and what its transactions rule out. */
   removeMined(transactions: readonly SealedTransaction[]): Removal[];
-  /** Takes out what has expired for the block after `height`. */
-  removeExpired(height: number): Removal[];
+  /** Takes out what has expired for the block after `height`, at most `limit`; fewer where no more has. */
+  removeExpired(height: number, limit?: number): Removal[];
   /** Takes out what was tried on the head with everything else and could not be executed. */
   removeUnexecutable(transactions: readonly { txid: TxId; rule: RefusalRule; detail: string }[]): Removal[];
   /** Learns accounts at a new head. Nothing leaves before `revalidate`, so that transactions can be given back first. */
   setAccounts(states: ReadonlyMap<string, SenderState>): void;
-  /** Takes out what its sender can no longer pay or has sent otherwise, and whatever depended on that. */
-  revalidate(): Removal[];
+  /**
+   * Takes out what its sender can no longer pay or has sent otherwise, and whatever depended on that. It ends with the sender
+   * who brings it to `limit`; where there are fewer, nothing is left to do.
+   */
+  revalidate(limit?: number): Removal[];
   /**
    * Everything that can be executed as far as is known, best first; the nonces of one sender come in order. Taking the first
    * few costs no more than they are; not to be gone on with after a change.
@@ -304,9 +307,9 @@ export function createMempool(spec: ChainSpec, overrides: Partial<MempoolOptions
       }
       return removals;
     },
-    removeExpired(height) {
+    removeExpired(height, limit = Number.POSITIVE_INFINITY) {
       return expiries
-        .upTo(height)
+        .takeUpTo(height, limit)
         .map((entry) => drop(entry, "TX-07", `expired at height ${entry.transaction.expiry}`));
     },
     removeUnexecutable(transactions) {
@@ -318,10 +321,12 @@ export function createMempool(spec: ChainSpec, overrides: Partial<MempoolOptions
     setAccounts(states) {
       senders.setAccounts(states);
     },
-    revalidate() {
+    revalidate(limit = Number.POSITIVE_INFINITY) {
       const removals: Removal[] = [];
-      for (let dirty = senders.takeDirty(); dirty.length > 0; dirty = senders.takeDirty())
-        for (const key of dirty) for (const removal of revalidateSender(key)) removals.push(removal);
+      for (const key of senders.takeDirty()) {
+        for (const removal of revalidateSender(key)) removals.push(removal);
+        if (removals.length >= limit) break;
+      }
       return removals;
     },
     select: ranking.select,

@@ -40,8 +40,8 @@ export interface Senders {
   mined(transaction: SealedTransaction): PendingEntry | undefined;
   /** Learns accounts at a new head; no effect for those with nothing pending. */
   setAccounts(states: ReadonlyMap<string, SenderState>): void;
-  /** Accounts that lost funds or moved on since the last call, so that they must be looked at again. */
-  takeDirty(): readonly string[];
+  /** Takes accounts that lost funds or moved on, one by one, so that they must be looked at again; also those that do so meanwhile. */
+  takeDirty(): Iterable<string>;
 }
 
 /** Where the entry with this nonce is among the sender's, or would be. */
@@ -248,10 +248,11 @@ export function createSenders(touched: (key: string) => void): Senders {
       for (const [key, state] of states) setAccount(key, state);
       grow([...states.keys(), ...dirty]);
     },
-    takeDirty() {
-      const taken = [...dirty];
-      dirty.clear();
-      return taken;
+    *takeDirty() {
+      for (const key of dirty) {
+        dirty.delete(key);
+        yield key;
+      }
     },
   };
 }

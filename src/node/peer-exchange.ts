@@ -104,8 +104,7 @@ export function createPeerExchange(deps: PeerExchangeDeps): PeerExchange {
       const wanted = leaves.slice(from, from + MAX_TRANSACTIONS_PER_REQUEST);
       const transactions = await deps.protocols().requestTransactions(peer, wanted, { signal });
       // They come in the order of their leaves, in which the later ones of a sender would seem to wait for a missing one.
-      const nonceOf = ({ transaction }: SealedTransaction): number => transaction.body.nonce;
-      const judged = await deps.admit([...transactions].sort((a, b) => nonceOf(a) - nonceOf(b)));
+      const judged = await deps.admit([...transactions].sort((a, b) => a.nonce - b.nonce));
       const fresh = judged.flatMap(({ transaction, admission }) =>
         admission.status === "pending" ? [transaction] : [],
       );

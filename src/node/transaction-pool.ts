@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import type { Chain, Settlement, SignatureVerifier, Template, TransactionFate } from "../chain/index.ts";
 import { type AccountKey, checkTransactionSanity, type Genesis, touchedKeys } from "../ledger/index.ts";
 import {
@@ -20,11 +21,17 @@ import {
   type TxId,
 } from "../primitives/index.ts";
 import { createAdmissionQueue } from "./admission-queue.ts";
+import { createReorgIndex, type ReorgIndex } from "./reorg-index.ts";
 
 /** Blocks whose transactions peers may still ask for, to put an announced block together. */
 const RECENT_BLOCKS = 8;
 /** Transactions kept of them, at most, and at least half as many: three full blocks. */
 const MAX_RECENTLY_MINED = 32_768;
+/**
+ * Transactions that leave in one turn of the event loop, give or take one sender's: all that is pending may expire with one
+ * block, and that takes more than a second.
+ */
+const MAX_LEAVING_AT_ONCE = 2_000;
 
 export interface TransactionPoolDeps {
   readonly genesis: Genesis;
@@ -181,7 +188,8 @@ export function createTransactionPool(deps: TransactionPoolDeps): TransactionPoo
   /** What gave way to better ones, with whatever its money was for. */
   function takeEvicted(): Removal[] {
     const evicted = mempool.takeEvicted();
-    return evicted.length === 0 ? [] : [...evicted, ...mempool.revalidate()];
+    // What is more than that leaves with the next ones, or when the head moves; until then no block has it either.
+    return evicted.length === 0 ? [] : [...evicted, ...mempool.revalidate(MAX_LEAVING_AT_ONCE)];
   }
 
   async function refusedOn(head: BlockId, transactions: RefusedTransactions): Promise<void> {
@@ -194,6 +202,17 @@ export function createTransactionPool(deps: TransactionPoolDeps): TransactionPoo
         left.map(({ txid }) => txid),
         false,
       );
+  }
+
+  /** Takes out all that has to leave, in parts between which others get their turn; nobody adds meanwhile. */
+  async function takeOut(take: (limit: number) => Removal[]): Promise<TransactionFate[]> {
+    const fates: TransactionFate[] = [];
+    for (;;) {
+      const removals = take(MAX_LEAVING_AT_ONCE);
+      for (const fate of noteRemovals(removals)) fates.push(fate);
+      if (removals.length < MAX_LEAVING_AT_ONCE) return fates;
+      await setImmediate();
+    }
   }
 
   function noteRemovals(removals: readonly Removal[]): TransactionFate[] {
@@ -323,10 +342,12 @@ export function createTransactionPool(deps: TransactionPoolDeps): TransactionPoo
       await learnAccounts(touched, settlement);
       const returned = await returnAll(settlement, reorg);
       // Last, as what is given back may bring what others spend.
-      const removals = [...mempool.removeExpired(settlement.height), ...mempool.takeEvicted()];
-      const gone = noteRemovals([...removals, ...mempool.revalidate()]);
-      for (const { txid } of [...ruledOut, ...gone]) changed.push(txid);
-      return mergeFates([...returned, ...ruledOut, ...gone]);
+      const expired = await takeOut((limit) => mempool.removeExpired(settlement.height, limit));
+      const evicted = noteRemovals(mempool.takeEvicted());
+      const unpaid = await takeOut(mempool.revalidate);
+      const gone = [...ruledOut, ...expired, ...evicted, ...unpaid];
+      for (const { txid } of gone) changed.push(txid);
+      return mergeFates([...returned, ...gone]);
     },
     published() {
       if (changed.length === 0) return;
@@ -350,31 +371,4 @@ function detached({ bytes, txid }: SealedTransaction): SealedTransaction {
 /** One fate per transaction: the last word counts, in the order of the first. */
 function mergeFates(fates: readonly TransactionFate[]): TransactionFate[] {
   return [...new Map(fates.map((fate) => [fate.txid, fate])).values()];
-}
-
-/** What the new branch did with the nonces that the old one used. Only those: the new branch may be very long. */
-interface ReorgIndex {
-  disconnected(transaction: SealedTransaction): void;
-  /** Call after all disconnected ones are known. */
-  mined(transaction: SealedTransaction, block: BlockId): void;
-  /** What the new branch has of the same sender and nonce: the transaction itself, or a rival. */
-  successorOf(transaction: SealedTransaction): Successor | undefined;
-}
-
-interface Successor {
-  readonly txid: TxId;
-  readonly block: BlockId;
-}
-
-function createReorgIndex(): ReorgIndex {
-  const bySlot = new Map<string, Successor | undefined>();
-  const slot = ({ sender, nonce }: SealedTransaction): string => `${sender}:${nonce}`;
-  return {
-    disconnected: (transaction) => void bySlot.set(slot(transaction), undefined),
-    mined(transaction, block) {
-      if (bySlot.size === 0 || !bySlot.has(slot(transaction))) return;
-      bySlot.set(slot(transaction), { txid: transaction.txid, block });
-    },
-    successorOf: (transaction) => bySlot.get(slot(transaction)),
-  };
 }

@@ -18,7 +18,7 @@ export type Leaf = string;
  * where a transaction is signed, and passed along whole, so nothing is hashed twice.
  */
 export interface SealedTransaction {
-  /** The whole value; for a decoded one made when somebody asks, as rules need only what stands below. */
+  /** The whole value, made for whoever asks and not kept: rules need only what stands below. */
   readonly transaction: Transaction;
   readonly bytes: Uint8Array;
   /** SHA-256 of the serialized body: the same for every valid signature of it. */
@@ -91,9 +91,8 @@ class Sealed implements SealedTransaction {
   readonly expiry: number;
   readonly amount: number;
   #leaf: Leaf | undefined;
-  #transaction: Transaction | undefined;
 
-  constructor(bytes: Uint8Array, { nonce, fee, expiry, amount }: Numbers, transaction?: Transaction) {
+  constructor(bytes: Uint8Array, { nonce, fee, expiry, amount }: Numbers) {
     this.bytes = bytes;
     this.txid = sha256Hex(bytes.subarray(BODY_AT));
     this.txidBytes = hexToBytes(this.txid);
@@ -104,19 +103,25 @@ class Sealed implements SealedTransaction {
     this.fee = fee;
     this.expiry = expiry;
     this.amount = amount;
-    this.#transaction = transaction;
   }
 
-  // A sync makes hundred thousands of these, of which nobody asks for the leaf in hex or for the whole value: kept beside
-  // its bytes, that value took two thirds of the memory.
+  // A sync makes hundred thousands of these, of which nobody asks for the leaf in hex.
   get leaf(): Leaf {
     this.#leaf ??= bytesToHex(this.leafBytes);
     return this.#leaf;
   }
 
+  /**
+   * Fields are views of `bytes`, which live as long anyway. Kept, it would take twice as much memory as all the rest, and one
+   * listing of what is pending opens all of it.
+   */
   get transaction(): Transaction {
-    this.#transaction ??= this.#open();
-    return this.#transaction;
+    const { bytes, nonce, fee, expiry, amount } = this;
+    const to = bytes.subarray(RECIPIENT_AT, RECIPIENT_AT + 32);
+    const action = { selector: TRANSFER, value: { to, amount, memo: bytes.subarray(MEMO_AT) } } as const;
+    const chain = bytes.subarray(CHAIN_AT, CHAIN_AT + 32);
+    const body = { chain, sender: this.senderBytes, nonce, fee, expiry, action };
+    return { body, signature: this.signatureBytes };
   }
 
   get signatureBytes(): Uint8Array {
@@ -141,22 +146,12 @@ class Sealed implements SealedTransaction {
   copySignature(to: Uint8Array, at: number): void {
     copyBytes(this.bytes, SIGNATURE_AT, 64, to, at);
   }
-
-  /** Fields are views of `bytes`, which live as long anyway. */
-  #open(): Transaction {
-    const { bytes, nonce, fee, expiry, amount } = this;
-    const to = bytes.subarray(RECIPIENT_AT, RECIPIENT_AT + 32);
-    const action = { selector: TRANSFER, value: { to, amount, memo: bytes.subarray(MEMO_AT) } } as const;
-    const chain = bytes.subarray(CHAIN_AT, CHAIN_AT + 32);
-    const body = { chain, sender: this.senderBytes, nonce, fee, expiry, action };
-    return { body, signature: this.signatureBytes };
-  }
 }
 
 export function sealTransaction(transaction: Transaction): SealedTransaction {
   const { nonce, fee, expiry, action } = transaction.body;
   const { amount } = action.value;
-  return new Sealed(TransactionSsz.serialize(transaction), { nonce, fee, expiry, amount }, transaction);
+  return new Sealed(TransactionSsz.serialize(transaction), { nonce, fee, expiry, amount });
 }
 
 /** Decodes one serialized transaction, which it keeps; `undefined` unless the bytes are its canonical encoding. */

@@ -146,7 +146,7 @@ export function addSend(program: Command): void {
         options.wait === undefined
           ? { fate: { state: "pending" as const } }
           : await client.transaction(sealed.txid);
-      const { nonce, fee } = sealed.transaction.body;
+      const { nonce, fee } = sealed;
       if (options.json) printJson({ id: sealed.txid, nonce, fee, fate });
       else printLine(`${sealed.txid}  ${describeFate(fate)}`);
     });
