@@ -7,6 +7,7 @@ import { describe, it, type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { claimDirectory, markAlone } from "../../../src/cluster/claim.ts";
 import { type ClusterFile, readClusterFile, writeClusterFile } from "../../../src/cluster/cluster-file.ts";
+import { SUITE_MS } from "../../support/suite-limit.ts";
 import { temporaryDirectory } from "../../support/temp-dir.ts";
 
 const CHILD = fileURLToPath(new URL("../../support/claim-child.ts", import.meta.url));
@@ -47,7 +48,7 @@ async function claimants(t: TestContext, directory: string, count: number) {
   };
 }
 
-describe("claim of a cluster's directory", { timeout: 60_000 }, () => {
+describe("claim of a cluster's directory", { timeout: SUITE_MS }, () => {
   it("of many processes at once exactly one wins over a dead one's note, and its own stays", async (t) => {
     const directory = await temporaryDirectory(t);
     await writeClusterFile(directory, stale);

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { createClusterClient, groupsOf, stopCluster } from "../../../src/cluster/index.ts";
 import { allGone, fakeCluster, processesOf, readFileOf } from "../../support/fake-cluster.ts";
+import { SUITE_MS } from "../../support/suite-limit.ts";
 import { until } from "../../support/until.ts";
 
 async function runningCluster(t: TestContext, behaviour = "", nodes = 2) {
@@ -27,7 +28,7 @@ const refusal = (code: string, says: RegExp) => (error: Error) => {
   return true;
 };
 
-describe("one node of a cluster", { timeout: 60_000 }, () => {
+describe("one node of a cluster", { timeout: SUITE_MS }, () => {
   it("that is killed is shown as ended with why, and a restart brings it back at its ports", async (t) => {
     const { directory, cluster, nodeOf } = await runningCluster(t);
     const before = await nodeOf(2);
@@ -240,7 +241,7 @@ describe("one node of a cluster", { timeout: 60_000 }, () => {
   });
 });
 
-describe("a cluster's topology", { timeout: 60_000 }, () => {
+describe("a cluster's topology", { timeout: SUITE_MS }, () => {
   const peersOf = async (directory: string): Promise<(number | undefined)[]> =>
     (await (await createClusterClient(directory)).snapshot()).map(({ status }) => status?.peers);
 

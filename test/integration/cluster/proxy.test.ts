@@ -10,6 +10,7 @@ import type { Fleet } from "../../../src/cluster/fleet.ts";
 import { createClusterClient, runLoad, startCluster, stopCluster } from "../../../src/cluster/index.ts";
 import { startSupervisorServer } from "../../../src/cluster/supervisor-server.ts";
 import { silentLogger } from "../../../src/ports/index.ts";
+import { SUITE_MS } from "../../support/suite-limit.ts";
 import { createTempDir } from "../../support/temp-dir.ts";
 
 const fakeNode = fileURLToPath(new URL("../../support/fake-node.ts", import.meta.url));
@@ -73,7 +74,7 @@ async function silentNode(t: TestContext, listens: boolean) {
   return { url: server.url, token: "secret" };
 }
 
-describe("a node behind its cluster's address", { timeout: 60_000 }, () => {
+describe("a node behind its cluster's address", { timeout: SUITE_MS }, () => {
   it("is not sent a larger body than it takes: the answer is 413 with the node's own limit, each time", async (t) => {
     const cluster = await oneNode(t);
     const cases = [

@@ -11,10 +11,11 @@ import {
 } from "../../../src/cluster/index.ts";
 import { endProcess, isAlive, processStart } from "../../../src/cluster/processes.ts";
 import { allGone, fakeCluster, fakeNode, processesOf, readFileOf } from "../../support/fake-cluster.ts";
+import { SUITE_MS } from "../../support/suite-limit.ts";
 import { temporaryDirectory } from "../../support/temp-dir.ts";
 import { until } from "../../support/until.ts";
 
-describe("cluster supervisor", { timeout: 60_000 }, () => {
+describe("cluster supervisor", { timeout: SUITE_MS }, () => {
   it("starts the nodes, introduces each to all others, and serves them at one address", async (t) => {
     const { directory, start } = await fakeCluster(t);
     const { url } = await start();

@@ -4,11 +4,19 @@ import { type AddressInfo, createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { createKeyStore } from "../../../src/keys/index.ts";
-import { createLevelStore, type NodeOptions, startNode } from "../../../src/node/index.ts";
+import {
+  createLevelStore,
+  type NodeOptions,
+  type RunningNode,
+  startNode as start,
+} from "../../../src/node/index.ts";
 import { temporaryDirectory } from "../../support/temp-dir.ts";
 
 /** A place for a node, and a genesis file beside it. */
 async function setUp(t: TestContext, spec: object = { name: "given" }) {
+  // Before the directory goes: also where an assertion fails while a node runs.
+  const running: RunningNode[] = [];
+  t.after(() => Promise.all(running.map((node) => node.stop())));
   const directory = await temporaryDirectory(t);
   const dataDir = join(directory, "node");
   const genesisFile = join(directory, "given.json");
@@ -24,11 +32,16 @@ async function setUp(t: TestContext, spec: object = { name: "given" }) {
     logLevel: "silent",
   };
   const kept = (): Promise<string> => readFile(join(dataDir, "genesis.json"), "utf8");
-  return { dataDir, genesisFile, options, kept };
+  async function startNode(given: NodeOptions): Promise<RunningNode> {
+    const node = await start(given);
+    running.push(node);
+    return node;
+  }
+  return { dataDir, genesisFile, options, kept, startNode };
 }
 
 test("the first start keeps the network's genesis file, and later ones run it, given or not", async (t) => {
-  const { options, genesisFile, kept } = await setUp(t);
+  const { options, genesisFile, kept, startNode } = await setUp(t);
   await (await startNode({ ...options, genesisFile })).stop();
   const first = await kept();
   assert.equal(JSON.parse(first).name, "given");
@@ -39,7 +52,7 @@ test("the first start keeps the network's genesis file, and later ones run it, g
 });
 
 test("another network's genesis file is refused, and the directory stays as it was", async (t) => {
-  const { options, genesisFile, dataDir, kept } = await setUp(t);
+  const { options, genesisFile, dataDir, kept, startNode } = await setUp(t);
   await mkdir(dataDir);
   const own = JSON.stringify({ name: "own" });
   await writeFile(join(dataDir, "genesis.json"), own);
@@ -52,7 +65,7 @@ test("another network's genesis file is refused, and the directory stays as it w
 });
 
 test("a genesis file is not kept in a directory that another node has in use", async (t) => {
-  const { options, genesisFile, dataDir, kept } = await setUp(t);
+  const { options, genesisFile, dataDir, kept, startNode } = await setUp(t);
   await mkdir(dataDir);
   const other = await createLevelStore({ directory: join(dataDir, "chain") });
   t.after(() => other.close());
@@ -61,7 +74,7 @@ test("a genesis file is not kept in a directory that another node has in use", a
 });
 
 test("a genesis file of another network than the database's is not kept, and the store is closed again", async (t) => {
-  const { options, genesisFile, dataDir, kept } = await setUp(t);
+  const { options, genesisFile, dataDir, kept, startNode } = await setUp(t);
   await (await startNode(options)).stop();
   const devnet = await kept();
   await rm(join(dataDir, "genesis.json"));
@@ -80,7 +93,7 @@ async function busyPort(t: TestContext): Promise<number> {
 }
 
 test("a start that fails late takes away what it made, its parents too, and nothing else", async (t) => {
-  const { options, dataDir } = await setUp(t);
+  const { options, dataDir, startNode } = await setUp(t);
   const port = await busyPort(t);
   const failures: [Partial<NodeOptions>, string][] = [
     [{ api: { host: "127.0.0.1", port } }, "API_PORT_BUSY"],
@@ -101,7 +114,7 @@ test("a start that fails late takes away what it made, its parents too, and noth
 });
 
 test("a start that fails late leaves the files of earlier ones, and the next one goes on", async (t) => {
-  const { options, dataDir } = await setUp(t);
+  const { options, dataDir, startNode } = await setUp(t);
   await (await startNode(options)).stop();
   const secrets = async () =>
     Promise.all(
@@ -117,7 +130,7 @@ test("a start that fails late leaves the files of earlier ones, and the next one
 });
 
 test("of two starts on one new directory at once one runs, and the other leaves its files alone", async (t) => {
-  const { options, dataDir } = await setUp(t);
+  const { options, dataDir, startNode } = await setUp(t);
   const results = await Promise.allSettled([startNode(options), startNode(options)]);
   const refused = results.filter((result) => result.status === "rejected");
   const running = results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
@@ -130,7 +143,7 @@ test("of two starts on one new directory at once one runs, and the other leaves 
 });
 
 test("an empty API token is made anew; any other damage to a secret is refused with what to do", async (t) => {
-  const { options, dataDir } = await setUp(t);
+  const { options, dataDir, startNode } = await setUp(t);
   await (await startNode(options)).stop();
   const [token, networkKey] = [join(dataDir, "api-token"), join(dataDir, "network-key")];
   await writeFile(token, "");
@@ -149,7 +162,7 @@ test("an empty API token is made anew; any other damage to a secret is refused w
 });
 
 test("a path that cannot be used is named, with the reason in words and what to do", async (t) => {
-  const { options, dataDir, genesisFile } = await setUp(t);
+  const { options, dataDir, genesisFile, startNode } = await setUp(t);
   const empty = join(dirname(dataDir), "empty");
   await writeFile(empty, "");
   const cases: [Partial<NodeOptions>, RegExp][] = [
@@ -187,7 +200,7 @@ test("a path that cannot be used is named, with the reason in words and what to 
 
 test("a network that switches to rules this program does not know is refused with what to do", async (t) => {
   const activations = [{ rulesVersion: 2, height: 100_000 }];
-  const { options, genesisFile, kept } = await setUp(t, { name: "later", activations });
+  const { options, genesisFile, kept, startNode } = await setUp(t, { name: "later", activations });
   await assert.rejects(startNode({ ...options, genesisFile }), {
     code: "NODE_RULES_UNSUPPORTED",
     message: /rules version 2 at height 100000.*use a newer cumulo$/,
@@ -196,17 +209,16 @@ test("a network that switches to rules this program does not know is refused wit
 });
 
 test("a node whose reward key is encrypted starts without a passphrase, and collects for that key", async (t) => {
-  const { options, dataDir } = await setUp(t);
+  const { options, dataDir, startNode } = await setUp(t);
   const keys = createKeyStore(join(dataDir, "keys"), { cost: { n: 1_024, r: 8, p: 1 } });
   const { address } = await keys.create("reward", { passphrase: async () => "a passphrase" });
   const node = await startNode(options);
-  t.after(() => node.stop());
   const status = await fetch(`${node.api}/v1/status`);
   assert.equal(((await status.json()) as { mining: { rewardTo: string } }).mining.rewardTo, address);
 });
 
 test("a damaged key that nobody asked for stops no start; the reward's own does, by name", async (t) => {
-  const { options, dataDir } = await setUp(t);
+  const { options, dataDir, startNode } = await setUp(t);
   await (await startNode(options)).stop();
   const keys = join(dataDir, "keys");
   await writeFile(join(keys, "zoe.json"), '{"x');
