@@ -1,5 +1,10 @@
 import pino from "pino";
 import { type Logger, terminalFormat } from "../ports/index.ts";
+import { createLogOutput } from "./log-output.ts";
+
+// One for the process, as its stderr is.
+const output = createLogOutput(2);
+process.on("exit", () => output.flushNow());
 
 /** Structured logs on stderr, so that stdout stays for answers; readable lines only where a person looks on. */
 export function createNodeLogger(level: string): Logger {
@@ -8,5 +13,5 @@ export function createNodeLogger(level: string): Logger {
     const format = { ...terminalFormat(process.env), destination: 2 };
     return pino({ ...options, transport: { target: "pino-pretty", options: format } });
   }
-  return pino(options, pino.destination({ dest: 2, sync: false }));
+  return pino(options, output);
 }

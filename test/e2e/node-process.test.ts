@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, execFile } from "node:child_process";
+import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { open, readdir, readFile, readlink, stat } from "node:fs/promises";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { promisify } from "node:util";
@@ -105,6 +107,53 @@ describe("node process", { concurrency: 2 }, () => {
     const foreign = await start("node", "--api", "127.0.0.1:0", "--genesis", genesis);
     assert.deepEqual([foreign.code, foreign.stdout], [1, ""], foreign.stderr);
     assert.match(foreign.stderr, /^cumulo: [^\n]*genesis\.json describes another network than [^\n]+\n$/);
+  });
+
+  it("a stop asked for as soon as the API can be reached is a clean one", async (t) => {
+    const { directory, children } = await openLab(t);
+    const holder = createServer().listen(0, "127.0.0.1");
+    await once(holder, "listening");
+    const { port } = holder.address() as AddressInfo;
+    holder.close();
+    await once(holder, "close");
+    const args = ["--data", join(directory, "node"), "--api", `127.0.0.1:${port}`, "--log-level", "silent"];
+    const child = spawnCli(["node", "start", ...args]);
+    children.push(child);
+    const exited = exitOf(child);
+    const isReached = (): Promise<boolean> =>
+      new Promise((resolve) => {
+        const socket = connect(port, "127.0.0.1", () => {
+          // At once: node.json is on its way to the disk.
+          child.kill("SIGTERM");
+          socket.destroy();
+          resolve(true);
+        });
+        socket.once("error", () => resolve(false));
+      });
+    await until("its API is there", isReached, 30_000);
+    assert.equal(await exited, 0);
+    await assert.rejects(stat(join(directory, "node", "node.json")), { code: "ENOENT" });
+  });
+
+  it("a log that cannot be written stops neither the node nor its end", {
+    skip: !existsSync("/dev/full"),
+  }, async (t) => {
+    const { directory, children } = await openLab(t);
+    const full = await open("/dev/full", "w");
+    t.after(() => full.close());
+    const data = join(directory, "node");
+    const child = spawnCli(
+      ["node", "start", "--data", data, "--api", "127.0.0.1:0"],
+      {},
+      { stderr: full.fd },
+    );
+    children.push(child);
+    const exited = exitOf(child);
+    await until("it says that it runs", () => existsSync(join(data, "node.json")), 30_000);
+    const mined = await runCli(["mine", "2", "--data", data]);
+    assert.equal(mined.code, 0, mined.stderr);
+    child.kill("SIGTERM");
+    assert.equal(await exited, 0);
   });
 
   it("an orphan ends even while it starts", { skip: !existsSync("/proc/self/fd") }, async (t) => {

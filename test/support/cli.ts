@@ -11,7 +11,7 @@ export interface CliResult {
 
 /**
  * Starts the command line as its own process, with an environment that names no node. `withChannel`: as a supervisor
- * starts its nodes. `stdout`: an open file for its output.
+ * starts its nodes. `stdout`, `stderr`: an open file for what it writes there.
  */
 export function spawnCli(
   args: readonly string[],
@@ -19,14 +19,19 @@ export function spawnCli(
   {
     withChannel = false,
     stdout = "pipe",
-  }: { readonly withChannel?: boolean; readonly stdout?: "pipe" | number } = {},
+    stderr = "pipe",
+  }: {
+    readonly withChannel?: boolean;
+    readonly stdout?: "pipe" | number;
+    readonly stderr?: "pipe" | number;
+  } = {},
 ): ChildProcess {
   const inherited = Object.entries(process.env).filter(
     ([name]) => !/^(CUMULO_|NODE_OPTIONS|FORCE_COLOR)/.test(name),
   );
   return spawn(process.execPath, ["--disable-warning=ExperimentalWarning", MAIN, ...args], {
     env: { ...Object.fromEntries(inherited), ...env },
-    stdio: ["ignore", stdout, "pipe", ...(withChannel ? (["ipc"] as const) : [])],
+    stdio: ["ignore", stdout, stderr, ...(withChannel ? (["ipc"] as const) : [])],
   });
 }
 
