@@ -45,12 +45,27 @@ async function writeThen(
   await syncDirectory(dirname(file));
 }
 
+/** How file systems without hard links, such as those of memory sticks (FAT, exFAT), answer `link`. */
+const NO_LINKS = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"]);
+
+/** Gives a file a name that nobody has; `rename` alone would replace another's. Fails with EEXIST. */
+async function nameNew(temporary: string, file: string): Promise<void> {
+  try {
+    await link(temporary, file);
+  } catch (error) {
+    if (!NO_LINKS.has((error as NodeJS.ErrnoException).code ?? "")) throw error;
+    // Takes the name first, and then puts the file there. A crash in between leaves an empty file.
+    await (await open(file, "wx", PRIVATE)).close();
+    await rename(temporary, file);
+  }
+}
+
 /**
  * Writes a file that must not exist yet: it appears whole or not at all, also across a power cut, and is on the disk
- * when this settles. Fails with EEXIST where the name is taken: `link` does so, `rename` would replace it.
+ * when this settles (where there are no hard links, a crash may leave it empty). Fails with EEXIST where the name is taken.
  */
 export function createWhole(file: string, content: Content, mode = PRIVATE): Promise<void> {
-  return writeThen(file, content, mode, (temporary) => link(temporary, file));
+  return writeThen(file, content, mode, (temporary) => nameNew(temporary, file));
 }
 
 /** Replaces a file whole, or makes it: readers see the old or the new one, also after a power cut. */

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, open, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import files, { mkdir, open, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { syncBuiltinESMExports } from "node:module";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setImmediate } from "node:timers/promises";
@@ -23,6 +24,26 @@ test("of many that create one file at once one wins, its text stays whole, and n
   assert.equal(won.length, 1);
   for (const result of results) if (result.status === "rejected") assert.equal(result.reason.code, "EEXIST");
   assert.equal(await readFile(file, "utf8"), texts[won[0] ?? -1]);
+  assert.equal((await stat(file)).mode & 0o777, 0o600);
+  assert.deepEqual(await readdir(directory), ["secret"]);
+});
+
+test("where there are no hard links a new file is made as well, and never replaces one", async (t) => {
+  t.mock.method(files, "link", async () => {
+    throw Object.assign(new Error("EPERM: operation not permitted, link"), { code: "EPERM" });
+  });
+  syncBuiltinESMExports();
+  t.after(() => {
+    t.mock.restoreAll();
+    syncBuiltinESMExports();
+  });
+  const directory = await temporaryDirectory(t);
+  const file = join(directory, "secret");
+  const results = await Promise.allSettled(["a", "b", "c"].map((text) => createWhole(file, text)));
+  const won = results.findIndex(({ status }) => status === "fulfilled");
+  for (const [i, result] of results.entries())
+    assert.equal(result.status === "rejected" ? result.reason.code : i, i === won ? i : "EEXIST");
+  assert.equal(await readFile(file, "utf8"), "abc"[won]);
   assert.equal((await stat(file)).mode & 0o777, 0o600);
   assert.deepEqual(await readdir(directory), ["secret"]);
 });
