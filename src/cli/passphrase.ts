@@ -17,8 +17,9 @@ const RULE = `1 to ${MAX_PASSPHRASE_BYTES} bytes of UTF-8 text`;
 /** Of the text itself nothing is ever told. */
 function isPassphrase(text: string): boolean {
   const bytes = Buffer.byteLength(text, "utf8");
-  // U+FFFD is what bytes that are no text were read as: many files would be one passphrase.
-  return bytes >= 1 && bytes <= MAX_PASSPHRASE_BYTES && !text.includes("\ufffd");
+  // U+FFFD is what bytes that are no text were read as: many files would be one passphrase. NUL nobody can type; it
+  // stands in text of 16-bit characters, and in files that are no text.
+  return bytes >= 1 && bytes <= MAX_PASSPHRASE_BYTES && !/[\ufffd\0]/.test(text);
 }
 
 /** The first line of a file, which may be a pipe. */

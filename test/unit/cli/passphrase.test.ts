@@ -93,7 +93,8 @@ describe("a passphrase file", () => {
 
   it("without a passphrase in it is refused, and nothing of it is quoted", async (t) => {
     const file = join(await temporaryDirectory(t), "passphrase");
-    for (const content of ["", "\n", "\r\n", "\nsecret", "ä".repeat(513), Buffer.from("73ff63", "hex")]) {
+    const noText = [Buffer.from("73ff63", "hex"), Buffer.from("secret\n", "utf16le")];
+    for (const content of ["", "\n", "\r\n", "\nsecret", "ä".repeat(513), ...noText]) {
       await writeFile(file, content);
       await assert.rejects(readPassphrase(file), {
         code: "PASSPHRASE_INVALID",
