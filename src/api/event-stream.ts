@@ -74,6 +74,8 @@ export function createEventStreams(
 
   function pump(stream: Stream): void {
     const { response, kinds } = stream;
+    // Until its socket takes more, looking for what it lacks is work that every event would make anew.
+    if (stream.stalledMs !== undefined) return;
     const events = history.after(stream.sentUpTo, kinds);
     if (events === undefined) {
       const message = "you read too slowly, and missed events; connect again and read the present state";
