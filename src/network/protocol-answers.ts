@@ -73,15 +73,13 @@ function serveBlocks(context: Context, handlers: ProtocolHandlers): void {
     wire.decodeBlocksRequest,
     (ids) => ids.length,
     async (peer, ids) => {
-      const blocks: { headerBytes: Uint8Array; bodyBytes: Uint8Array }[] = [];
+      const stored = await handlers.blocks(peer, ids, wire.MAX_BLOCKS_RESPONSE_BYTES);
       let bytes = 0;
-      for (const id of ids) {
-        const block = await handlers.block(peer, id);
-        bytes += wire.blockResponseBytes(block?.bodyBytes.length ?? 0);
-        if (block === undefined || bytes > wire.MAX_BLOCKS_RESPONSE_BYTES) break;
-        blocks.push(block);
-      }
-      return wire.encodeBlocks(blocks);
+      const fitting = stored.findIndex(({ bodyBytes }) => {
+        bytes += wire.blockResponseBytes(bodyBytes.length);
+        return bytes > wire.MAX_BLOCKS_RESPONSE_BYTES;
+      });
+      return wire.encodeBlocks(fitting < 0 ? stored : stored.slice(0, fitting));
     },
   );
 }

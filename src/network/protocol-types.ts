@@ -32,6 +32,12 @@ export interface EncodedHeader {
   readonly bytes: Uint8Array;
 }
 
+/** A block as it is stored and sent. */
+export interface EncodedBlock {
+  readonly headerBytes: Uint8Array;
+  readonly bodyBytes: Uint8Array;
+}
+
 /**
  * What the rest of the node answers and judges. Everything handed in has been decoded, nothing checked beyond that. A
  * handler that throws is a refusal to the peer.
@@ -44,11 +50,8 @@ export interface ProtocolHandlers {
     peer: PeerName,
     request: wire.HeadersRequest,
   ): Iterable<EncodedHeader> | Promise<Iterable<EncodedHeader>>;
-  /** One stored block; asked for one after the other until the response is full. */
-  block(
-    peer: PeerName,
-    id: BlockId,
-  ): Promise<{ readonly headerBytes: Uint8Array; readonly bodyBytes: Uint8Array } | undefined>;
+  /** Stored blocks in the order asked, up to the first that is not there; bodies beyond `maxBytes` in all may be left out. */
+  blocks(peer: PeerName, ids: readonly BlockId[], maxBytes: number): Promise<readonly EncodedBlock[]>;
   /** Leaves of our mempool after `after`, ascending, at most `limit`. */
   mempoolLeaves(peer: PeerName, after: Leaf, limit: number): readonly Leaf[] | Promise<readonly Leaf[]>;
   /** A transaction of our mempool or of a recent block. */

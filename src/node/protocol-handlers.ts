@@ -45,12 +45,10 @@ export function createProtocolHandlers(deps: ProtocolHandlersDeps): ProtocolHand
       const stored = await chain.blocks.headerBytes(ids);
       return stored.map((bytes, i) => ({ id: ids[i] as BlockId, bytes }));
     },
-    async block(_peer, id) {
-      if (chain.tree.get(id) === undefined || chain.tree.get(id)?.status === "invalid") return undefined;
-      const [stored, bodyBytes] = await Promise.all([chain.blocks.stored(id), chain.blocks.bodyBytes(id)]);
-      return stored === undefined || bodyBytes === undefined
-        ? undefined
-        : { headerBytes: stored.header, bodyBytes };
+    async blocks(_peer, ids, maxBytes) {
+      const isGood = (id: BlockId): boolean => (chain.tree.get(id)?.status ?? "invalid") !== "invalid";
+      const bad = ids.findIndex((id) => !isGood(id));
+      return await chain.blocks.serialized(bad < 0 ? ids : ids.slice(0, bad), maxBytes);
     },
     mempoolLeaves: (_peer, after, limit) => pool.mempool.leavesAfter(after, limit),
     transaction: (_peer, leaf) => pool.mempool.getByLeaf(leaf) ?? pool.recentlyMined(leaf),

@@ -10,6 +10,7 @@ import { assembleBlock, type Block, encodeBody, specToJson } from "../../src/pri
 import { type ActingPeer, type ActingPeerOptions, createActingPeer } from "../support/acting-peer.ts";
 import { createBlockBuilder, testGenesis, transfer } from "../support/block-builder.ts";
 import { createLab, type Daemon, poll } from "../support/daemon.ts";
+import { encodedBlocks } from "../support/encoded-blocks.ts";
 import { createHostilePeer, framed, gossipFrame } from "../support/hostile-peer.ts";
 
 const genesis = testGenesis();
@@ -191,13 +192,10 @@ test("case 30: a mutated body costs its sender the connection, and an honest pee
   const liar = await bring(t, daemon, {
     blocks: mutated,
     answers: {
-      async block(_peer, id) {
+      async blocks(_peer, ids) {
         isAsked.resolve();
         await honestIsThere.promise;
-        const block = mutated.find(({ header }) => header.id === id);
-        return block === undefined
-          ? undefined
-          : { headerBytes: block.header.bytes, bodyBytes: block.bodyBytes };
+        return encodedBlocks(mutated, ids);
       },
     },
   });

@@ -26,7 +26,7 @@ test("cases 29 and 31: a chain is synced from three peers, of which one is kille
         const from = headers.findLastIndex(({ id }) => locator.includes(id)) + 1;
         return headers.slice(from, from + maxCount);
       },
-      block() {
+      blocks() {
         askedOfTheLate += 1;
         return new Promise(() => {});
       },

@@ -10,6 +10,7 @@ import {
 } from "../../src/network/index.ts";
 import { type Network, silentLogger } from "../../src/ports/index.ts";
 import type { Block } from "../../src/primitives/index.ts";
+import { encodedBlocks } from "./encoded-blocks.ts";
 import { createRealTimers, realClock } from "./real-time.ts";
 
 export interface ActingPeerOptions {
@@ -55,12 +56,7 @@ export async function createActingPeer(options: ActingPeerOptions): Promise<Acti
         const from = blocks.findLastIndex(({ header }) => known.has(header.id)) + 1;
         return blocks.slice(from, from + maxCount).map(({ header }) => header);
       },
-      async block(_peer, id) {
-        const block = blocks.find(({ header }) => header.id === id);
-        return block === undefined
-          ? undefined
-          : { headerBytes: block.header.bytes, bodyBytes: block.bodyBytes };
-      },
+      blocks: async (_peer, ids) => encodedBlocks(blocks, ids),
       mempoolLeaves: () => [],
       transaction: () => undefined,
       peers: () => [],

@@ -14,6 +14,7 @@ import { createBlockBuilder, keyOf, testGenesis, transfer } from "./block-builde
 import { headStateRoot, openTestChain, replayedRoot } from "./chain-lab.ts";
 import { spawnCli } from "./cli.ts";
 import { createLab, type Daemon, type Lab, poll, spawnDaemon } from "./daemon.ts";
+import { encodedBlocks } from "./encoded-blocks.ts";
 import { newestLog } from "./log-damage.ts";
 
 /** What is aimed at, in turn; import and reorg are fed by a peer over TCP. */
@@ -176,11 +177,12 @@ async function runOnOneNetwork(
       genesis,
       blocks: chain,
       answers: {
-        async block(_peer, id) {
-          const block = chain.find(({ header }) => header.id === id);
-          if (block === undefined) return undefined;
-          if (bodies++ === bodiesBefore && !byHeight) setTimeout(killNow.resolve, afterMs);
-          return { headerBytes: block.header.bytes, bodyBytes: block.bodyBytes };
+        async blocks(_peer, ids) {
+          const served = encodedBlocks(chain, ids);
+          const isDue = bodies <= bodiesBefore && bodies + served.length > bodiesBefore;
+          bodies += served.length;
+          if (isDue && !byHeight) setTimeout(killNow.resolve, afterMs);
+          return served;
         },
       },
     });

@@ -17,6 +17,7 @@ import {
   MAX_BLOCK_BYTES,
   type SealedTransaction,
 } from "../../../src/primitives/index.ts";
+import { encodedBlocks } from "../../support/encoded-blocks.ts";
 import { createRecordingLogger } from "../../support/recording-logger.ts";
 import { sampleBlock, sampleTransaction } from "../../support/sample-chain.ts";
 import { until } from "../../support/until.ts";
@@ -51,10 +52,7 @@ async function createNode(
   const handlers: ProtocolHandlers = {
     status: () => STATUS,
     headers: () => blocks.map(({ header }) => header),
-    block: async (_peer, id) => {
-      const block = blocks.find(({ header }) => header.id === id);
-      return block && { headerBytes: block.header.bytes, bodyBytes: block.bodyBytes };
-    },
+    blocks: async (_peer, ids) => encodedBlocks(blocks, ids),
     mempoolLeaves: () => [],
     transaction: () => undefined,
     peers: () => [],

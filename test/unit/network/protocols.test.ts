@@ -18,6 +18,7 @@ import {
   silentLogger,
 } from "../../../src/ports/index.ts";
 import { type Block, bytesToHex, type SealedTransaction } from "../../../src/primitives/index.ts";
+import { encodedBlocks } from "../../support/encoded-blocks.ts";
 import { sampleBlock, sampleTransaction } from "../../support/sample-chain.ts";
 
 const CHAIN = bytesToHex(new Uint8Array(32).fill(0xab));
@@ -59,10 +60,7 @@ function createWorld() {
     const handlers: ProtocolHandlers = {
       status: () => statusOf(blocks.length, options.chain),
       headers: () => blocks.map(({ header }) => header),
-      block: async (_peer, id) => {
-        const block = blocks.find(({ header }) => header.id === id);
-        return block && { headerBytes: block.header.bytes, bodyBytes: block.bodyBytes };
-      },
+      blocks: async (_peer, ids) => encodedBlocks(blocks, ids),
       mempoolLeaves: (_peer, after, limit) =>
         transactions
           .map(({ leaf }) => leaf)

@@ -60,7 +60,7 @@ function createWorld() {
         return theirs;
       },
       headers: () => [],
-      block: async () => undefined,
+      blocks: async () => [],
       mempoolLeaves: () => [],
       transaction: () => undefined,
       gossipedTransactions: async () => "ignore",
