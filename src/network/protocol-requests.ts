@@ -64,8 +64,10 @@ export function createRequesters(context: Context): Protocols {
         context.introduced(peer);
         return theirs;
       } catch (error) {
-        // Protocols have the chain in their names. No fault: whoever gave it our address may not have known.
-        if (error instanceof NetworkError && error.code === "NETWORK_UNSUPPORTED")
+        // Protocols have the chain in their names. No fault: whoever told of the peer may not have known. Who dialled lets
+        // go, so that its operator sees why, and not that the other end was faster.
+        const isOurs = network.connections().some((one) => one.peer === peer && one.direction === "outbound");
+        if (isOurs && error instanceof NetworkError && error.code === "NETWORK_UNSUPPORTED")
           await network.disconnect(peer, ANOTHER_CHAIN);
         throw error;
       }

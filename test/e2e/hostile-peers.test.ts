@@ -86,7 +86,7 @@ const gossip: Attack[] = [
 test("case 29: malformed and oversize bytes to every protocol and topic cost the connection, with a reason, and nothing else", async (t) => {
   const daemon = await startDaemon(t);
   for (const { what, reason, run } of [...requests, ...gossip]) {
-    const hostile = await createHostilePeer({ ignores: name("status") });
+    const hostile = await createHostilePeer();
     try {
       const connection = await hostile.dial(multiaddr(daemon.multiaddr));
       await seesPeers(daemon, 1);

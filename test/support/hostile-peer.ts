@@ -12,8 +12,6 @@ export interface HostilePeerOptions {
   readonly privateKey?: PrivateKey;
   /** Whether it says what it speaks, without which it is never announced. Default true. */
   readonly identifies?: boolean;
-  /** A protocol that it speaks and never answers; without `status/1` of the node's chain it would be let go at once. */
-  readonly ignores?: string;
   /** Told of each connection below its multiplexer: what is sent there, the other end takes for frames of yamux. */
   readonly onSecured?: (connection: MessageStream) => void;
 }
@@ -32,9 +30,9 @@ const yamuxBelow =
   };
 
 /** A bare libp2p node that speaks to our network without our code, so that it can say what ours never would. */
-export async function createHostilePeer(options: HostilePeerOptions = {}): Promise<Libp2p> {
-  const { privateKey, identifies = true, ignores, onSecured = () => {} } = options;
-  const peer = await createLibp2p({
+export function createHostilePeer(options: HostilePeerOptions = {}): Promise<Libp2p> {
+  const { privateKey, identifies = true, onSecured = () => {} } = options;
+  return createLibp2p({
     ...(privateKey && { privateKey }),
     addresses: { listen: ["/ip4/127.0.0.1/tcp/0"] },
     transports: [tcp()],
@@ -43,8 +41,6 @@ export async function createHostilePeer(options: HostilePeerOptions = {}): Promi
     connectionManager: { reconnectRetries: 0 },
     services: { ping: ping(), ...(identifies && { identify: identify() }) },
   });
-  if (ignores !== undefined) await peer.handle(ignores, () => {});
-  return peer;
 }
 
 /** The protobuf of an RPC with one message, by hand: message = field 2 { data = 2, topic = 4 }. */
