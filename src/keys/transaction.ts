@@ -5,7 +5,7 @@ import {
   type TransactionBody,
   transactionId,
 } from "../primitives/index.ts";
-import { type Key, verifySignature } from "./signature.ts";
+import type { Key } from "./signature.ts";
 import { RECORD_BYTES } from "./verify-tasks.ts";
 
 /** Signs a body with its sender's key. Throws a `RangeError` when the key is not the sender's. */
@@ -14,11 +14,6 @@ export function signTransaction(body: TransactionBody, key: Key): SealedTransact
     throw new RangeError("a transaction is signed with its sender's key");
   }
   return sealTransaction({ body, signature: key.sign(signingMessage(transactionId(body))) });
-}
-
-/** True when the transaction's signature is its sender's. For one or two; many go to the worker pool, packed. */
-export function verifyTransaction({ signatureBytes, txidBytes, senderBytes }: SealedTransaction): boolean {
-  return verifySignature(signatureBytes, signingMessage(txidBytes), senderBytes);
 }
 
 /** Transactions as `verifyPacked` wants them, in one buffer of their own that may be transferred to a worker. */

@@ -125,6 +125,9 @@ export function addRestore(program: Command): void {
     .description("make a node's directory from a backup; it must be empty or not there yet")
     .argument("<file>", "the backup", path)
     .option("--data <dir>", "the directory to make (or CUMULO_DATA)", path)
-    .addHelpText("after", "\nExample:\n  cumulo restore ./node1.backup --data ./node2")
+    .addHelpText(
+      "after",
+      "\nTake a backup only from somebody you trust: its blocks are believed, as they were checked when it was made.\nExample:\n  cumulo restore ./node1.backup --data ./node2",
+    )
     .action(restore);
 }
