@@ -1,4 +1,4 @@
-import type { NodeEvent, NodeService } from "../api/index.ts";
+import type { Fate, NodeEvent } from "../api/index.ts";
 import type { Chain } from "../chain/index.ts";
 import type { Logger, Network } from "../ports/index.ts";
 import type { TxId } from "../primitives/index.ts";
@@ -7,17 +7,19 @@ import { headView, reorgView } from "./views.ts";
 /** More changed transactions than this in one go (a sync, a deep reorg) are not told one by one. */
 const MAX_TOLD_TRANSACTIONS = 2_000;
 
+type FindFate = (id: TxId) => Promise<Fate | undefined>;
+
 export interface NodeEvents {
   subscribe(listener: (event: NodeEvent) => void): () => void;
   transactionsChanged(txids: readonly TxId[]): void;
   /** Starts telling; call once everything is made. */
-  attach(chain: Chain, network: Network, service: Pick<NodeService, "transaction">): void;
+  attach(chain: Chain, network: Network, findFate: FindFate): void;
 }
 
 /** Turns what happens inside into the events of the API, in order. Costs nothing while nobody listens. */
 export function createNodeEvents(logger: Logger): NodeEvents {
   const listeners = new Set<(event: NodeEvent) => void>();
-  let service: Pick<NodeService, "transaction"> | undefined;
+  let fateOf: FindFate | undefined;
   // Views read the store, so events are told one after the other through this chain.
   let last: Promise<void> = Promise.resolve();
 
@@ -42,14 +44,14 @@ export function createNodeEvents(logger: Logger): NodeEvents {
       tell(async () => {
         const told: NodeEvent[] = [];
         for (const id of txids) {
-          const status = await service?.transaction(id);
-          if (status !== undefined) told.push({ type: "tx", data: { id, fate: status.fate } });
+          const fate = await fateOf?.(id);
+          if (fate !== undefined) told.push({ type: "tx", data: { id, fate } });
         }
         return told;
       });
     },
-    attach(chain, network, nodeService) {
-      service = nodeService;
+    attach(chain, network, findFate) {
+      fateOf = findFate;
       // The chain tells of the head first; people want the reorg that explains it before.
       let head: NodeEvent | undefined;
       chain.on("head", ({ disconnected }) => {

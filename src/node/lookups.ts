@@ -17,6 +17,22 @@ interface LookupsDeps {
   readonly pool: TransactionPool;
 }
 
+/** Where in the best chain a transaction is. In the middle of a long reorg the database is ahead of what was told to anyone. */
+async function placeOf(chain: Chain, id: TxId): Promise<{ block: TreeBlock; index: number } | undefined> {
+  const place = await chain.blocks.place(id);
+  const block = place === undefined ? undefined : chain.tree.get(place.block);
+  if (place === undefined || block === undefined || !chain.isConnected(block.id)) return undefined;
+  return { block, index: place.index };
+}
+
+/** What became of a transaction, without its block's body: events tell it of a block's every transaction. */
+export async function findFate({ chain, pool }: LookupsDeps, id: TxId): Promise<Fate | undefined> {
+  if (pool.mempool.get(id) !== undefined) return { state: "pending" };
+  const place = await placeOf(chain, id);
+  if (place !== undefined) return minedFate(chain, place.block.id);
+  return fateOf(pool.history.get(id)?.happenings ?? []);
+}
+
 /** One block, or one transaction, whole; fails with BLOCK_PRUNED or TRANSACTION_PRUNED for what was here once. */
 export function createLookups({ chain, pool }: LookupsDeps): Pick<NodeService, "block" | "transaction"> {
   /** `undefined`: pruned, perhaps in this moment. */
@@ -70,10 +86,9 @@ export function createLookups({ chain, pool }: LookupsDeps): Pick<NodeService, "
       });
       const pending = pool.mempool.get(id);
       if (pending !== undefined) return describe(pending.transaction, { state: "pending" });
-      // In the middle of a long reorg the database is ahead of what was told to anyone.
-      const place = await chain.blocks.place(id);
-      const block = place === undefined ? undefined : chain.tree.get(place.block);
-      if (place !== undefined && block !== undefined && chain.isConnected(block.id)) {
+      const place = await placeOf(chain, id);
+      if (place !== undefined) {
+        const { block } = place;
         const data = await wholeBlock(block);
         if (data === undefined) throw transactionPruned(id, block.id);
         return describe(data.transactions[place.index], minedFate(chain, block.id));

@@ -30,6 +30,7 @@ import { createBlockRelay } from "./block-relay.ts";
 import { chooseNetwork, openDataDirectory } from "./data-directory.ts";
 import { createNodeEvents } from "./events.ts";
 import { createNodeLogger } from "./logger.ts";
+import { findFate } from "./lookups.ts";
 import { createMining } from "./mining.ts";
 import { checkAddresses, checkPruneDepth, givenReward, refuseUnsupported } from "./option-checks.ts";
 import type { NodeOptions } from "./options.ts";
@@ -303,7 +304,7 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
     rewardTo,
     subscribe: events.subscribe,
   });
-  events.attach(chain, network, service);
+  events.attach(chain, network, (id) => findFate({ chain, pool }, id));
 
   const poolFile = createPoolFile(
     { mempool: pool.mempool, admit: pool.admit, timers, logger },

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ServiceError } from "../../../src/api/index.ts";
 import type { Chain } from "../../../src/chain/index.ts";
-import { createLookups } from "../../../src/node/lookups.ts";
+import { createLookups, findFate } from "../../../src/node/lookups.ts";
 import { treePage } from "../../../src/node/tree-view.ts";
 import type { Block } from "../../../src/primitives/index.ts";
 import { createBlockBuilder, testGenesis, transfer } from "../../support/block-builder.ts";
@@ -80,6 +80,21 @@ test("a transaction whose block was pruned is told as gone while it is known; on
   await assert.rejects(lookups.transaction(early), gone("TRANSACTION_PRUNED", { id: early, height: 5 }));
   assert.equal((await lookups.transaction(late))?.fate.state, "mined");
   assert.equal(await lookups.transaction("e".repeat(64)), undefined);
+});
+
+test("a transaction's fate is told without reading its block, which an event of each of a full block's would do again", async (t) => {
+  const { chain, pool } = await openPool(genesis);
+  t.after(() => chain.close());
+  await pool.admit(pays);
+  assert.deepEqual(await findFate({ chain, pool }, late), { state: "pending" });
+  await importAll(chain, blocks);
+  const unread = Object.assign(Object.create(chain.blocks), {
+    block: () => assert.fail("a block was read"),
+  });
+  const deps = { chain: Object.create(chain, { blocks: { value: unread } }) as Chain, pool };
+  assert.deepEqual(await findFate(deps, late), { state: "mined", block: idOf(36), height: 36, depth: 1 });
+  assert.deepEqual(await findFate(deps, early), { state: "mined", block: idOf(5), height: 5, depth: 32 });
+  assert.equal(await findFate(deps, "e".repeat(64)), undefined);
 });
 
 test("a block that is pruned while it is being read is told as gone, not as damaged", async (t) => {
