@@ -61,7 +61,7 @@ function obstacleView(
   }
   const { forkHeight, firstHeight } = obstacle;
   const work = formatWork(obstacle.work);
-  const reason = `peers have a branch with work ${work} (ours ${formatWork(head.work)}) that leaves our chain at height ${forkHeight}; this node has pruned its blocks below ${firstHeight} and cannot go back there; to follow it, start with a new --data directory`;
+  const reason = `peers have a branch with work ${spokenWork(obstacle.work)} (ours ${spokenWork(head.work)}) that leaves our chain at height ${forkHeight}; this node has pruned its blocks below ${firstHeight} and cannot go back there; to follow it, start with a new --data directory`;
   return { state: "cut-off", reason, obstacle: { ...obstacle, work } };
 }
 
@@ -69,15 +69,19 @@ function peersWork({ chain, network, sync }: SyncViewDeps): string {
   const claims = network.connections().flatMap(({ peer }) => sync.lastStatus(peer) ?? []);
   const wanted = claims.filter(({ head }) => chain.tree.get(head)?.mark === undefined);
   const most = wanted.reduce((work, claim) => (claim.work > work ? claim.work : work), 0n);
-  const ours = formatWork(chain.head.work);
+  const ours = spokenWork(chain.head.work);
   const marked = notFollowed(chain);
   if (claims.length === 0) return `no peer has said yet what it has; ours is work ${ours}${marked}`;
   // What it claims it has yet to show; it is asked for it when its turn comes.
   if (most > chain.head.work)
-    return `a peer claims work ${formatWork(most)} and has not shown it; ours is ${ours}${marked}`;
+    return `a peer claims work ${spokenWork(most)} and has not shown it; ours is ${ours}${marked}`;
   const claim = claims.length === 1 ? "peer claims" : "peers claim";
-  return `${claims.length} ${claim} no more work: ${formatWork(most)} at most, ours is ${ours}${marked}`;
+  return `${claims.length} ${claim} no more work: ${spokenWork(most)} at most, ours is ${ours}${marked}`;
 }
+
+/** Work in a sentence, as commands show it too: digits as people read them, as long as they can be read. */
+const spokenWork = (work: bigint): string =>
+  work < 10n ** 15n ? work.toLocaleString("en-US") : `0x${formatWork(work)}`;
 
 /** Blocks that our operator invalidated, and what builds on them: a peer that has more work may have it there. */
 function notFollowed({ tree }: Chain): string {

@@ -45,13 +45,13 @@ test("synced is said with the work that peers claim and the age of the head", as
   const view = await openView(t);
   const { state, reason, sync } = view([16n, 48n, undefined]);
   assert.deepEqual([state, sync], ["synced", null]);
-  assert.equal(reason, "2 peers claim no more work: 30 at most, ours is 30; the head is 90 s old");
-  assert.match(view([undefined]).reason, /^no peer has said yet what it has; ours is work 30; /);
+  assert.equal(reason, "2 peers claim no more work: 48 at most, ours is 48; the head is 90 s old");
+  assert.match(view([undefined]).reason, /^no peer has said yet what it has; ours is work 48; /);
 });
 
 test("a peer that claims more work and has not shown it is not passed over", async (t) => {
   const view = await openView(t);
-  assert.match(view([16n, 4_096n]).reason, /^a peer claims work 1000 and has not shown it; ours is 30; /);
+  assert.match(view([16n, 4_096n]).reason, /^a peer claims work 4,096 and has not shown it; ours is 48; /);
 });
 
 test("without peers it is said whether there are any to wait for", async (t) => {
@@ -80,7 +80,7 @@ test("a better branch that leaves below what is kept makes the node say that it 
   assert.deepEqual([told.state, told.obstacle], ["cut-off", { ...branch, work: "1000" }]);
   assert.match(
     told.reason,
-    /^peers have a branch with work 1000 \(ours 30\) that leaves our chain at height 1; /,
+    /^peers have a branch with work 4,096 \(ours 48\) that leaves our chain at height 1; /,
   );
   assert.match(told.reason, /pruned its blocks below 3 and cannot go back there; to follow it, start with/);
   assert.equal(view([], undefined, 0, undefined).obstacle, null);
