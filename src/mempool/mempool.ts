@@ -216,12 +216,21 @@ export function createMempool(spec: ChainSpec, overrides: Partial<MempoolOptions
     }
     if (!isFullFor(transaction, rival)) return undefined;
     const worth = worthOf(transaction, nonce);
-    let victim = ranking.lowest();
-    if (victim === undefined || !isWorthMore(worth, victim)) return noRoom();
-    while (victim !== undefined && isFullFor(transaction, rivalOf(transaction))) {
-      evicted.push(drop(victim.entry, "MEM-01", `gave way to ${transaction.txid}, which pays more`));
-      victim = ranking.lowest();
+    const gone: { readonly entry: PendingEntry; readonly state: SenderState }[] = [];
+    while (isFullFor(transaction, rivalOf(transaction))) {
+      const victim = ranking.lowest();
+      const owner = victim && senders.get(victim.entry.transaction.sender);
+      if (victim === undefined || owner === undefined || !isWorthMore(worth, victim)) {
+        // A long one may need the room of several; where one of them is worth more, all stay.
+        for (const { entry, state } of gone.reverse()) insert(entry, state);
+        return noRoom();
+      }
+      gone.push({ entry: victim.entry, state: { nonce: owner.accountNonce, balance: owner.balance } });
+      remove(victim.entry);
     }
+    const detail = `gave way to ${transaction.txid}, which pays more`;
+    for (const { entry } of gone)
+      evicted.push({ transaction: entry.transaction, fate: "dropped", rule: "MEM-01", detail });
     return undefined;
   }
 

@@ -136,3 +136,28 @@ test("a refusal has its numbers apart from its words", () => {
   const poor = { nonce: 0, balance: 7 };
   assert.deepEqual(numbersOf({ amount: 10, fee: 300 }, poor), { cost: 310, available: 7 });
 });
+
+test("one that needs the room of several takes none of it where one of them pays more", () => {
+  const size = transfer(genesis, { from: "alice", to: "bob", amount: 1, nonce: 0 }).bytes.length;
+  const pool = createMempool(genesis.spec, { maxBytes: 2 * size });
+  const add = (from: string, fee: number, memo = "") =>
+    pool.add(
+      transfer(genesis, { from, to: "erin", amount: 1, nonce: 0, fee, memo }),
+      { nonce: 0, balance: 1e12 },
+      0,
+      0,
+    );
+  const cheap = add("alice", 20_000);
+  const dear = add("bob", 90_000);
+  const before = [...pool.entries()].map(({ transaction }) => transaction.txid);
+  const refusal = add("carol", 50_000, "needs the room of both");
+  assert.deepEqual(
+    [cheap.status, dear.status, refusal.status === "refused" && refusal.rule],
+    ["pending", "pending", "MEM-01"],
+  );
+  assert.deepEqual([...pool.entries()].map(({ transaction }) => transaction.txid).sort(), before.sort());
+  assert.deepEqual([...pool.takeEvicted(), ...pool.revalidate()], []);
+  assert.deepEqual([pool.bytes, [...pool.select()].length], [2 * size, 2]);
+  assert.equal(add("carol", 200_000, "needs the room of both").status, "pending");
+  assert.equal(pool.takeEvicted().length, 2);
+});
