@@ -34,7 +34,10 @@ export interface ApiServer {
   close(): Promise<void>;
 }
 
-/** A client that reads nothing of its answer for so long holds memory for nothing. Streams have a heartbeat before that. */
+/**
+ * A client that reads nothing of its answer for so long, or up to twice as long (Node.js looks twice where some was taken
+ * at first), holds memory for nothing. Streams have a heartbeat before that.
+ */
 const IDLE_MS = 60_000;
 
 /** The HTTP API of one node. */
