@@ -107,7 +107,7 @@ export function createBlockStore(store: KeyValueStore, floorHeight: () => number
       return ofOurs("the undo data", id, () => decodeUndo(bytes));
     },
     async place(txid) {
-      const bytes = await store.get(keys.transactionHex(txid));
+      const bytes = await store.get(keys.transaction(txid));
       return bytes === undefined ? undefined : decodePlace(bytes);
     },
   };

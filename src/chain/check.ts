@@ -291,7 +291,7 @@ class ChainCheck {
   }
 
   async #comparePlaces({ header, transactions }: Block): Promise<void> {
-    const rows = await this.#store.getMany(transactions.map(({ txidBytes }) => keys.transaction(txidBytes)));
+    const rows = await this.#store.getMany(transactions.map(({ txid }) => keys.transaction(txid)));
     transactions.forEach(({ txid }, i) => {
       const row = rows[i];
       if (row === undefined || !equalBytes(row, encodePlace(header.idBytes, i)))

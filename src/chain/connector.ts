@@ -124,8 +124,8 @@ export function createConnector(deps: ConnectorDeps, start: TreeBlock): Connecto
     pending.commit();
     write({ key: keys.undo(block.header.id), value: encodeUndo(change.undo) });
     undoPending = true;
-    block.transactions.forEach(({ txidBytes }, index) => {
-      write({ key: keys.transaction(txidBytes), value: encodePlace(block.header.idBytes, index) });
+    block.transactions.forEach(({ txid }, index) => {
+      write({ key: keys.transaction(txid), value: encodePlace(block.header.idBytes, index) });
     });
     return PASSED;
   }
@@ -152,8 +152,7 @@ export function createConnector(deps: ConnectorDeps, start: TreeBlock): Connecto
     const block = await load(position.id);
     await state.revert(await blocks.undo(position.id));
     write({ key: keys.undo(position.id), value: undefined });
-    for (const { txidBytes } of block.transactions)
-      write({ key: keys.transaction(txidBytes), value: undefined });
+    for (const { txid } of block.transactions) write({ key: keys.transaction(txid), value: undefined });
     const parent = tree.get(position.parent);
     if (parent === undefined) throw new Error("the state cannot go below genesis");
     // Damaged undo data would show later, as a wrong state root of a block that is good.

@@ -111,7 +111,7 @@ export function createPruner(
       if (error instanceof ChainError && error.code !== "CHAIN_STOPPED") return undefined;
       throw error;
     });
-    const places = block?.transactions.map(({ txidBytes }) => keys.transaction(txidBytes)) ?? [];
+    const places = block?.transactions.map(({ txid }) => keys.transaction(txid)) ?? [];
     return [keys.body(id), keys.undo(id), ...places];
   }
 

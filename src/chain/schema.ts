@@ -8,7 +8,9 @@ import {
   bytesToHex,
   HEADER_BYTES,
   hexToBytes,
+  setHex,
   setUint32,
+  setUint64,
   type TxId,
   Uint8,
   Uint32,
@@ -67,7 +69,15 @@ function tableKey(table: Table, key: Uint8Array): Uint8Array {
   return bytes;
 }
 
-/** As above, for numbers below 2^32. */
+/** For keys that are ids or accounts; a sync makes some for each transaction. */
+function hexKey(table: Table, hex: string): Uint8Array {
+  const bytes = new Uint8Array(1 + hex.length / 2);
+  bytes[0] = TABLES[table].charCodeAt(0);
+  setHex(bytes, 1, hex);
+  return bytes;
+}
+
+/** Big-endian, for numbers below 2^32. */
 function uint32Key(value: number): Uint8Array {
   const bytes = new Uint8Array(4);
   new DataView(bytes.buffer).setUint32(0, value);
@@ -102,17 +112,16 @@ export type MetaName =
 
 export const keys = {
   meta: (name: MetaName): Uint8Array => tableKey("meta", textBytes(name)),
-  block: (id: BlockId): Uint8Array => tableKey("blocks", hexToBytes(id)),
-  body: (id: BlockId): Uint8Array => tableKey("bodies", hexToBytes(id)),
-  undo: (id: BlockId): Uint8Array => tableKey("undo", hexToBytes(id)),
-  transaction: (txid: Uint8Array): Uint8Array => tableKey("transactions", txid),
-  transactionHex: (txid: TxId): Uint8Array => tableKey("transactions", hexToBytes(txid)),
+  block: (id: BlockId): Uint8Array => hexKey("blocks", id),
+  body: (id: BlockId): Uint8Array => hexKey("bodies", id),
+  undo: (id: BlockId): Uint8Array => hexKey("undo", id),
+  transaction: (txid: TxId): Uint8Array => hexKey("transactions", txid),
   account: (index: number): Uint8Array => tableKey("accounts", uint32Key(index)),
-  accountIndex: (key: AccountKey): Uint8Array => tableKey("accountIndices", hexToBytes(key)),
+  accountIndex: (key: AccountKey): Uint8Array => hexKey("accountIndices", key),
   baseAccount: (height: number, index: number): Uint8Array =>
     tableKey("baseAccounts", Uint8Array.of(...uint64Key(height), ...uint32Key(index))),
   page: (page: PageNumber): Uint8Array => tableKey("pages", uint32Key(page)),
-  mark: (id: BlockId): Uint8Array => tableKey("marks", hexToBytes(id)),
+  mark: (id: BlockId): Uint8Array => hexKey("marks", id),
   reorg: (number: number): Uint8Array => tableKey("reorgs", uint64Key(number)),
   batch: (sequence: number): Uint8Array => tableKey("batches", uint64Key(sequence)),
 };
@@ -200,9 +209,15 @@ export function otherBases(height: number | undefined): KeyRange[] {
 }
 
 const AccountRowSsz = new ContainerType({ key: Bytes32, balance: Uint64, nonce: Uint64 });
+const ACCOUNT_ROW_BYTES = 48;
 
 export function encodeAccountRow({ key, balance, nonce }: AccountRecord): Uint8Array {
-  return AccountRowSsz.serialize({ key: hexToBytes(key), balance, nonce });
+  // By hand, as each batch of a sync has some thousand of them.
+  const bytes = new Uint8Array(ACCOUNT_ROW_BYTES);
+  setHex(bytes, 0, key);
+  setUint64(bytes, 32, balance);
+  setUint64(bytes, 40, nonce);
+  return bytes;
 }
 
 /** `rowKey`: the row's whole key in the store, which has the index. */

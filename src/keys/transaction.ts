@@ -1,6 +1,7 @@
 import {
   type SealedTransaction,
   sealTransaction,
+  setHex,
   signingMessage,
   type TransactionBody,
   transactionId,
@@ -22,7 +23,7 @@ export function packSignatures(transactions: readonly SealedTransaction[]): Uint
   let at = 0;
   for (const transaction of transactions) {
     transaction.copySender(packed, at);
-    packed.set(transaction.txidBytes, at + 32);
+    setHex(packed, at + 32, transaction.txid);
     transaction.copySignature(packed, at + 64);
     at += RECORD_BYTES;
   }

@@ -1,4 +1,4 @@
-import { bytesToHex, copyBytes, getUint32, getUint64, hexOf32, hexToBytes } from "./bytes.ts";
+import { copyBytes, getUint32, getUint64, hexOf32, hexToBytes } from "./bytes.ts";
 import { sha256, sha256Hex } from "./hash.ts";
 import {
   MAX_MEMO_BYTES,
@@ -15,7 +15,7 @@ export type Leaf = string;
 
 /**
  * A transaction with its exact bytes and both of its hashes. Immutable: made once, where bytes enter the daemon or
- * where a transaction is signed, and passed along whole, so nothing is hashed twice.
+ * where a transaction is signed, and passed along whole, so its body is hashed once.
  */
 export interface SealedTransaction {
   /** The whole value, made for whoever asks and not kept: rules need only what stands below. */
@@ -23,9 +23,11 @@ export interface SealedTransaction {
   readonly bytes: Uint8Array;
   /** SHA-256 of the serialized body: the same for every valid signature of it. */
   readonly txid: TxId;
+  /** The same as 32 bytes, made anew at each call. */
   readonly txidBytes: Uint8Array;
   /** SHA-256 of `bytes`: names these very bytes, signature included. */
   readonly leaf: Leaf;
+  /** The same as 32 bytes, made anew at each call; hashed again too, unless `leaf` was asked for. */
   readonly leafBytes: Uint8Array;
   readonly signatureBytes: Uint8Array;
   /** The sender's public key. */
@@ -82,8 +84,6 @@ interface Numbers {
 class Sealed implements SealedTransaction {
   readonly bytes: Uint8Array;
   readonly txid: TxId;
-  readonly txidBytes: Uint8Array;
-  readonly leafBytes: Uint8Array;
   readonly sender: string;
   readonly recipient: string;
   readonly nonce: number;
@@ -95,8 +95,6 @@ class Sealed implements SealedTransaction {
   constructor(bytes: Uint8Array, { nonce, fee, expiry, amount }: Numbers) {
     this.bytes = bytes;
     this.txid = sha256Hex(bytes.subarray(BODY_AT));
-    this.txidBytes = hexToBytes(this.txid);
-    this.leafBytes = sha256(bytes);
     this.sender = hexOf32(bytes, SENDER_AT);
     this.recipient = hexOf32(bytes, RECIPIENT_AT);
     this.nonce = nonce;
@@ -105,10 +103,19 @@ class Sealed implements SealedTransaction {
     this.amount = amount;
   }
 
-  // A sync makes hundred thousands of these, of which nobody asks for the leaf in hex.
+  // A sync makes hundred thousands of these and asks each for its leaf once, as bytes: what is not kept costs the garbage
+  // collector little.
   get leaf(): Leaf {
-    this.#leaf ??= bytesToHex(this.leafBytes);
+    this.#leaf ??= sha256Hex(this.bytes);
     return this.#leaf;
+  }
+
+  get leafBytes(): Uint8Array {
+    return this.#leaf === undefined ? sha256(this.bytes) : hexToBytes(this.#leaf);
+  }
+
+  get txidBytes(): Uint8Array {
+    return hexToBytes(this.txid);
   }
 
   /**

@@ -208,8 +208,8 @@ function rowsOf({ header, bodyBytes, transactions }: Block, undo: Uint8Array): W
     { key: keys.block(header.id), value: encodeStoredBlock(row) },
     { key: keys.body(header.id), value: bodyBytes },
     { key: keys.undo(header.id), value: undo },
-    ...transactions.map(({ txidBytes }, index) => ({
-      key: keys.transaction(txidBytes),
+    ...transactions.map(({ txid }, index) => ({
+      key: keys.transaction(txid),
       value: encodePlace(header.idBytes, index),
     })),
   ];

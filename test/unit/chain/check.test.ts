@@ -66,7 +66,7 @@ const damages: readonly (readonly [
   ["the totals", () => keys.meta("totals"), (row) => row.with(8, (row[8] ?? 0) ^ 1), "STATE_WRONG"],
   [
     "a place",
-    () => keys.transactionHex(someBlock.transactions[0]?.txid ?? ""),
+    () => keys.transaction(someBlock.transactions[0]?.txid ?? ""),
     (row) => row.with(33, 1),
     "INDEX_WRONG",
   ],
