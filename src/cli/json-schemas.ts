@@ -139,7 +139,7 @@ export const JSON_OUTPUTS: Readonly<Record<string, JsonOutput>> = {
       accepted: Count,
       refused: Count,
       unanswered: Count,
-      lost: Type.Array(Strict({ node: NodeNumber, message: Text })),
+      lost: Type.Array(Strict({ node: NodeNumber, code: Text, message: Text })),
       blocksMined: Count,
       refusals: Type.Record(Text, Count),
       durationMs: Type.Number({ minimum: 0 }),

@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { JSON_ERROR, JSON_OUTPUTS } from "../../src/cli/json-schemas.ts";
+import { stopCluster } from "../../src/cluster/index.ts";
 import { runCli, spawnCli } from "../support/cli.ts";
 import { createLab, poll } from "../support/daemon.ts";
 import { assertFits } from "../support/openapi.ts";
+import { createTempDir } from "../support/temp-dir.ts";
 
 describe("what commands print with --json fits their schemas", () => {
   it("of one node: every command that asks it or works on its directory", { timeout: 180_000 }, async (t) => {
@@ -89,6 +91,34 @@ describe("what commands print with --json fits their schemas", () => {
       (command) => !printed.has(command) && !command.startsWith("cluster ") && !elsewhere.includes(command),
     );
     assert.deepEqual(missed, []);
+  });
+
+  it("of a cluster: every command that works on one", { timeout: 180_000 }, async (t) => {
+    const { path, remove } = await createTempDir();
+    const directory = join(path, "cluster");
+    // In this order: without its directory a cluster cannot be found.
+    t.after(async () => {
+      await stopCluster(directory).catch(() => {});
+      await remove();
+    });
+    const lines = ["up --nodes 2", "status", "load --tps 5 --for 1s", "split 1/2", "heal", "wait converged"];
+    lines.push("kill 2", "status", "restart 2", "pause 2", "status", "resume 2", "logs 1", "down");
+    const printed = new Set<string>();
+    for (const line of lines) {
+      const command = `cluster ${line.split(" ")[0]}`;
+      // Load is funded by a reward.
+      if (command === "cluster load") await runCli(["mine", "1", "--data", join(directory, "node1")]);
+      const args = ["cluster", ...line.split(" "), "--dir", directory, "--json"];
+      const { code, stdout, stderr } = await runCli(args);
+      assert.equal(code, 0, `${line}: ${stderr}`);
+      const texts = JSON_OUTPUTS[command]?.isStream ? stdout.trim().split("\n") : [stdout];
+      for (const text of texts) assertFits(JSON_OUTPUTS[command]?.schema, JSON.parse(text), line);
+      printed.add(command);
+    }
+    assert.deepEqual(
+      Object.keys(JSON_OUTPUTS).filter((name) => name.startsWith("cluster ") && !printed.has(name)),
+      [],
+    );
   });
 
   it("schema prints them, and says which there are", async () => {
