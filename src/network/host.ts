@@ -13,6 +13,7 @@ import type { Multiaddr } from "@multiformats/multiaddr";
 import { createLibp2p } from "libp2p";
 import { NetworkError } from "../ports/index.ts";
 import { type GuardDeps, guardedTransport } from "./guarded-transport.ts";
+import type { LocalDiscoveryInit } from "./local-discovery.ts";
 
 export interface HostInit {
   readonly privateKey: PrivateKey;
@@ -21,6 +22,8 @@ export interface HostInit {
   readonly gater: ConnectionGater;
   readonly guard: GuardDeps;
   readonly gossip: (components: GossipSubComponents) => GossipSub;
+  /** Absent: nothing is multicast. */
+  readonly discover?: LocalDiscoveryInit;
 }
 
 export type Host = Libp2p<{ identify: Identify; ping: Ping; gossip: GossipSub; listening: Listening }>;
@@ -62,6 +65,9 @@ const PING_TIMEOUT_MS = 15_000;
 /** A libp2p node that has not started, with nothing in it that dials, discovers or reconnects by itself. */
 export async function createHost(init: HostInit): Promise<Host> {
   const transport = guardedTransport(init.guard);
+  const { discover } = init;
+  // Most nodes do without it, and need not load it.
+  const local = discover && (await import("./local-discovery.ts")).localDiscovery(discover);
   return createLibp2p({
     start: false,
     privateKey: init.privateKey,
@@ -86,7 +92,13 @@ export async function createHost(init: HostInit): Promise<Host> {
     },
     logger: silentComponents,
     nodeInfo: { name: "cumulo", userAgent: "cumulo" },
-    services: { identify: identify(), ping: ping(), gossip: init.gossip, listening: createListening },
+    services: {
+      identify: identify(),
+      ping: ping(),
+      gossip: init.gossip,
+      listening: createListening,
+      ...(local && { local }),
+    },
   });
 }
 

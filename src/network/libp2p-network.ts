@@ -22,6 +22,7 @@ import { dialError } from "./dial-error.ts";
 import { type Gossip, gossipService, runGossip, type Topic } from "./gossip.ts";
 import { createHost, type Host, startHost } from "./host.ts";
 import { createLinks, type Links } from "./links.ts";
+import type { LocalDiscoveryInit } from "./local-discovery.ts";
 import { createRequests, type Requests, type Served } from "./requests.ts";
 
 const DIAL_TIMEOUT_MS = 10_000;
@@ -42,6 +43,8 @@ export interface Libp2pNetworkOptions extends AdmissionOptions {
   readonly listen: readonly string[];
   /** Multiaddrs to tell others instead of those we listen on. */
   readonly announce?: readonly string[];
+  /** Looks for peers on the local network, and lets itself be found there. Absent: does neither. */
+  readonly discover?: Pick<LocalDiscoveryInit, "tag" | "found">;
 }
 
 /** The port, and what only this form of it can tell. */
@@ -100,6 +103,9 @@ class PortOverLibp2p implements Libp2pNetwork {
   async start(): Promise<void> {
     if (this.#host !== undefined) throw new Error("the network runs already");
     await this.#stopping;
+    const { discover } = this.#options;
+    const problem = (reason: string): void =>
+      this.#logger.warn({ reason }, "multicast DNS does not work here: no peers are found by it");
     const host = await createHost({
       privateKey: this.#privateKey,
       listen: this.#options.listen,
@@ -107,6 +113,7 @@ class PortOverLibp2p implements Libp2pNetwork {
       gater: this.#links.gater,
       guard: { punish: this.punish },
       gossip: gossipService(this.#topics),
+      ...(discover && { discover: { ...discover, problem } }),
     });
     this.#host = host;
     host.addEventListener("connection:open", ({ detail }) => {

@@ -20,6 +20,8 @@ export interface NodeOptions {
   readonly pruneDepth?: number;
   /** Whether to ask peers for others and dial them, and to tell peers of others. Default true. */
   readonly exchange?: boolean;
+  /** Whether to look for peers on the local network by multicast DNS, and to be found there. Default false. */
+  readonly mdns?: boolean;
   /** Known peers are dialled until so many connections of this node's own stand, the configured among them. Default 8. */
   readonly maxOutbound?: number;
   /** Connections of strangers at most; default 128. */

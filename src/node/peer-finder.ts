@@ -16,6 +16,7 @@ import {
   type PeerBook,
   type PeerSource,
   parseEndpoint,
+  type Teller,
 } from "../sync/index.ts";
 
 /** Connections that a node opens by itself, with the configured ones among them. */
@@ -31,6 +32,12 @@ const LOOK_EVERY_MS = 30_000;
 const ASK_AGAIN_MS = 60_000;
 /** A connection that ended sooner was of no use: another chain, or nothing to say. */
 const USEFUL_CONNECTION_MS = 60_000;
+
+/** Who is behind a multicast answer is not known: all of them are one teller, which has its share of the book. */
+const ON_LOCAL_NETWORK: Teller = {
+  source: "mdns",
+  at: { ip: "mdns", port: 5_353, reach: "private", group: "mdns" },
+};
 
 export interface PeerFinderDeps {
   readonly network: Pick<Network, "self" | "on" | "dial" | "connections" | "refused">;
@@ -60,6 +67,8 @@ export interface PeerFinder {
   stop(): Promise<void>;
   /** A connected peer has shown that it is of our chain: only now is it worth knowing, asking and telling of. */
   introduced(peer: PeerName): void;
+  /** Somebody on the local network says, by multicast DNS, that a peer is at these multiaddrs. */
+  discovered(peer: PeerName, multiaddrs: readonly string[]): void;
   /** What to tell a peer that asks. */
   told(asker: PeerName, limit: number): readonly ToldPeer[];
 }
@@ -202,6 +211,10 @@ export function createPeerFinder(deps: PeerFinderDeps, options: PeerFinderOption
       await Promise.allSettled([...dials]);
     },
     introduced,
+    discovered(peer, multiaddrs) {
+      book.learn(peer, multiaddrs, ON_LOCAL_NETWORK, clock.nowMs());
+      fill();
+    },
     told(asker, limit) {
       const at = addressOf(asker);
       if (!options.exchange || at === undefined) return [];

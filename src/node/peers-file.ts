@@ -42,7 +42,7 @@ const FileSchema = Type.Object(
       Type.Object(
         {
           peer: Name,
-          source: Type.Enum(["configured", "announced", "exchanged"]),
+          source: Type.Enum(["configured", "announced", "exchanged", "mdns"]),
           teller: Type.String({ maxLength: 80 }),
           addresses: Type.Array(
             Type.Object(

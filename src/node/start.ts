@@ -135,6 +135,12 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
       privateKeySeed: directory.networkSeed,
       listen: options.listen,
       announce: options.announce,
+      ...(options.mdns === true && {
+        discover: {
+          tag: genesis.block.header.id.slice(0, 8),
+          found: (peer: string, addresses: readonly string[]) => finder.discovered(peer, addresses),
+        },
+      }),
       wanted: () => supervisor.wanted(),
       isBanned: (subject) => isBanned(subject),
       ...(options.maxInbound !== undefined && { maxInbound: options.maxInbound }),

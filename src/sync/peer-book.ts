@@ -21,9 +21,10 @@ const MAX_TOLD_FAILURES = 3;
 const MAX_EMPTY_PLACES = 1_024;
 
 /**
- * Who told of a peer first. `configured`: the operator. `announced`: the peer itself. `exchanged`: another peer.
+ * Who told of a peer first. `configured`: the operator. `announced`: the peer itself. `exchanged`: another peer. `mdns`:
+ * whoever answers on the local network.
  */
-export type PeerSource = "configured" | "announced" | "exchanged";
+export type PeerSource = "configured" | "announced" | "exchanged" | "mdns";
 /**
  * What shows that a peer is at an address. `reached`: we dialled it there. `origin`: it says so, and its connection comes
  * from that IP. `none`: somebody says so.

@@ -26,6 +26,7 @@ interface StartOptions extends InitOptions {
   readonly tokenFile?: string;
   readonly peer?: readonly string[];
   readonly exchange: "on" | "off";
+  readonly mdns?: boolean;
   readonly maxOutbound?: number;
   readonly maxInbound?: number;
   readonly maxInboundPerIp?: number;
@@ -134,6 +135,7 @@ async function start(options: StartOptions): Promise<void> {
     apiRead: options.apiRead,
     peers: [...(options.peer ?? [])],
     exchange: options.exchange === "on",
+    mdns: options.mdns === true,
     mine: options.mine === true,
     history: options.history,
     logLevel: options.logLevel,
@@ -216,6 +218,7 @@ export function addNode(program: Command): void {
       oneOf("on", "off"),
       "on",
     )
+    .option("--mdns", "find nodes of this chain on the local network by multicast DNS, and be found by them")
     .option("--max-outbound <n>", "dial known peers up to so many connections (default: 8)", integer(0, 512))
     .option(
       "--max-inbound <n>",

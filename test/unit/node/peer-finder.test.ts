@@ -187,6 +187,29 @@ test("no more than two connections go to one public network, and nobody is diall
   assert.equal(a.peers().length, 2);
 });
 
+test("whoever is found on the local network is dialled at once, and all who are named there share one teller's places", async () => {
+  const { node, pass } = createWorld();
+  const [a, b] = [await node({ ip: "10.1.1.1" }), await node({ ip: "10.1.1.2" })];
+  a.finder.discovered(b.name, [b.address]);
+  await pass(500);
+  assert.deepEqual(a.peers(), [b.n]);
+  assert.equal(a.book.get(b.name)?.source, "mdns");
+  const c = await node({ ip: "10.1.1.3" });
+  a.banned.add(c.name);
+  a.finder.discovered(c.name, [c.address]);
+  for (let i = 0; i < 500; i++) {
+    const peer = `invented ${i}`;
+    a.finder.discovered(peer, [`/ip4/10.2.${i >> 8}.${i & 255}/tcp/1`, "/ip4/127.0.0.1/tcp/22"]);
+    assert.deepEqual(
+      a.book.get(peer)?.addresses.map(({ address }) => address.includes("127.")),
+      [false],
+    );
+  }
+  assert.ok(a.book.size <= 1 + 64, `${a.book.size} are known`);
+  await pass(10_000);
+  assert.deepEqual(a.peers(), [b.n], "a ban holds here too");
+});
+
 test("in a private network all may be dialled, and who is outside is told nothing of it", async () => {
   const { node, pass } = createWorld();
   const a = await node({ ip: "10.0.0.1" });
