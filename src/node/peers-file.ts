@@ -18,6 +18,8 @@ import {
 
 /** What a kill -9 may cost of what is known of peers; bans are saved at once. */
 const SAVE_EVERY_MS = 60_000;
+/** The same of a node that has kept no peer yet: one that loses them all may find nobody again. */
+const FIRST_SAVE_EVERY_MS = 5_000;
 /** Above what a full book and a full list of bans take, whose reasons may need six bytes a character. */
 const MAX_FILE_BYTES = 4 * 1024 * 1024;
 /** A new form of the file gets another number. */
@@ -155,16 +157,20 @@ export function createPeersFile(
   }: { readonly current: () => KeptPeers; readonly timers: Timers; readonly logger: Logger },
   { path, chain }: { readonly path: string; readonly chain: string },
 ): PeersFile {
-  let saved = encodePeers(chain, current());
+  const atStart = current();
+  let saved = encodePeers(chain, atStart);
+  let hasKept = atStart.peers.length > 0;
   let timer: Timer | undefined;
   let saving: Promise<void> = Promise.resolve();
 
   async function write(): Promise<void> {
-    const text = encodePeers(chain, current());
+    const kept = current();
+    const text = encodePeers(chain, kept);
     if (text === saved) return;
     try {
       await replaceWhole(path, text);
       saved = text;
+      hasKept = kept.peers.length > 0;
     } catch (error) {
       logger.warn({ path, problem: fileProblem(error) }, "known peers and bans could not be saved");
     }
@@ -177,7 +183,7 @@ export function createPeersFile(
   }
 
   function saveLater(): void {
-    timer = timers.set(SAVE_EVERY_MS, () => {
+    timer = timers.set(hasKept ? SAVE_EVERY_MS : FIRST_SAVE_EVERY_MS, () => {
       void save();
       saveLater();
     });

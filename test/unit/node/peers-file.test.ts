@@ -114,7 +114,7 @@ test("a missing file is no news, and a directory in its place stops no start", a
   assert.equal(logger.lines.length, 1);
 });
 
-test("it is saved every minute where something changed, when told to, and at the end, in which no timer is left", async (t) => {
+test("it is saved soon where no peer was kept yet, every minute where something changed, when told to, and at the end, in which no timer is left", async (t) => {
   const { path, chain } = await place(t);
   const timers = createManualTimers(createManualClock());
   let bans: Ban[] = [];
@@ -126,10 +126,18 @@ test("it is saved every minute where something changed, when told to, and at the
   const saved = async () => await readFile(path, "utf8").catch(() => "");
   file.start();
   timers.advance(60_000);
-  peers = known();
+  peers = known().slice(0, 1);
   assert.equal(await saved(), "");
-  timers.advance(60_000);
-  await until("it is saved", async () => (await saved()) === encodePeers(CHAIN, { peers, bans: [] }));
+  // The first ones soon, or a kill would leave the node without anybody.
+  timers.advance(5_000);
+  await until("the first are saved", async () => (await saved()) === encodePeers(CHAIN, { peers, bans: [] }));
+  timers.advance(5_000);
+  peers = known();
+  timers.advance(59_000);
+  const first = encodePeers(CHAIN, { peers: peers.slice(0, 1), bans: [] });
+  assert.equal(await saved(), first);
+  timers.advance(1_000);
+  await until("the rest are saved", async () => (await saved()) === encodePeers(CHAIN, { peers, bans: [] }));
   bans = [ban];
   file.save();
   await until("the ban is saved", async () => (await saved()).includes("20.9.9.9"));
