@@ -36,9 +36,16 @@ test("nodes of one chain with --mdns meet on the local network; others are neith
   const { stdout } = await promisify(execFile)("unshare", ["-n", "sh", "-c", script, ...child], {
     timeout: 120_000,
   });
-  const { met, left, names, ended, warnings } = JSON.parse(stdout);
+  const { met, left, names, ended, warnings, known } = JSON.parse(stdout);
   assert.deepEqual([met.first, met.second], [[names.second], [names.first]]);
   assert.deepEqual(left, { quiet: [], stranger: [] });
   assert.deepEqual(ended, { code: 0, signal: null });
   assert.deepEqual(warnings, []);
+  // What 200 forged answers leave: one teller's places, and nothing but private addresses.
+  const invented = known.filter((line: string) => line.startsWith("mdns /ip4/10.84."));
+  assert.ok(invented.length > 0 && invented.length <= 64, `${invented.length} invented peers are known`);
+  assert.deepEqual(
+    known.filter((line: string) => !invented.includes(line) && !line.includes(`/ip4/${ADDRESS}/`)),
+    [],
+  );
 });
