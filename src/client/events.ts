@@ -50,6 +50,14 @@ interface Place {
   lastEventId: string | undefined;
 }
 
+function parsed(data: string): unknown {
+  try {
+    return JSON.parse(data);
+  } catch (cause) {
+    throw new ApiError("API_ANSWER_INVALID", 200, "an event is not JSON: it comes from no node", { cause });
+  }
+}
+
 /** One connection, until it ends: then it throws, or returns where the signal was aborted. */
 async function* readOnce(
   http: HttpOptions,
@@ -67,7 +75,7 @@ async function* readOnce(
     },
     onEvent: ({ id, event, data }) => {
       buffered = 0;
-      received.push({ id: id ?? "", type: event, data: JSON.parse(data) } as Sent);
+      received.push({ id: id ?? "", type: event, data: parsed(data) } as Sent);
     },
   });
   const silence = new AbortController();

@@ -102,6 +102,19 @@ describe("client: events", () => {
     assert.ok(away.losses.length > 0);
   });
 
+  it("a server that sends what is no event is left at once: asking it again would not help", async (t) => {
+    const server = createServer((_request, response) => {
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      response.write("id: 1\nevent: head\ndata: {]\n\n");
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    t.after(() => server.closeAllConnections());
+    t.after(() => server.close());
+    const { ended, losses } = follow(t, `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    await assert.rejects(ended, { code: "API_ANSWER_INVALID" });
+    assert.deepEqual(losses, []);
+  });
+
   it("a server that pours an endless event is left", async (t) => {
     const server = createServer((_request, response) => {
       response.writeHead(200, { "content-type": "text/event-stream" });
