@@ -17,8 +17,8 @@ import { encodePlace, encodeStoredBlock, keys, type StoredBlock } from "./schema
 
 /** Writes held back before a batch must go out; about what one LevelDB write buffer takes. */
 const MAX_PENDING_BYTES = 4 * 1024 * 1024;
-/** Blocks kept decoded, by body size, over a flush: decoded they take some 15 times as much. */
-const MAX_RECENT_BYTES = 2 * 1024 * 1024;
+/** Blocks kept decoded, by body size, over a flush, for the next reorg: decoded they take some 15 times as much. */
+const MAX_RECENT_BYTES = 256 * 1024;
 /** Refusals kept for people to ask about; the status itself is in the tree and the store. */
 const MAX_REMEMBERED_REFUSALS = 10_000;
 

@@ -14,10 +14,10 @@ const BYTES_PER_REQUEST = 1024 * 1024;
 const MAX_WINDOWS = 8;
 const MAX_WINDOWS_PER_PEER = 2;
 /**
- * Blocks handed to our chain and not imported yet, at most. Several of its batches: while one is executed and written,
- * the signatures of the next ones are verified.
+ * Blocks handed to our chain and not imported yet, at most. Two of its batches: while one is executed and written, the
+ * signatures of the next are verified. What waits in more of them would outlive garbage collections that end it cheaply.
  */
-const MAX_BLOCKS_IMPORTING = 256;
+const MAX_BLOCKS_IMPORTING = 128;
 /** Body bytes that came and are not imported yet; above it only what all others wait for is asked for. */
 const MAX_WAITING_BYTES = 16 * 1024 * 1024;
 interface Body {

@@ -201,7 +201,7 @@ class Walk {
     for (const id of open)
       assert.ok(!this.lab.importing.has(id) && !this.lab.has(id), "nothing is asked for that is here");
     for (const name of this.peers.keys()) assert.ok(this.lab.windows(name).length <= 2);
-    assert.ok(this.lab.importing.size <= 256, `${this.lab.importing.size} blocks are being imported`);
+    assert.ok(this.lab.importing.size <= 128, `${this.lab.importing.size} blocks are being imported`);
     for (const { peer } of windows) assert.ok(this.peers.has(peer), "nobody who is gone is waited for");
   }
 }
