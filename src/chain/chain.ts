@@ -1,6 +1,6 @@
 import type { ForkTree, Refusal, TreeBlock } from "../consensus/index.ts";
 import type { AccountKey, AccountRecord, Genesis, LedgerTotals } from "../ledger/index.ts";
-import type { Clock, KeyValueStore, Logger } from "../ports/index.ts";
+import type { Clock, KeyValueStore, Logger, Timers } from "../ports/index.ts";
 import type { Block, BlockId } from "../primitives/index.ts";
 import type { BackupPart } from "./backup-format.ts";
 import type { BlockChecks } from "./block-checks.ts";
@@ -24,6 +24,8 @@ export interface Pruning {
   readonly depth: number;
   /** Height of the best chain up to which others have read what they need. */
   readonly usedUpTo: () => number;
+  /** Calls a round that came due in the rest after the last one. */
+  readonly timers: Timers;
 }
 
 export interface ChainDeps {

@@ -1,5 +1,12 @@
 import type { ForkTree } from "../consensus/index.ts";
-import { type Clock, type KeyValueStore, type Logger, StoreError, type Write } from "../ports/index.ts";
+import {
+  type Clock,
+  type KeyValueStore,
+  type Logger,
+  StoreError,
+  type Timer,
+  type Write,
+} from "../ports/index.ts";
 import type { BlockId } from "../primitives/index.ts";
 import { encodePruned } from "./base.ts";
 import { copyBase, type Exclusively, wipeOtherBases } from "./base-copy.ts";
@@ -64,6 +71,7 @@ export function createPruner(
   /** After a copy that came to nothing: not before the head is so high. */
   let notBelow = 0;
   let hasWaited = false;
+  let resting: Timer | undefined;
   let closed = false;
   let failed = false;
   let running: Promise<void> | undefined;
@@ -135,15 +143,24 @@ export function createPruner(
   }
 
   /** The height of the base to be made now, if it is time for one. */
-  function dueHeight({ depth, usedUpTo }: Pruning): number | undefined {
+  function dueHeight({ depth, usedUpTo, timers }: Pruning): number | undefined {
     const { height } = publisher.head;
-    if (height < notBelow || clock.monotonicMs() < notBeforeMs) return undefined;
+    if (height < notBelow) return undefined;
     const step = Math.max(1, Math.floor(depth / 2));
     const from = base?.height ?? 0;
     const wanted = height - depth;
     if (wanted - from < step) return undefined;
     const due = Math.min(wanted, usedUpTo());
-    if (due - from >= step) return due;
+    if (due - from >= step) {
+      const restMs = notBeforeMs - clock.monotonicMs();
+      if (restMs <= 0) return due;
+      // Nobody else may call: the index has read all, and no block comes.
+      resting ??= timers.set(restMs, () => {
+        resting = undefined;
+        void run();
+      });
+      return undefined;
+    }
     if (!hasWaited && wanted - from >= 2 * step) {
       hasWaited = true;
       logger.info({ wanted, usedUpTo: due }, "pruning waits for the history index to read the blocks first");
@@ -197,17 +214,20 @@ export function createPruner(
     }
   }
 
+  function run(): Promise<void> {
+    if (closed || failed) return running ?? Promise.resolve();
+    running ??= work().finally(() => {
+      running = undefined;
+    });
+    return running;
+  }
+
   return {
-    run() {
-      if (closed || failed) return running ?? Promise.resolve();
-      running ??= work().finally(() => {
-        running = undefined;
-      });
-      return running;
-    },
+    run,
     async close() {
       closed = true;
       await running;
+      if (resting !== undefined) pruning?.timers.clear(resting);
     },
   };
 }

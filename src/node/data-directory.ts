@@ -98,6 +98,12 @@ interface SecretFile {
 const unusable = (message: string, cause: unknown): NodeError =>
   new NodeError("NODE_DATA_UNUSABLE", message, { cause });
 
+/** Why a file cannot be written, and what to do: `otherwise`, unless all it wants is room. */
+function writeProblem(error: unknown, otherwise: string, missing?: string): string {
+  const isFull = ["ENOSPC", "EDQUOT"].includes((error as NodeJS.ErrnoException).code ?? "");
+  return `${fileProblem(error, missing)}; ${isFull ? "make room and start again" : otherwise}`;
+}
+
 /** The secret; undefined where one is to be made. */
 async function readSecret({ path, what, advice, mayBeEmpty }: SecretFile): Promise<string | undefined> {
   let text: string;
@@ -118,8 +124,8 @@ async function makeSecret({ path, what, advice, mayBeEmpty }: SecretFile, random
   try {
     await (mayBeEmpty ? replaceWhole : createWhole)(path, `${secret}\n`);
   } catch (error) {
-    const why = fileProblem(error, "its directory does not exist");
-    throw unusable(`cannot write ${what} ${path}: ${why}; ${advice}`, error);
+    const problem = writeProblem(error, advice, "its directory does not exist");
+    throw unusable(`cannot write ${what} ${path}: ${problem}`, error);
   }
   return secret;
 }
@@ -264,6 +270,13 @@ async function lockDirectory(
   }
 }
 
+/** Writes a file of the directory that a start cannot do without. */
+async function writeOwn(path: string, write: typeof replaceWhole, text: string): Promise<void> {
+  await write(path, text).catch((error: unknown) => {
+    throw unusable(`cannot write ${path}: ${writeProblem(error, DIRECTORY_ADVICE)}`, error);
+  });
+}
+
 /**
  * Opens or makes a node's directory, mode 0700. Fails with a typed error, and then leaves things as they were; while it
  * is in use by another node, not even what is missing is made.
@@ -324,7 +337,11 @@ export async function openDataDirectory(
       },
       async keepGenesis() {
         if (isKept) return;
-        await createWhole(genesisFileOf(path), `${JSON.stringify(specToJson(spec), undefined, 2)}\n`);
+        await writeOwn(
+          genesisFileOf(path),
+          createWhole,
+          `${JSON.stringify(specToJson(spec), undefined, 2)}\n`,
+        );
         made.file(genesisFileOf(path));
       },
       poolFile: join(path, "mempool.bin"),
@@ -335,7 +352,7 @@ export async function openDataDirectory(
         return await createLevelStore({ directory, cacheBytes: HISTORY_CACHE_BYTES });
       },
       peersFile: join(path, "peers.json"),
-      writeNodeFile: (file) => replaceWhole(nodeFile, `${JSON.stringify(file)}\n`),
+      writeNodeFile: (file) => writeOwn(nodeFile, replaceWhole, `${JSON.stringify(file)}\n`),
       removeNodeFile: () => rm(nodeFile, { force: true }),
       close: () => opened.close(),
       abandon,

@@ -175,6 +175,7 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
     ...(options.pruneDepth !== undefined && {
       pruning: {
         depth: options.pruneDepth,
+        timers,
         // The index is opened after the chain, and reads nothing before.
         usedUpTo: () => (options.history === false ? Number.MAX_SAFE_INTEGER : (history?.usedUpTo() ?? 0)),
       },
@@ -292,6 +293,8 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
       onIndexed: () => void chain.prune(),
     });
     history = index;
+    // It may have read all before.
+    void chain.prune();
     shutdown.add("history index", () => index.close());
   }
   const service = createNodeService({

@@ -6,6 +6,7 @@ import type { Genesis } from "../../src/ledger/index.ts";
 import { searchNonce } from "../../src/miner/search-tasks.ts";
 import { createLevelStore } from "../../src/node/adapters/level-store.ts";
 import { createSystemClock } from "../../src/node/adapters/system-clock.ts";
+import { createSystemTimers } from "../../src/node/adapters/system-timers.ts";
 import { createInlineWorkerPool, silentLogger } from "../../src/ports/index.ts";
 import {
   assembleBlock,
@@ -51,7 +52,7 @@ export async function openBuilt(genesis: Genesis, directory: string, pruneDepth?
     node: "builder",
     settle: async () => [],
     ...(pruneDepth !== undefined && {
-      pruning: { depth: pruneDepth, usedUpTo: () => Number.MAX_SAFE_INTEGER },
+      pruning: { depth: pruneDepth, usedUpTo: () => Number.MAX_SAFE_INTEGER, timers: createSystemTimers() },
     }),
   });
 }

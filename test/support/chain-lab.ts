@@ -15,11 +15,13 @@ import { type AccountRecord, applyBlock, type Genesis } from "../../src/ledger/i
 import {
   createInlineWorkerPool,
   createManualClock,
+  createManualTimers,
   createMemoryStore,
   type KeyValueStore,
   type Logger,
   type ManualClock,
   silentLogger,
+  type Timers,
 } from "../../src/ports/index.ts";
 import type { Block } from "../../src/primitives/index.ts";
 import { referenceStateRoot } from "./block-builder.ts";
@@ -35,20 +37,24 @@ export interface OpenOptions {
   readonly pruneDepth?: number;
   /** Default: nobody reads the blocks for an index. */
   readonly usedUpTo?: () => number;
+  /** Default: those of the clock. */
+  readonly timers?: Timers;
 }
 
 /** A chain over real code with an in-memory store and a clock far ahead of the test blocks' timestamps. */
 export async function openTestChain(genesis: Genesis, options: OpenOptions = {}): Promise<Chain> {
+  const clock = options.clock ?? createManualClock(genesis.spec.genesisTimestampMs + 365 * 86_400_000);
+  const { usedUpTo = () => Number.MAX_SAFE_INTEGER, timers = createManualTimers(clock) } = options;
   return await openChain({
     store: options.store ?? createMemoryStore(),
     genesis,
-    clock: options.clock ?? createManualClock(genesis.spec.genesisTimestampMs + 365 * 86_400_000),
+    clock,
     logger: options.logger ?? silentLogger,
     signatures: options.signatures ?? createSignatureVerifier(createInlineWorkerPool(tasks)),
     node: "test",
     settle: options.settle ?? (async () => []),
     ...(options.pruneDepth !== undefined && {
-      pruning: { depth: options.pruneDepth, usedUpTo: options.usedUpTo ?? (() => Number.MAX_SAFE_INTEGER) },
+      pruning: { depth: options.pruneDepth, usedUpTo, timers },
     }),
   });
 }

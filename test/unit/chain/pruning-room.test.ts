@@ -3,13 +3,16 @@ import { test } from "node:test";
 import { keys, tableRange } from "../../../src/chain/schema.ts";
 import {
   createManualClock,
+  createManualTimers,
   createMemoryStore,
   type KeyRange,
   type KeyValueStore,
+  type ManualClock,
   type MemoryStoreData,
 } from "../../../src/ports/index.ts";
 import { createBlockBuilder, testGenesis } from "../../support/block-builder.ts";
 import { importAll, openTestChain } from "../../support/chain-lab.ts";
+import { until } from "../../support/until.ts";
 
 const genesis = testGenesis();
 const DEPTH = 4;
@@ -45,17 +48,21 @@ test("room is given back when as many blocks were deleted as are kept", async ()
   await chain.close();
 });
 
-test("rounds take a tenth of the time at most, however fast the blocks come", async () => {
+/** A store in which a copy of the state takes seconds: as long as its way out of the log. */
+function createSlowStore(clock: ManualClock): KeyValueStore {
   const store = createMemoryStore();
-  const clock = createManualClock(genesis.spec.genesisTimestampMs + 86_400_000);
-  // A copy takes as long as its way out of the log.
-  const slow: KeyValueStore = {
+  return {
     ...store,
     async compact(ranges) {
       if (ranges.length === 0) clock.advance(1_000);
       await store.compact(ranges);
     },
   };
+}
+
+test("rounds take a tenth of the time at most, however fast the blocks come", async () => {
+  const clock = createManualClock(genesis.spec.genesisTimestampMs + 86_400_000);
+  const slow = createSlowStore(clock);
   const chain = await openTestChain(genesis, { store: slow, clock, pruneDepth: DEPTH });
   const rounds: number[] = [];
   for (const block of createBlockBuilder(genesis).extend(40)) {
@@ -87,4 +94,35 @@ test("after a deletion that was interrupted it is given back in parts that leave
   const { gte, lt } = tableRange("bodies");
   assert.deepEqual([parts[0]?.gte, parts.at(-1)?.lt], [gte, lt]);
   for (const [i, part] of parts.slice(1).entries()) assert.deepEqual(part.gte, parts[i]?.lt);
+});
+
+test("a round that is due in the rest after the last one comes by itself, though no block does", async () => {
+  const clock = createManualClock(genesis.spec.genesisTimestampMs + 86_400_000);
+  const timers = createManualTimers(clock);
+  let usedUpTo = 0;
+  const options = {
+    store: createSlowStore(clock),
+    clock,
+    timers,
+    pruneDepth: DEPTH,
+    usedUpTo: () => usedUpTo,
+  };
+  const chain = await openTestChain(genesis, options);
+  await importAll(chain, createBlockBuilder(genesis).extend(20));
+  usedUpTo = 6;
+  await chain.prune();
+  assert.deepEqual([chain.firstHeight, timers.pending], [7, 0]);
+  usedUpTo = 20;
+  await chain.prune();
+  await chain.prune();
+  assert.deepEqual([chain.firstHeight, timers.pending], [7, 1]);
+  timers.advance(9_000);
+  await until("the round is over", () => chain.firstHeight === 17);
+  assert.equal(timers.pending, 0);
+  const more = createBlockBuilder(genesis).extend(22).slice(20);
+  await importAll(chain, more);
+  await chain.prune();
+  assert.equal(timers.pending, 1);
+  await chain.close();
+  assert.equal(timers.pending, 0, "none keeps a closed chain's process");
 });

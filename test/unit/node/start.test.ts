@@ -229,3 +229,15 @@ test("a damaged key that nobody asked for stops no start; the reward's own does,
     message: /reward\.json is not a key file/,
   });
 });
+
+test("a file of its own that a start cannot write is named, with what to do", async (t) => {
+  const { options, dataDir, startNode } = await setUp(t);
+  const nodeFile = join(dataDir, "node.json");
+  await mkdir(nodeFile, { recursive: true });
+  await assert.rejects(startNode(options), {
+    code: "NODE_DATA_UNUSABLE",
+    message: /^cannot write .*node\.json: .*; choose another --data directory/,
+  });
+  await rm(nodeFile, { recursive: true });
+  await (await startNode(options)).stop();
+});
