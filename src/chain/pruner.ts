@@ -1,6 +1,7 @@
 import type { ForkTree } from "../consensus/index.ts";
 import {
   type Clock,
+  type KeyRange,
   type KeyValueStore,
   type Logger,
   StoreError,
@@ -16,7 +17,7 @@ import type { Connector } from "./connector.ts";
 import { ChainError } from "./errors.ts";
 import type { Publisher } from "./publisher.ts";
 import type { RecoveredChain } from "./recovery.ts";
-import { type Base, encodeBase, keys, partOfTable, tableRange } from "./schema.ts";
+import { type Base, encodeBase, keys, partsOfTable, tableRange } from "./schema.ts";
 
 /** Deletions per batch, about: a full block has some 5,000. */
 const DELETED_ROWS = 5_000;
@@ -24,11 +25,12 @@ const DELETED_ROWS = 5_000;
 const DELETED_BLOCKS = 64;
 /** A copy of the state is made after nine times as long as the last one took: a tenth of the time at most. */
 const REST_FACTOR = 9;
-/** Tables that a deletion leaves holes in and whose keys are hashes. */
-const PRUNED_TABLES = ["bodies", "undo", "transactions"] as const;
-/** After so many deleted blocks room is given back in parts, or a stop of the node would wait for all of it. */
-const MANY_BLOCKS = 10_000;
-const ROOM_PARTS = 64;
+/** Room is given back in parts of so many deleted blocks, as a stop of the node waits for the one under way. */
+const PART_BLOCKS = 256;
+/** Each rewrites what lies around it, which a long chain of small blocks would do too often. */
+const MAX_PARTS = 512;
+/** Ids looked at to find where the parts end. */
+const SAMPLED_IDS = 4_096;
 
 interface PrunerDeps {
   readonly store: KeyValueStore;
@@ -127,19 +129,38 @@ export function createPruner(
   async function tidy(): Promise<void> {
     if (isTidy) return;
     await deleteCut();
-    if (base !== undefined) await deleteBelow(base.height);
+    const upTo = base?.height ?? 0;
+    await deleteBelow(upTo);
     await wipeOtherBases(store, base, exclusively);
-    const kept = publisher.head.height - (base?.height ?? 0);
-    if (deletedBlocks > 0 && deletedBlocks >= kept) await giveRoomBack();
+    if (deletedBlocks > 0 && deletedBlocks >= publisher.head.height - upTo) await giveRoomBack(upTo);
     isTidy = true;
   }
 
-  async function giveRoomBack(): Promise<void> {
-    const parts = deletedBlocks > MANY_BLOCKS ? ROOM_PARTS : 1;
+  async function giveRoomBack(upTo: number): Promise<void> {
+    const parts = Math.min(MAX_PARTS, Math.ceil(Math.min(deletedBlocks, upTo) / PART_BLOCKS));
     await store.compact([tableRange("baseAccounts")]);
-    for (let part = 0; part < parts && !closed; part++)
-      await store.compact(PRUNED_TABLES.map((table) => partOfTable(table, part, parts)));
+    for (const ranges of roomParts(parts, upTo)) if (!closed) await store.compact(ranges);
     deletedBlocks = 0;
+  }
+
+  /** Ranges with as many of the blocks up to a height in each. Proof of work makes their ids crowd where the table begins. */
+  function roomParts(parts: number, upTo: number): KeyRange[][] {
+    const sampled = Math.min(upTo, SAMPLED_IDS);
+    const heights = Array.from({ length: sampled }, (_, i) => 1 + Math.floor((i * upTo) / sampled));
+    const ids = heights.flatMap((height) => publisher.idAt(height) ?? []).sort();
+    const inner = Array.from({ length: parts - 1 }, (_, i) => (i + 1) / parts);
+    const idBounds = inner.map((share) => ids[Math.floor(share * ids.length)] ?? "");
+    const txidBounds = inner.map((share) =>
+      Math.floor(share * 0x10000)
+        .toString(16)
+        .padStart(4, "0"),
+    );
+    const tables = [
+      partsOfTable("bodies", idBounds.map(keys.body)),
+      partsOfTable("undo", idBounds.map(keys.undo)),
+      partsOfTable("transactions", txidBounds.map(keys.transaction)),
+    ];
+    return Array.from({ length: parts }, (_, i) => tables.flatMap((ranges) => ranges[i] ?? []));
   }
 
   /** The height of the base to be made now, if it is time for one. */

@@ -132,11 +132,11 @@ export function tableRange(table: Table): KeyRange {
   return { gte: Uint8Array.of(letter), lt: Uint8Array.of(letter + 1) };
 }
 
-/** One of at most 256 parts of a table, by the first bytes of its keys. */
-export function partOfTable(table: Table, part: number, parts: number): KeyRange {
+/** A table cut before each of some of its keys, which ascend. */
+export function partsOfTable(table: Table, bounds: readonly Uint8Array[]): KeyRange[] {
   const { gte, lt } = tableRange(table);
-  const bound = (at: number): Uint8Array => tableKey(table, Uint8Array.of(Math.floor((256 * at) / parts)));
-  return { gte: part === 0 ? gte : bound(part), lt: part === parts - 1 ? lt : bound(part + 1) };
+  const edges = [gte, ...bounds, lt];
+  return edges.slice(1).map((edge, i) => ({ gte: edges[i] ?? gte, lt: edge }));
 }
 
 const MAX_SOURCE_BYTES = 128;
