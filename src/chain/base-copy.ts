@@ -42,6 +42,8 @@ export async function copyBase(deps: BaseCopyDeps, target: TreeBlock): Promise<B
 
   const begun = await exclusively(async () => {
     const head = deps.head();
+    // A reorg may have left it while we waited.
+    if (tree.forkPoint(target.id, head.id).id !== target.id) return undefined;
     const above: BlockId[] = tree.path(target.id, head.id);
     const first = above[0] === undefined ? undefined : await undoOf(blocks, above[0]);
     if (first === undefined) return undefined;

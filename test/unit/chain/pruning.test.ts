@@ -193,6 +193,22 @@ test("an operator cannot invalidate what was pruned, and what is invalidated abo
   await chain.close();
 });
 
+test("a round whose block an operator sets aside before the copy begins comes to nothing, and the chain goes on", async () => {
+  let usedUpTo = 0;
+  const chain = await openTestChain(genesis, { pruneDepth: DEPTH, usedUpTo: () => usedUpTo });
+  await importAll(chain, blocks);
+  await chain.prune();
+  usedUpTo = 40;
+  const round = chain.prune();
+  assert.equal((await chain.invalidate(at(5).header.id)).status, "done");
+  await round;
+  assert.deepEqual([chain.head.height, chain.firstHeight], [4, 0]);
+  assert.equal((await chain.reconsider(at(5).header.id)).status, "done");
+  await importAll(chain, [builder.build({ parent: at(40).header.id })]);
+  assert.equal(chain.head.height, 41);
+  await chain.close();
+});
+
 test("branches that leave below the base go with their marks, and those above stay", async () => {
   const data: MemoryStoreData = new Map();
   const whole = await openTestChain(genesis, { store: createMemoryStore(data) });
