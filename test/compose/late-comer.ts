@@ -42,7 +42,7 @@ export async function checkLateComer({ commands, project, report }: Scene): Prom
       await project.text("node1", "peer", "add", ADDRESS);
       const failed = async () => (await findPeer())?.problem ?? undefined;
       const problem = await poll("a dial has failed", commands, failed, 30_000);
-      assert.match(problem, /cannot connect/);
+      assert.match(problem, /the name is not known/);
       await startNode();
       first = await connected();
       firstAddress = await addressOf(container);
