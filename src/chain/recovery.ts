@@ -29,8 +29,9 @@ export interface RecoveredChain extends Omit<StoredTree, "lost"> {
 
 /**
  * Opens or creates the chain data in a store. Where batches are missing, the state is set back to the base of the
- * pruning, or to genesis; undo data may lie in the hole too, so going back from the head is no way. The blocks that are there are then connected again like
- * any others, in batches that each leave a valid head. Idempotent: a crash at any point is mended by the next call.
+ * pruning, or to genesis; undo data may lie in the hole too, so going back from the head is no way. The blocks that are
+ * there are then connected again like any others, in batches that each leave a valid head. Idempotent: a crash at any
+ * point is mended by the next call.
  */
 export async function recover(
   store: KeyValueStore,
