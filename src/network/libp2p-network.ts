@@ -62,7 +62,7 @@ export interface Libp2pNetwork extends Network {
  *
  * ```ts
  * const network = await createLibp2pNetwork(deps, { privateKeySeed, listen: ["/ip4/127.0.0.1/tcp/0"] });
- * network.handle("/echo/1", limits, async (_from, request) => request);
+ * network.handle("/echo/1", limits, async (_from, request) => [request]);
  * await network.start();
  * ```
  */

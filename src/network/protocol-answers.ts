@@ -20,7 +20,7 @@ function serve<Request>(
   kind: Kind,
   decode: (bytes: Uint8Array) => Request | undefined,
   cost: (request: Request) => number,
-  answer: (peer: PeerName, request: Request) => Promise<Uint8Array>,
+  answer: (peer: PeerName, request: Request) => Promise<readonly Uint8Array[]>,
 ): void {
   context.deps.network.handle(context.name(PROTOCOL_NAMES[kind]), LIMITS[kind], async (peer, bytes) => {
     const request = decode(bytes);
@@ -43,7 +43,7 @@ function serveStatus(context: Context, handlers: ProtocolHandlers): void {
         throw context.punish(peer, "another chain or version");
       }
       context.introduced(peer);
-      return wire.encodeStatus(await handlers.status(peer, theirs));
+      return [wire.encodeStatus(await handlers.status(peer, theirs))];
     },
   );
 }
@@ -61,7 +61,7 @@ function serveHeaders(context: Context, handlers: ProtocolHandlers): void {
         headers.push(header);
         if (header.id === request.stop) break;
       }
-      return wire.encodeHeaders(headers);
+      return [wire.encodeHeaders(headers)];
     },
   );
 }
@@ -93,7 +93,7 @@ function serveTransactions(context: Context, handlers: ProtocolHandlers): void {
     async (peer, request) => {
       if (request.kind === "list") {
         const leaves = await handlers.mempoolLeaves(peer, request.after, request.limit);
-        return wire.encodeLeafList(leaves.slice(0, request.limit));
+        return [wire.encodeLeafList(leaves.slice(0, request.limit))];
       }
       const transactions: { readonly bytes: Uint8Array }[] = [];
       let bytes = 0;
@@ -104,7 +104,7 @@ function serveTransactions(context: Context, handlers: ProtocolHandlers): void {
         if (bytes > wire.MAX_TRANSACTIONS_RESPONSE_BYTES) break;
         transactions.push(transaction);
       }
-      return wire.encodeTransactions(transactions);
+      return [wire.encodeTransactions(transactions)];
     },
   );
 }
@@ -115,7 +115,7 @@ function servePeers(context: Context, handlers: ProtocolHandlers): void {
     "peers",
     decodePeersRequest,
     () => 1,
-    async (peer, limit) => encodePeers(handlers.peers(peer, limit).slice(0, limit)),
+    async (peer, limit) => [encodePeers(handlers.peers(peer, limit).slice(0, limit))],
   );
 }
 

@@ -1,4 +1,5 @@
 import type { Connection, Libp2p, Stream } from "@libp2p/interface";
+import { Uint8ArrayList } from "uint8arraylist";
 import {
   type Logger,
   NetworkError,
@@ -66,7 +67,7 @@ export function createRequests(deps: RequestsDeps): Requests {
     try {
       const request = await receiveFrame(stream, served.limits.maxRequestBytes, deadline, onSurplus);
       const response = await deadline.race(served.handler(peer, request));
-      release = unread.hold(peer, response.length, stream);
+      release = unread.hold(peer, bytesOf(response), stream);
       stream.removeEventListener("close", onClose);
       sendFrame(stream, response);
       await deadline.race(stream.close());
@@ -106,7 +107,7 @@ export function createRequests(deps: RequestsDeps): Requests {
           signal: deadline.signal,
           maxOutboundStreams: MAX_OUTBOUND_STREAMS,
         });
-        sendFrame(stream, request);
+        sendFrame(stream, [request]);
         // Only says that we have no more to say; it must not delay reading.
         stream.close().catch(() => {});
         const onSurplus = () => deps.punish(peer, "malformed response");
@@ -195,13 +196,11 @@ function createDeadline(timers: Timers, limits: RequestLimits, outer: AbortSigna
   };
 }
 
-function sendFrame(stream: Stream, payload: Uint8Array): void {
-  const prefix = encodeLength(payload.length);
+/** Sends the pieces as one frame, without a copy of them. */
+function sendFrame(stream: Stream, payload: readonly Uint8Array[]): void {
+  const frame = new Uint8ArrayList(encodeLength(bytesOf(payload)), ...payload);
   // The whole frame waits in the stream's buffer while the peer's window is small; it is bounded by the frame itself.
-  stream.maxWriteBufferLength = prefix.length + payload.length;
-  const frame = new Uint8Array(prefix.length + payload.length);
-  frame.set(prefix);
-  frame.set(payload, prefix.length);
+  stream.maxWriteBufferLength = frame.length;
   stream.send(frame);
 }
 
@@ -256,6 +255,9 @@ function receiveFrame(
     if (stream.readableEnded) onEnd();
   });
 }
+
+const bytesOf = (pieces: readonly Uint8Array[]): number =>
+  pieces.reduce((bytes, piece) => bytes + piece.length, 0);
 
 const isClosed = (stream: Stream): boolean => stream.status !== "open" && stream.status !== "closing";
 

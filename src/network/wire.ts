@@ -9,6 +9,7 @@ import {
   decodeOr,
   decodeTransaction,
   equalBytes,
+  getUint32,
   HEADER_BYTES,
   hexToBytes,
   type Leaf,
@@ -19,6 +20,7 @@ import {
   MAX_TRANSACTION_BYTES,
   type SealedHeader,
   type SealedTransaction,
+  setUint32,
   Uint32,
   Uint64,
   Uint256,
@@ -40,6 +42,8 @@ export const MAX_TRANSACTIONS_PER_REQUEST = 2_048;
 export const MAX_TRANSACTIONS_RESPONSE_BYTES = 512 * 1024;
 /** Offsets of a list of variable-size elements. */
 const OFFSET_BYTES = 4;
+/** What comes before a body in a response: the header, and the offset of the body. */
+const BLOCK_FIXED_BYTES = HEADER_BYTES + OFFSET_BYTES;
 /**
  * A response ends before it passes this, and the asker asks again for the rest: one block of the greatest size. More
  * would need a faster link for the whole response to arrive in time, and more memory for each peer that asks.
@@ -115,11 +119,6 @@ const HeadersRequestSsz = new ContainerType({
 const BlocksRequestSsz = new ListCompositeType(Bytes32, MAX_BLOCKS_PER_REQUEST);
 // A header is fixed-size, so a vector of its bytes stands where SSZ would put the container.
 const HeaderBytesSsz = new ByteVectorType(HEADER_BYTES);
-const MAX_BODY_BYTES = MAX_BLOCK_BYTES;
-const BlocksResponseSsz = new ListCompositeType(
-  new ContainerType({ header: HeaderBytesSsz, body: new ByteListType(MAX_BODY_BYTES) }),
-  MAX_BLOCKS_PER_REQUEST,
-);
 const TransactionsRequestSsz = new UnionType([
   new ContainerType({ after: Bytes32, limit: Uint32 }),
   new ListCompositeType(Bytes32, MAX_TRANSACTIONS_PER_REQUEST),
@@ -209,29 +208,65 @@ export function decodeBlocksRequest(bytes: Uint8Array): readonly BlockId[] | und
   return ids !== undefined && ids.length > 0 && isUnique(ids) ? ids : undefined;
 }
 
+/**
+ * The SSZ list in pieces, by hand: bodies are nearly all of what a node sends, and each copy of them costs a collection
+ * of garbage.
+ */
 export function encodeBlocks(
   blocks: readonly { readonly headerBytes: Uint8Array; readonly bodyBytes: Uint8Array }[],
-): Uint8Array {
-  return BlocksResponseSsz.serialize(
-    blocks.map(({ headerBytes, bodyBytes }) => ({ header: headerBytes, body: bodyBytes })),
-  );
+): Uint8Array[] {
+  const offsets = new Uint8Array(OFFSET_BYTES * blocks.length);
+  const pieces: Uint8Array[] = [offsets];
+  let offset = offsets.length;
+  for (const [i, { headerBytes, bodyBytes }] of blocks.entries()) {
+    setUint32(offsets, OFFSET_BYTES * i, offset);
+    offset += blockResponseBytes(bodyBytes.length) - OFFSET_BYTES;
+    const fixed = new Uint8Array(BLOCK_FIXED_BYTES);
+    fixed.set(headerBytes);
+    setUint32(fixed, HEADER_BYTES, BLOCK_FIXED_BYTES);
+    pieces.push(fixed, bodyBytes);
+  }
+  return pieces;
 }
 
 /** What one block adds to a response. */
 export function blockResponseBytes(bodyBytes: number): number {
-  return OFFSET_BYTES + HEADER_BYTES + OFFSET_BYTES + bodyBytes;
+  return OFFSET_BYTES + BLOCK_FIXED_BYTES + bodyBytes;
 }
 
 export function decodeBlocks(bytes: Uint8Array): readonly RawBlock[] | undefined {
-  const list = strict(BlocksResponseSsz, bytes);
-  if (list === undefined) return undefined;
+  const elements = variableElements(bytes, MAX_BLOCKS_PER_REQUEST);
+  if (elements === undefined) return undefined;
   const blocks: RawBlock[] = [];
-  for (const { header: headerBytes, body } of list) {
-    const header = decodeHeader(headerBytes);
+  for (const element of elements) {
+    if (element.length < BLOCK_FIXED_BYTES || element.length > BLOCK_FIXED_BYTES + MAX_BLOCK_BYTES)
+      return undefined;
+    if (getUint32(element, HEADER_BYTES) !== BLOCK_FIXED_BYTES) return undefined;
+    // Copied, because header and body live on, each for its own time, and would keep the whole response alive.
+    const header = decodeHeader(element.slice(0, HEADER_BYTES));
     if (header === undefined) return undefined;
-    blocks.push({ header, bodyBytes: body });
+    blocks.push({ header, bodyBytes: element.slice(BLOCK_FIXED_BYTES) });
   }
   return blocks;
+}
+
+/**
+ * The elements of an SSZ list of variable-size elements; `undefined` where the offsets are not those of its one encoding.
+ */
+function variableElements(bytes: Uint8Array, maxElements: number): Uint8Array[] | undefined {
+  if (bytes.length === 0) return [];
+  if (bytes.length < OFFSET_BYTES) return undefined;
+  const first = getUint32(bytes, 0);
+  const count = first / OFFSET_BYTES;
+  if (!Number.isInteger(count) || count < 1 || count > maxElements || first > bytes.length) return undefined;
+  const elements: Uint8Array[] = [];
+  for (let i = 0; i < count; i++) {
+    const from = getUint32(bytes, OFFSET_BYTES * i);
+    const to = i + 1 < count ? getUint32(bytes, OFFSET_BYTES * (i + 1)) : bytes.length;
+    if (from > to || to > bytes.length) return undefined;
+    elements.push(bytes.subarray(from, to));
+  }
+  return elements;
 }
 
 export function encodeTransactionsRequest(request: TransactionsRequest): Uint8Array {

@@ -328,7 +328,7 @@ class MemoryNetwork implements Network {
     }
     link.inboundRequests++;
     try {
-      return (await served.handler(from, request)).slice();
+      return new Uint8Array(Buffer.concat(await served.handler(from, request)));
     } catch (error) {
       this.#logger.debug({ peer: from, protocol, error }, "a request handler failed");
       throw new NetworkError("NETWORK_REFUSED", `${this.self} refused the ${protocol} request`);

@@ -11,8 +11,11 @@ export type GossipVerdict = "accept" | "ignore" | "reject";
  */
 export type GossipValidator = (from: PeerName, data: Uint8Array) => Promise<GossipVerdict>;
 
-/** Answers one request with one response. A throw ends the exchange; the requester sees `NETWORK_REFUSED`. */
-export type RequestHandler = (from: PeerName, request: Uint8Array) => Promise<Uint8Array>;
+/**
+ * Answers one request with one response, given in pieces: the bytes of all, one after the other. They are sent without a
+ * copy, so they must stay as they are. A throw ends the exchange; the requester sees `NETWORK_REFUSED`.
+ */
+export type RequestHandler = (from: PeerName, request: Uint8Array) => Promise<readonly Uint8Array[]>;
 
 export interface RequestLimits {
   /** Longest request accepted, in bytes; a longer claimed length closes the connection before anything is allocated. */

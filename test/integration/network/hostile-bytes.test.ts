@@ -43,7 +43,7 @@ async function meet({ handler = async (request) => request, validate = async () 
   let handled = 0;
   network.handle(PROTOCOL, LIMITS, async (_from, request) => {
     handled++;
-    return handler(request);
+    return [await handler(request)];
   });
   network.subscribe(TOPIC, 1_000, validate);
   await network.start();

@@ -29,7 +29,7 @@ async function serve(t: TestContext) {
   };
   network.handle(PROTOCOL, limits, async () => {
     answered++;
-    return new Uint8Array(4 * MEBIBYTE);
+    return [new Uint8Array(4 * MEBIBYTE)];
   });
   await network.start();
   return { address: multiaddr(network.addresses()[0]), answeredCount: () => answered };

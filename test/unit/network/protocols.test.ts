@@ -17,7 +17,12 @@ import {
   type NetworkErrorCode,
   silentLogger,
 } from "../../../src/ports/index.ts";
-import { type Block, bytesToHex, type SealedTransaction } from "../../../src/primitives/index.ts";
+import {
+  type Block,
+  bytesToHex,
+  concatBytes,
+  type SealedTransaction,
+} from "../../../src/primitives/index.ts";
 import { encodedBlocks } from "../../support/encoded-blocks.ts";
 import { sampleBlock, sampleTransaction } from "../../support/sample-chain.ts";
 
@@ -91,7 +96,7 @@ function createWorld() {
   /** A node that says what ours would not: it answers a protocol, or asks one, with bytes of its own. */
   async function bare(name: string, kind: string, answer: Uint8Array) {
     const network = hub.join(name);
-    network.handle(`/cumulo/${CHAIN.slice(0, 8)}/${kind}/1`, BARE_LIMITS, async () => answer);
+    network.handle(`/cumulo/${CHAIN.slice(0, 8)}/${kind}/1`, BARE_LIMITS, async () => [answer]);
     network.subscribe(`/cumulo/${CHAIN.slice(0, 8)}/txs/1`, 100_000, async () => "accept");
     network.subscribe(`/cumulo/${CHAIN.slice(0, 8)}/blocks/1`, 3_000_000, async () => "accept");
     await network.start();
@@ -292,13 +297,13 @@ const wrongAnswers: readonly [string, string, Uint8Array, (node: Node) => Promis
   [
     "another block than asked for",
     "blocks",
-    wire.encodeBlocks([ofBlock(second)]),
+    concatBytes(...wire.encodeBlocks([ofBlock(second)])),
     (a) => a.protocols.requestBlocks("b", [first.header.id]),
   ],
   [
     "more blocks than asked for",
     "blocks",
-    wire.encodeBlocks([ofBlock(first), ofBlock(second)]),
+    concatBytes(...wire.encodeBlocks([ofBlock(first), ofBlock(second)])),
     (a) => a.protocols.requestBlocks("b", [first.header.id]),
   ],
   [

@@ -1,11 +1,15 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { ByteListType, ByteVectorType, ContainerType, ListCompositeType } from "@chainsafe/ssz";
 import fc from "fast-check";
 import * as wire from "../../../src/network/wire.ts";
 import {
   bytesToHex,
+  concatBytes,
+  decodeHeader,
   equalBytes,
   HEADER_BYTES,
+  MAX_BLOCK_BYTES,
   MAX_TRANSACTION_BYTES,
 } from "../../../src/primitives/index.ts";
 import { sampleBlock, sampleHeader, sampleTransaction } from "../../support/sample-chain.ts";
@@ -58,10 +62,14 @@ const messages: readonly Message[] = [
   },
   {
     name: "blocks",
-    bytes: wire.encodeBlocks(rawBlocks),
+    bytes: concatBytes(...wire.encodeBlocks(rawBlocks)),
     decode: wire.decodeBlocks,
     encode: (value: wire.RawBlock[]) =>
-      wire.encodeBlocks(value.map(({ header, bodyBytes }) => ({ headerBytes: header.bytes, bodyBytes }))),
+      concatBytes(
+        ...wire.encodeBlocks(
+          value.map(({ header, bodyBytes }) => ({ headerBytes: header.bytes, bodyBytes })),
+        ),
+      ),
   },
   {
     name: "mempool list request",
@@ -96,17 +104,20 @@ const messages: readonly Message[] = [
 ];
 
 /** Flips, cuts, inserts and overwrites, where length fields tend to be and anywhere. */
-const mutation = fc.record({
+interface Mutation {
+  readonly kind: "flip" | "cut" | "insert" | "word";
+  readonly at: number;
+  readonly byte: number;
+  readonly word: number;
+}
+const mutation: fc.Arbitrary<Mutation> = fc.record({
   kind: fc.constantFrom("flip", "cut", "insert", "word"),
   at: fc.nat(2_000),
   byte: fc.integer({ min: 0, max: 255 }),
   word: fc.constantFrom(0, 1, 3, 4, 5, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff),
 });
 
-function mutate(
-  bytes: Uint8Array,
-  { kind, at, byte, word }: typeof mutation extends fc.Arbitrary<infer T> ? T : never,
-) {
+function mutate(bytes: Uint8Array, { kind, at, byte, word }: Mutation) {
   const position = at % (bytes.length + 1);
   if (kind === "cut") return bytes.slice(0, position);
   if (kind === "insert")
@@ -148,6 +159,68 @@ for (const { name, bytes, decode, encode } of messages) {
     });
   });
 }
+
+// The codec of blocks is by hand; the library says what SSZ is.
+const BlocksSsz = new ListCompositeType(
+  new ContainerType({ header: new ByteVectorType(HEADER_BYTES), body: new ByteListType(MAX_BLOCK_BYTES) }),
+  wire.MAX_BLOCKS_PER_REQUEST,
+);
+const ssz = BlocksSsz.serialize(
+  rawBlocks.map(({ headerBytes, bodyBytes }) => ({ header: headerBytes, body: bodyBytes })),
+);
+
+test("blocks are an SSZ list, and none of them as well", () => {
+  assert.deepEqual(concatBytes(...wire.encodeBlocks(rawBlocks)), ssz);
+  assert.deepEqual(concatBytes(...wire.encodeBlocks([])), BlocksSsz.serialize([]));
+  assert.deepEqual(wire.decodeBlocks(new Uint8Array(0)), []);
+});
+
+test("blocks are accepted where they are the library's one encoding of a list, and only there", () => {
+  const offsets = fc.record({
+    kind: fc.constant("word" as const),
+    at: fc.constantFrom(0, 4, 4 * rawBlocks.length + HEADER_BYTES),
+    byte: fc.constant(0),
+    word: fc.oneof(
+      mutation.map(({ word }) => word),
+      fc.nat(ssz.length + 8),
+    ),
+  });
+  let accepted = 0;
+  fc.assert(
+    fc.property(fc.array(fc.oneof(mutation, offsets), { minLength: 1, maxLength: 3 }), (mutations) => {
+      const mutated = mutations.reduce(mutate, ssz);
+      const list = wire.strict(BlocksSsz, mutated);
+      const ours = wire.decodeBlocks(mutated);
+      // A header has rules of its own.
+      const expected = list?.every(({ header }) => decodeHeader(header) !== undefined) ? list : undefined;
+      assert.deepEqual(
+        ours?.map(({ header, bodyBytes }) => ({ header: header.bytes, body: bodyBytes })),
+        expected,
+      );
+      if (ours !== undefined) accepted++;
+    }),
+    { numRuns: 3_000 },
+  );
+  assert.ok(accepted > 100, `${accepted} of 3,000 were accepted`);
+});
+
+test("more blocks than may be asked for, and a body above the greatest, are refused", () => {
+  const list = (count: number, bodyBytes: number) =>
+    wire.decodeBlocks(
+      concatBytes(
+        ...wire.encodeBlocks(
+          Array.from({ length: count }, () => ({
+            headerBytes: sampleHeader().bytes,
+            bodyBytes: new Uint8Array(bodyBytes),
+          })),
+        ),
+      ),
+    );
+  assert.equal(list(128, 0)?.length, 128);
+  assert.equal(list(129, 0), undefined);
+  assert.equal(list(1, MAX_BLOCK_BYTES)?.length, 1);
+  assert.equal(list(1, MAX_BLOCK_BYTES + 1), undefined);
+});
 
 test("status carries every field", () => {
   assert.deepEqual(wire.decodeStatus(wire.encodeStatus(status)), status);

@@ -60,7 +60,7 @@ test("answered, refused and abandoned requests leave no timer", async () => {
     firstByteTimeoutMs: 1_000,
     totalTimeoutMs: 2_000,
   };
-  b.handle("/echo", limits, async (_from, request) => request);
+  b.handle("/echo", limits, async (_from, request) => [request]);
   b.handle("/never", limits, () => new Promise(() => {}));
   await a.start();
   await b.start();
