@@ -270,7 +270,6 @@ function describeRequests(join: Join, connect: Connect): void {
     (handler: (from: PeerName, request: Uint8Array) => Promise<Uint8Array>) => (network: Network) =>
       network.handle(PROTOCOL, LIMITS, async (from, request) => {
         const response = await handler(from, request);
-        // In pieces, an empty one among them.
         return [response.subarray(0, 1), response.subarray(1, 1), response.subarray(1)];
       });
   const ask = (from: Node, to: Node, request: Uint8Array, limits = LIMITS, signal?: AbortSignal) =>
