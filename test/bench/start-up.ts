@@ -55,7 +55,7 @@ export async function measureStart(runs: number): Promise<StartResult> {
 }
 
 /** Share of one core that each of three connected nodes takes, all of them mining at the default rate, in percent. */
-export async function measureIdleCluster(forMs: number): Promise<number[]> {
+export async function measureMiningCluster(forMs: number): Promise<number[]> {
   const lab = createLab();
   try {
     const nodes: Daemon[] = [];
