@@ -17,6 +17,8 @@ export interface EventHistory {
   /** Number of the newest event; 0 before the first. */
   readonly last: number;
   add(event: NodeEvent, toText: (sequence: number) => string): void;
+  /** Events were lost before they came here: nobody can go on from an id of before. */
+  lose(): void;
   /** What came after an event, in order; undefined where some of it is not kept any more. */
   after(sequence: number, kinds: ReadonlySet<NodeEventType>): KeptEvent[] | undefined;
 }
@@ -51,6 +53,14 @@ export function createEventHistory(): EventHistory {
         const dropped = ring.events.shift();
         ring.characters -= dropped?.text.length ?? 0;
         ring.droppedUpTo = dropped?.sequence ?? 0;
+      }
+    },
+    lose() {
+      last++;
+      for (const ring of rings.values()) {
+        ring.events.length = 0;
+        ring.characters = 0;
+        ring.droppedUpTo = last;
       }
     },
     after(sequence, kinds) {

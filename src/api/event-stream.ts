@@ -25,6 +25,8 @@ export interface EventStreams {
   /** Turns a response into a stream of server-sent events until either side closes it. */
   open(response: ServerResponse, request: StreamRequest): void;
   publish(event: NodeEvent): void;
+  /** Events were lost before they could be published: every stream ends, and a reader that comes back is told of a gap. */
+  missed(): void;
   /** Streams open now. */
   readonly size: number;
   close(): void;
@@ -149,6 +151,11 @@ export function createEventStreams(
         (sequence) => `id: ${idOf(sequence)}\nevent: ${event.type}\ndata: ${JSON.stringify(event.data)}\n\n`,
       );
       for (const stream of open) pump(stream);
+    },
+    missed() {
+      const message = "more happened than could be told; connect again and read the present state";
+      for (const stream of open) cut(stream, "EVENTS_MISSED", message);
+      history.lose();
     },
     get size() {
       return open.size;

@@ -50,7 +50,7 @@ export function createApiServer(deps: ApiServerDeps, options: ApiServerOptions):
   const streams = createEventStreams(deps, { run: deps.clock.nowMs().toString(36) });
   const metrics = createApiMetrics(deps.node);
   const closing = new AbortController();
-  const unsubscribe = deps.node.subscribe((event) => streams.publish(event));
+  const unsubscribe = deps.node.subscribe(streams.publish, streams.missed);
 
   // A query that nobody reads is a mistake to be told, on every route alike.
   app.addHook("onRoute", (route) => {

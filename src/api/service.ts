@@ -133,6 +133,9 @@ export interface NodeService {
    */
   backup(): Promise<AsyncIterableIterator<Uint8Array>>;
 
-  /** Calls back for every event from now on, in order, never during a reorg. Returns how to stop it. */
-  subscribe(listener: (event: NodeEvent) => void): () => void;
+  /**
+   * Calls back for every event from now on, in order, never during a reorg; `onMissed` where more happened at once than
+   * is kept to be told, and what waited was dropped. Returns how to stop it.
+   */
+  subscribe(listener: (event: NodeEvent) => void, onMissed?: () => void): () => void;
 }

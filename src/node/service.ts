@@ -2,7 +2,6 @@ import {
   type AccountProof,
   type AccountStatus,
   type MiningStatus,
-  type NodeEvent,
   type NodeService,
   type Page,
   type PendingTransaction,
@@ -61,7 +60,7 @@ export interface NodeServiceDeps {
   readonly miner: Miner;
   /** Public key that gets rewards. */
   readonly rewardTo: Uint8Array;
-  readonly subscribe: (listener: (event: NodeEvent) => void) => () => void;
+  readonly subscribe: NodeService["subscribe"];
 }
 
 /** Tips shown at most: a tree of many stale tips is not read by anybody to the end. */

@@ -31,16 +31,22 @@ export interface StubNodeService extends NodeService {
   /** What was asked for, in order: "addPeer /ip4/...". */
   readonly calls: string[];
   emit(event: NodeEvent): void;
+  /** Events were dropped before anybody was told. */
+  miss(): void;
 }
 
 /** A node that answers fixed things and remembers what it was asked to change. */
 export function createStubNodeService(overrides: Partial<NodeService> = {}): StubNodeService {
   const calls: string[] = [];
-  const listeners = new Set<(event: NodeEvent) => void>();
+  const subscribers = new Set<{
+    readonly listener: (event: NodeEvent) => void;
+    readonly onMissed: (() => void) | undefined;
+  }>();
   const note = (...parts: unknown[]): void => void calls.push(parts.join(" "));
   return {
     calls,
-    emit: (event) => listeners.forEach((listener) => void listener(event)),
+    emit: (event) => subscribers.forEach(({ listener }) => void listener(event)),
+    miss: () => subscribers.forEach(({ onMissed }) => void onMissed?.()),
     status: async () => stubStatus,
     genesis: () => specToJson(devnetSpec()),
     peers: async () => [],
@@ -118,9 +124,10 @@ export function createStubNodeService(overrides: Partial<NodeService> = {}): Stu
     stopMining: async () => note("stopMining"),
     backup: async () => (async function* () {})(),
     mining: async () => stubStatus.mining,
-    subscribe(listener) {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
+    subscribe(listener, onMissed) {
+      const subscriber = { listener, onMissed };
+      subscribers.add(subscriber);
+      return () => subscribers.delete(subscriber);
     },
     ...overrides,
   };

@@ -41,7 +41,7 @@ export const StreamNoteSchemas = {
   }),
   /** The last event, where the node ends the stream. */
   end: Strict({
-    code: Type.Enum(["STREAM_TOO_SLOW", "NODE_STOPS"]),
+    code: Type.Enum(["STREAM_TOO_SLOW", "EVENTS_MISSED", "NODE_STOPS"]),
     message: Type.String(),
   }),
 } as const;

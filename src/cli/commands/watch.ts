@@ -9,7 +9,7 @@ import { describeFate } from "./tx.ts";
 
 const GAPS = {
   restarted: "the node was started again",
-  "too-old": "the connection was lost for too long",
+  "too-old": "what came since is not kept any more",
   "unknown-id": "the node does not know where we were",
 } as const;
 

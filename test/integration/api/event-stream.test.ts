@@ -167,6 +167,24 @@ describe("event stream", () => {
     assert.match(text, /event: end\ndata: \{"code":"STREAM_TOO_SLOW","message":"you read too slowly/);
   });
 
+  it("what was dropped before it could be told ends the streams, and is a gap to whoever comes back", async (t) => {
+    const { url, node } = await startApi(t);
+    const stream = await openStream(t, url);
+    node.emit(head(1));
+    const last = (await stream.take(2)).at(-1)?.id ?? "";
+    node.miss();
+    const [end] = (await stream.take(3)).slice(2);
+    assert.deepEqual([end?.event, end?.data["code"]], ["end", "EVENTS_MISSED"]);
+    node.emit(head(2));
+    const again = await openStream(t, url, { lastEventId: last });
+    node.emit(head(3));
+    const told = (await again.take(2)).map(({ event, data }) => [event, data["reason"] ?? data["height"]]);
+    assert.deepEqual(told, [
+      ["gap", "too-old"],
+      ["head", 3],
+    ]);
+  });
+
   it("there is a bound on streams, and closing the server ends them at once with a word", async (t) => {
     const { url, close } = await startApi(t);
     const open = await Promise.all(Array.from({ length: MAX_STREAMS }, () => fetch(`${url}/v1/events`)));

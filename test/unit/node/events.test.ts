@@ -1,0 +1,73 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { NodeEvent } from "../../../src/api/index.ts";
+import { createNodeEvents, MAX_UNTOLD } from "../../../src/node/events.ts";
+import { createManualClock, createManualTimers, createMemoryNetworkHub } from "../../../src/ports/index.ts";
+import { openTestChain } from "../../support/chain-lab.ts";
+import { createRecordingLogger } from "../../support/recording-logger.ts";
+import { streamGenesis } from "../../support/seeded-stream.ts";
+import { until } from "../../support/until.ts";
+
+/** Events of a node whose store answers when the test says so. */
+async function slowNode() {
+  const logger = createRecordingLogger();
+  const clock = createManualClock();
+  const network = createMemoryNetworkHub({ clock, timers: createManualTimers(clock) }).join(
+    "self",
+    "/ip4/1.1.1.1/tcp/1",
+  );
+  const events = createNodeEvents(logger);
+  const reads: (() => void)[] = [];
+  events.attach(await openTestChain(streamGenesis()), network, async () => {
+    await new Promise<void>((resolve) => reads.push(resolve));
+    return { state: "pending" };
+  });
+  const told: string[] = [];
+  const nameOf = (event: NodeEvent): string => (event.type === "tx" ? event.data.id : event.type);
+  events.subscribe(
+    (event) => told.push(nameOf(event)),
+    () => told.push("missed"),
+  );
+  const asked = (): Promise<unknown> => until("the store is asked", () => reads.length > 0);
+  const answer = async (): Promise<void> => {
+    await asked();
+    reads.shift()?.();
+  };
+  return { events, told, asked, answer, logger };
+}
+
+const ids = (name: string, count: number): string[] => Array.from({ length: count }, (_, i) => `${name}${i}`);
+
+test("events that a slow store holds up are bounded: all that wait are dropped, and whoever listens is told so", async () => {
+  const { events, told, asked, answer, logger } = await slowNode();
+  events.transactionsChanged(["first"]);
+  await asked();
+  for (let left = MAX_UNTOLD - 1; left > 0; left -= 1_000)
+    events.transactionsChanged(ids("lost", Math.min(1_000, left)));
+  assert.deepEqual(told, [], "so many may wait");
+  events.transactionsChanged(["next"]);
+  assert.deepEqual(told, ["missed"]);
+  // What was being made when it was dropped is old to whoever has read the present state.
+  await answer();
+  await answer();
+  await until("the next is told", () => told.length > 1);
+  assert.deepEqual(told, ["missed", "next"]);
+  assert.deepEqual(
+    logger.lines.map(({ level, ["dropped"]: dropped }) => [level, dropped]),
+    [["warn", MAX_UNTOLD]],
+  );
+});
+
+test("told events make room again, and come in order", async () => {
+  const { events, told, answer } = await slowNode();
+  for (let round = 0; round < 3; round++) {
+    events.transactionsChanged(ids(`${round}-`, 2));
+    events.transactionsChanged([`${round}-2`]);
+    for (let read = 0; read < 3; read++) await answer();
+    await until("they are told", () => told.length === 3 * (round + 1));
+  }
+  assert.deepEqual(
+    told,
+    [0, 1, 2].flatMap((round) => [0, 1, 2].map((n) => `${round}-${n}`)),
+  );
+});
