@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { fileProblem, readBounded, replaceWhole } from "../files/index.ts";
 import { ClusterError } from "./errors.ts";
-import { oldLogsOf } from "./log-file.ts";
+import { oldLogsOf, SUPERVISOR_LOG } from "./log-file.ts";
 import type { ProcessId } from "./processes.ts";
 import { TOPOLOGY_FILE } from "./topology.ts";
 
@@ -91,8 +91,8 @@ const OWN_FILES = [
   "cluster.json",
   "genesis.json",
   "api-token",
-  "supervisor.log",
-  ...oldLogsOf("supervisor.log"),
+  SUPERVISOR_LOG,
+  ...oldLogsOf(SUPERVISOR_LOG),
   TOPOLOGY_FILE,
   "keys",
 ];

@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync, renameSync, statSync, writeSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
+import { join } from "node:path";
 import type { Readable } from "node:stream";
 
 /** A log that grows over it is put aside, and so many old ones are kept: a node's logs take 32 MiB and a line at most. */
@@ -16,6 +17,9 @@ const NEWLINE = 0x0a;
 /** What the old parts of a log are called, the youngest first. */
 export const oldLogsOf = (file: string): string[] =>
   Array.from({ length: KEPT_LOGS }, (_, i) => `${file}.${i + 1}`);
+
+export const SUPERVISOR_LOG = "supervisor.log";
+export const supervisorLogOf = (directory: string): string => join(directory, SUPERVISOR_LOG);
 
 /** Makes NAME.1 of a log, NAME.2 of NAME.1 and so on; the oldest goes. */
 function putAside(file: string): void {
@@ -36,6 +40,8 @@ export function openLog(file: string, maxBytes = MAX_LOG_BYTES): number {
 export interface LogWriter {
   /** Writes whole lines as they come, until the stream ends; a last one without an end gets it. */
   follow(stream: Readable): void;
+  /** Writes whole lines, with their ends. */
+  write(lines: string): void;
   /** After it nothing is written any more. */
   close(): void;
 }
@@ -104,6 +110,7 @@ export function createLogWriter(
       // Its writer is gone, which its end tells too.
       stream.on("error", () => {});
     },
+    write: (lines) => write(Buffer.from(lines)),
     close() {
       isClosed = true;
       if (log !== undefined) closeSync(log);

@@ -6,6 +6,7 @@
 import pino from "pino";
 import { createFileWatch } from "./cluster-file-watch.ts";
 import { ClusterError } from "./errors.ts";
+import { createLogWriter, supervisorLogOf } from "./log-file.ts";
 import { type Supervisor, type SupervisorOptions, startSupervisor } from "./supervisor.ts";
 
 export type SupervisorMessage =
@@ -13,10 +14,12 @@ export type SupervisorMessage =
   | { readonly type: "failed"; readonly code: string; readonly message: string };
 
 const options = JSON.parse(process.argv[2] ?? "{}") as SupervisorOptions;
-const output = pino.destination({ dest: 1, sync: true });
-// A full disk costs lines of the log, not the cluster.
-output.on("error", () => {});
-const logger = pino({ level: "info" }, output);
+// A full disk costs lines of the log, not the cluster. Its own outputs go to where the log was at the start.
+const log = createLogWriter(supervisorLogOf(options.directory), () => {});
+const logger = pino({ level: "info" }, log);
+process.on("uncaughtExceptionMonitor", (err) =>
+  logger.fatal({ err }, "the supervisor ends by a fault of its own"),
+);
 const abort = new AbortController();
 let supervisor: Supervisor | undefined;
 let released = false;

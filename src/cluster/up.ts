@@ -25,7 +25,7 @@ import { busy, isMarked, lockBriefly, markDirectory, type Unlock } from "./claim
 import { isOwnName, isTrifle, LOCK_FILE, MARK_FILE, readClusterFile } from "./cluster-file.ts";
 import { stopCluster } from "./down.ts";
 import { ClusterError, type ClusterErrorCode, hint } from "./errors.ts";
-import { openLog } from "./log-file.ts";
+import { openLog, supervisorLogOf } from "./log-file.ts";
 import { endProcess, isAlive, type ProcessId, processStart } from "./processes.ts";
 import type { SupervisorOptions } from "./supervisor.ts";
 import type { SupervisorMessage } from "./supervisor-main.ts";
@@ -258,7 +258,7 @@ export async function startCluster(
   await hasGenesis(directory, wanted);
   await refuseBusyPort(port);
   options.signal?.throwIfAborted();
-  const log = join(directory, "supervisor.log");
+  const log = supervisorLogOf(directory);
   const output = await prepare(directory, { spec: wanted, topology }, log);
   const supervisorOptions: SupervisorOptions = {
     directory,

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
-import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import {
   createClusterClient,
   groupsOf,
+  MAX_LOG_BYTES,
   parseGroups,
   startCluster,
   stopCluster,
@@ -87,6 +88,21 @@ describe("cluster supervisor", { timeout: SUITE_MS }, () => {
     await assert.rejects(stopCluster(directory), { code: "CLUSTER_NOT_RUNNING" });
     await stopCluster(directory, { purge: true });
     await assert.rejects(stat(directory), { code: "ENOENT" });
+  });
+
+  it("puts its own log aside while it runs, once it has grown too long", async (t) => {
+    const { directory, start } = await fakeCluster(t, "", 1);
+    await start();
+    await stopCluster(directory);
+    const log = join(directory, "supervisor.log");
+    // As long as a start still goes on with. Sparse.
+    await truncate(log, MAX_LOG_BYTES);
+    await start();
+    await (await createClusterClient(directory)).kill(1);
+    await until("a new one is begun", async () => (await stat(log)).size < 10_000);
+    await until("it goes on there", async () => (await readFile(log, "utf8")).includes("a node ended"));
+    const before = await readFile(`${log}.1`, "utf8");
+    assert.match(before.slice(MAX_LOG_BYTES), /"msg":"cluster runs"/);
   });
 
   it("a second start on a running cluster is refused and disturbs nothing", async (t) => {

@@ -94,7 +94,7 @@ export function addLifecycle(cluster: Command): void {
     .option("--log-level <level>", "of the nodes", oneOf("debug", "info", "warn", "error", "silent"), "info")
     .addHelpText(
       "after",
-      "\nLogs are node<N>/node.log and supervisor.log in the directory; one over 8 MiB becomes NAME.1 (supervisor.log at a start), and NAME.1 NAME.2; three old ones are kept.\n\nExample:\n  cumulo cluster up --nodes 5 --topology ring --mine",
+      "\nLogs are node<N>/node.log and supervisor.log in the directory; one over 8 MiB becomes NAME.1, and NAME.1 NAME.2; three old ones are kept.\n\nExample:\n  cumulo cluster up --nodes 5 --topology ring --mine",
     )
     .action(up);
   inDirectory(cluster.command("status"))
