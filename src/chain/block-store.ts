@@ -49,6 +49,13 @@ function ofOurs<T>(what: string, id: string, decode: () => T): T {
   }
 }
 
+/** The header in a row, which must be that of the block whose row it is. */
+function headerOf(id: BlockId, row: StoredBlock): SealedHeader {
+  const header = decodeHeader(row.header);
+  if (header?.id !== id) throw corrupt("the header", id);
+  return header;
+}
+
 /** `floorHeight`: of the block up to which bodies may have been pruned; 0 where none was. */
 export function createBlockStore(store: KeyValueStore, floorHeight: () => number = () => 0): BlockStore {
   async function stored(id: BlockId): Promise<StoredBlock | undefined> {
@@ -60,7 +67,7 @@ export function createBlockStore(store: KeyValueStore, floorHeight: () => number
     stored,
     async header(id) {
       const row = await stored(id);
-      return row === undefined ? undefined : decodeHeader(row.header);
+      return row === undefined ? undefined : headerOf(id, row);
     },
     async headerBytes(ids) {
       const headers: Uint8Array[] = [];
@@ -94,11 +101,14 @@ export function createBlockStore(store: KeyValueStore, floorHeight: () => number
     async block(id) {
       const [row, bytes] = await store.getMany([keys.block(id), keys.body(id)]);
       if (row === undefined) return undefined;
-      const header = decodeHeader(ofOurs("the row", id, () => decodeStoredBlock(row)).header);
-      if (bytes === undefined && header !== undefined && header.header.core.height <= floorHeight())
+      const header = headerOf(
+        id,
+        ofOurs("the row", id, () => decodeStoredBlock(row)),
+      );
+      if (bytes === undefined && header.header.core.height <= floorHeight())
         throw new ChainError("CHAIN_PRUNED", `block ${id} was pruned here; ask a node that keeps all blocks`);
       const body = bytes === undefined ? undefined : decodeBody(bytes);
-      if (header === undefined || body === undefined) throw corrupt("the data", id);
+      if (body === undefined) throw corrupt("the data", id);
       return assembleBlock(header, body);
     },
     async undo(id) {

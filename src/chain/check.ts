@@ -1,15 +1,14 @@
-import { checkBodySanity, checkHeaderContext, checkHeaderSanity, type Verdict } from "../consensus/index.ts";
 import {
   type AccountRecord,
   applyBlock,
   buildStateTree,
-  checkTransactionSanity,
   type Genesis,
   type LedgerTotals,
 } from "../ledger/index.ts";
 import type { KeyValueStore } from "../ports/index.ts";
 import { type Block, type BlockId, bytesToHex, equalBytes, type SealedHeader } from "../primitives/index.ts";
 import { baseAccounts, problemOfBase, readBase, readPruned, rootOf, stateAccounts } from "./base.ts";
+import { type BlockJudge, createBlockJudge } from "./block-judge.ts";
 import { type BlockStore, createBlockStore } from "./block-store.ts";
 import { checkJournal } from "./journal.ts";
 import { checkIdentity } from "./recovery.ts";
@@ -24,9 +23,12 @@ import {
   tableRange,
 } from "./schema.ts";
 import type { SignatureVerifier } from "./signatures.ts";
+import { readRows } from "./stored-rows.ts";
 
 /** Findings listed; what is worse than that is no list's matter. */
 const MAX_FINDINGS = 100;
+/** Blocks that a node can ever take in, generously; their numbers go on from the highest. */
+const MAX_ARRIVAL = 2 ** 48;
 /** Rows compared per trip to the store. */
 const ROWS_PER_READ = 1_000;
 
@@ -52,6 +54,8 @@ export interface CheckReport {
   /** Whole blocks of the best chain, and the transactions in them. */
   readonly blocks: number;
   readonly transactions: number;
+  /** Blocks of other branches. */
+  readonly sideBlocks: number;
   /** Lowest height from which on blocks are whole; 0 unless some were pruned. */
   readonly firstHeight: number;
   readonly accounts: number;
@@ -71,9 +75,10 @@ export interface CheckOptions {
 }
 
 /**
- * Reads a whole database and changes nothing: the chain of batches, every block of the best chain against every rule, the
- * state replayed from genesis, or from the base of a pruned one, against the stored accounts, pages and sums, and the
- * indexes. Memory grows with the number of accounts. Fails with a `ChainError` where there is no database of this network, or one of another schema.
+ * Reads a whole database and changes nothing: the chain of batches, every block of the best chain against every rule,
+ * those of other branches against every rule that needs no state, the state replayed from genesis, or from the base of a
+ * pruned one, against the stored accounts, pages and sums, and the indexes. Memory grows with the number of accounts.
+ * Fails with a `ChainError` where there is no database of this network, or one of another schema.
  */
 export async function checkChain(
   store: KeyValueStore,
@@ -89,6 +94,7 @@ class ChainCheck {
   readonly #genesis: Genesis;
   readonly #options: CheckOptions;
   readonly #blocks: BlockStore;
+  readonly #judge: BlockJudge;
   readonly #findings: Finding[] = [];
   readonly #unchecked: string[] = [];
   readonly #accounts: Map<string, AccountRecord>;
@@ -100,6 +106,7 @@ class ChainCheck {
     this.#genesis = genesis;
     this.#options = options;
     this.#blocks = createBlockStore(store);
+    this.#judge = createBlockJudge(genesis, options.signatures);
     this.#accounts = new Map(genesis.state.accounts.map((account) => [account.key, account]));
     this.#totals = genesis.state.totals;
   }
@@ -117,6 +124,7 @@ class ChainCheck {
       await this.#compareState();
       await this.#comparePlaceCount(base);
     }
+    const sideBlocks = await this.#judgeSideBranches(ids, base);
     let balances = 0;
     for (const { balance } of this.#accounts.values()) balances += balance;
     const { issued, burned } = this.#totals;
@@ -127,6 +135,7 @@ class ChainCheck {
       head,
       blocks: Math.max(0, ids.length + 1 - (base?.height ?? 0)),
       transactions: this.#transactions,
+      sideBlocks,
       firstHeight: base === undefined ? 0 : base.height + 1,
       accounts: this.#accounts.size,
       supply: { issued, burned, balances },
@@ -170,10 +179,66 @@ class ChainCheck {
       const header = await this.#blocks.header(id).catch(() => undefined);
       // That it is there was seen on the way to it.
       if (header === undefined) return;
-      const problem = firstProblem(this.#judgeHeader(header, parent, grandparent));
+      const problem = this.#judge.header(header, parent, grandparent);
       if (problem !== undefined) return this.#find("BLOCK_INVALID", `block ${id}: ${problem}`);
       [grandparent, parent] = [parent, header];
     }
+  }
+
+  /**
+   * The blocks beside the best chain, which is `best` from the block after genesis on, against every rule that needs no
+   * state: whatever executes them later holds them to the others. Says how many there are.
+   */
+  async #judgeSideBranches(best: readonly BlockId[], base: Base | undefined): Promise<number> {
+    const onBest = new Set(best);
+    const { rows, damaged } = await readRows(this.#store);
+    for (const id of damaged)
+      if (!onBest.has(id)) this.#find("BLOCK_DAMAGED", `the row of block ${id} cannot be read`);
+    const known = new Set(rows.map(({ block }) => block.id)).add(this.#genesis.block.header.id);
+    const rooted = new Set([this.#genesis.block.header.id, ...best].slice(base?.height ?? 0));
+    let count = 0;
+    for (const { block } of rows) {
+      const { id, parent, arrival } = block;
+      if (arrival > MAX_ARRIVAL)
+        this.#find("BLOCK_DAMAGED", `block ${id} came as number ${arrival}, which is no count of blocks`);
+      if (onBest.has(id)) continue;
+      if (!rooted.has(parent)) {
+        // An interrupted pruning leaves rows of branches from below the base, which the next start deletes.
+        if (base === undefined || !known.has(parent))
+          this.#find("BLOCK_DAMAGED", `block ${id} has no way to genesis`);
+        continue;
+      }
+      this.#options.signal?.throwIfAborted();
+      rooted.add(id);
+      count++;
+      const problem = await this.#problemOfSideBlock(id);
+      if (problem !== undefined) this.#find(problem.code, problem.detail);
+    }
+    return count;
+  }
+
+  async #problemOfSideBlock(id: BlockId): Promise<Finding | undefined> {
+    const header = (of: BlockId) => this.#blocks.header(of).catch(() => undefined);
+    const block = await this.#blocks.block(id).catch(() => undefined);
+    const parent = block && (await header(block.header.parent));
+    if (block === undefined || parent === undefined)
+      return { code: "BLOCK_DAMAGED", detail: `the data of block ${id} is missing or damaged` };
+    const isFirst = parent.id === this.#genesis.block.header.id;
+    return await this.#problemOf(block, parent, isFirst ? undefined : await header(parent.parent));
+  }
+
+  async #problemOf(
+    block: Block,
+    parent: SealedHeader,
+    grandparent: SealedHeader | undefined,
+  ): Promise<Finding | undefined> {
+    const { id } = block.header;
+    const problem = await this.#judge.block(block, parent, grandparent);
+    if (problem !== undefined) return { code: "BLOCK_INVALID", detail: `block ${id}: ${problem}` };
+    const row = await this.#blocks.stored(id);
+    return row?.transactions === block.transactions.length && row.bodyBytes === block.bodyBytes.length
+      ? undefined
+      : { code: "BLOCK_DAMAGED", detail: `the row of block ${id} does not fit its data` };
   }
 
   async #comparePlaceCount(base: Base | undefined): Promise<void> {
@@ -216,8 +281,8 @@ class ChainCheck {
       const block = await this.#blocks.block(id).catch(() => undefined);
       if (block === undefined)
         return this.#find("BLOCK_DAMAGED", `the data of block ${id} is missing or damaged`);
-      const problem = await this.#judge(block, parent, grandparent);
-      if (problem !== undefined) return this.#find("BLOCK_INVALID", `block ${id}: ${problem}`);
+      const problem = await this.#problemOf(block, parent, grandparent);
+      if (problem !== undefined) return this.#find(problem.code, problem.detail);
       const execution = applyBlock(this.#genesis.spec, this.#accounts, this.#totals, block);
       if (!execution.ok)
         return this.#find("BLOCK_INVALID", `block ${id}: ${execution.code}, ${execution.detail}`);
@@ -234,35 +299,6 @@ class ChainCheck {
       [grandparent, parent] = [parent, block.header];
       this.#options.onProgress?.(i + 1, ids.length);
     }
-  }
-
-  /** The first rule that the block breaks, in words. */
-  async #judge(
-    block: Block,
-    parent: SealedHeader,
-    grandparent: SealedHeader | undefined,
-  ): Promise<string | undefined> {
-    const { spec, chainId } = this.#genesis;
-    const problem = firstProblem([
-      ...this.#judgeHeader(block.header, parent, grandparent),
-      checkBodySanity(spec, block),
-      ...block.transactions.map((one) => checkTransactionSanity(spec, chainId, one)),
-    ]);
-    if (problem !== undefined) return problem;
-    const [forged] =
-      (await this.#options.signatures?.findInvalid(block.transactions, { remember: false })) ?? [];
-    return forged === undefined ? undefined : `TX-03, transaction ${forged.txid} has a bad signature`;
-  }
-
-  #judgeHeader(header: SealedHeader, parent: SealedHeader, grandparent: SealedHeader | undefined): Verdict[] {
-    const { spec, chainId } = this.#genesis;
-    const placed = ({ id, header: { core } }: SealedHeader) => ({ id, ...core });
-    // A stored block was not too far ahead of the clock when it came.
-    const nowMs = Number.MAX_SAFE_INTEGER - spec.driftMs;
-    return [
-      checkHeaderSanity({ spec, chainId }, header),
-      checkHeaderContext(spec, header, placed(parent), grandparent && placed(grandparent), nowMs),
-    ];
   }
 
   /** Accounts, their indices, pages and sums, row by row. */
@@ -307,11 +343,6 @@ class ChainCheck {
     for await (const _ of this.#store.scan(tableRange(table))) count++;
     return count;
   }
-}
-
-function firstProblem(verdicts: readonly Verdict[]): string | undefined {
-  for (const verdict of verdicts) if (!verdict.ok) return `${verdict.code}, ${verdict.detail}`;
-  return undefined;
 }
 
 async function forEachAccount(

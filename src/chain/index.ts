@@ -31,6 +31,7 @@ export type { MarkResult } from "./operator-marks.ts";
 export type { Settlement, SettleTransactions } from "./publisher.ts";
 export { markForReindex } from "./recovery.ts";
 export * from "./reorg.ts";
+export { judgeRestored, type LeftOut } from "./restored.ts";
 export type { StoredBlock, TransactionPlace } from "./schema.ts";
 export * from "./signatures.ts";
 export type { Template, TemplateRequest } from "./template.ts";

@@ -60,7 +60,7 @@ export async function resetState(
   for (const range of [...DERIVED_TABLES.map(tableRange), ...OBSOLETE])
     await wipe(store, journal, target, range);
   await removeLost(reset);
-  await acquit(reset);
+  await acquit(store, journal, target);
   const last = base === undefined ? genesisWrites(genesis) : await restoreBase(reset, base);
   await journal.commit(
     [...identityWrites(genesis), ...last, { key: keys.meta("rebuild"), value: undefined }],
@@ -92,8 +92,8 @@ export async function wipe(
   if (writes.length > 0) await journal.commit(writes, target);
 }
 
-/** A verdict on a block may come from the state that is thrown away, so every block is judged again when it is executed. */
-async function acquit({ store, journal, target }: Reset): Promise<void> {
+/** A verdict on a block may come from a state that is thrown away, so every block is judged again when it is executed. */
+export async function acquit(store: KeyValueStore, journal: Journal, target: BlockId): Promise<void> {
   const writes: Write[] = [];
   for await (const [key, value] of store.scan(tableRange("blocks"))) {
     const row = decodeOr(() => decodeStoredBlock(value));

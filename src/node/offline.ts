@@ -42,7 +42,9 @@ async function withStore<T>(
 }
 
 /** Runs with a verifier on worker threads, which end with it. */
-async function withVerifier<T>(work: (signatures: ReturnType<typeof createSignatureVerifier>) => Promise<T>) {
+export async function withVerifier<T>(
+  work: (signatures: ReturnType<typeof createSignatureVerifier>) => Promise<T>,
+) {
   const pool = createThreadWorkerPool<VerifyTasks>({
     module: new URL("../keys/verify-tasks.ts", import.meta.url),
     size: availableParallelism(),

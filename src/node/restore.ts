@@ -8,6 +8,8 @@ import {
   checkBackupHeader,
   checkRestored,
   decodeBackup,
+  judgeRestored,
+  type LeftOut,
 } from "../chain/index.ts";
 import {
   createWhole,
@@ -22,6 +24,7 @@ import { parseGenesis } from "../primitives/index.ts";
 import { createLevelStore } from "./adapters/level-store.ts";
 import { GENESIS_FILE, KEYS_FOLDER, NETWORK_KEY_FILE } from "./backup.ts";
 import { RESTORED_FOLDER, RESTORING_FOLDER } from "./data-directory.ts";
+import { withVerifier } from "./offline.ts";
 import { NodeError } from "./options.ts";
 
 /** Files that a backup may hold. Anything else is refused: it could be put anywhere. */
@@ -32,15 +35,24 @@ const FILE_NAMES = new RegExp(
 const PLACES = [KEYS_FOLDER, NETWORK_KEY_FILE, GENESIS_FILE, "chain"];
 const HEADER_FILE = "backup.json";
 const MAX_HEADER_BYTES = 64 * 1024;
+/** Files in a backup, each of which takes memory until it ends: far more keys than anybody has in one node. */
+const MAX_FILES = 10_000;
 const READ_BYTES = 1024 * 1024;
 
 export interface RestoreOptions {
   readonly file: string;
   /** Empty, or not there yet. */
   readonly dataDir: string;
+  /**
+   * Believes all that is in it, as it is: for a backup of one's own. Otherwise every block in it is judged by every rule,
+   * and what cannot be judged is left out.
+   */
+  readonly trusted: boolean;
   readonly signal: AbortSignal;
   /** Bytes of the file read so far, and all of them. */
   readonly onProgress?: (bytes: number, of: number) => void;
+  /** Blocks of the best chain judged so far, and all of them. */
+  readonly onJudged?: (blocks: number, of: number) => void;
 }
 
 export interface RestoreResult {
@@ -53,7 +65,12 @@ export interface RestoreResult {
   readonly keys: number;
   /** It had the node's name among peers with it. */
   readonly identity: boolean;
+  /** Whether every block in it was judged, and what was left out as it cannot be. */
+  readonly judged: boolean;
+  readonly leftOut: LeftOut;
 }
+
+const NOTHING: LeftOut = { reorgs: 0, marks: 0 };
 
 const refused = (message: string, cause?: unknown): NodeError =>
   new NodeError("NODE_RESTORE_REFUSED", message, { cause });
@@ -86,17 +103,20 @@ async function moveIn(dataDir: string): Promise<void> {
   await rmdir(folder);
 }
 
+/** What an interrupted restore goes on by: the same backup, treated the same way. */
+const noteOf = (header: BackupHeader, trusted: boolean): string => JSON.stringify({ ...header, trusted });
+
 /** Whether the directory holds this very backup already but for its last moves; refuses what is neither that nor empty. */
-async function isReady(dataDir: string, header: BackupHeader): Promise<boolean> {
+async function isReady(dataDir: string, note: string): Promise<boolean> {
   const names = await namesIn(dataDir);
   if (names.includes(RESTORED_FOLDER)) {
     const text = await readBounded(join(dataDir, RESTORED_FOLDER, HEADER_FILE), MAX_HEADER_BYTES).catch(
       () => "",
     );
     // Without its header all but the last step was done.
-    if (text === "" || text === JSON.stringify(header)) return true;
+    if (text === "" || text === note) return true;
     throw refused(
-      `${dataDir} holds an unfinished restore of another backup; run it again with that one, or choose another --data DIR`,
+      `${dataDir} holds an unfinished restore of another backup, or one with other options; run it again as it was, or choose another --data DIR`,
     );
   }
   const others = names.filter((name) => name !== RESTORING_FOLDER);
@@ -118,43 +138,49 @@ async function fill(
   folder: string,
   parts: AsyncIterable<BackupPart>,
   header: BackupHeader,
-  signal: AbortSignal,
-): Promise<Pick<RestoreResult, "rows" | "keys" | "identity">> {
+  { trusted, signal, onJudged }: RestoreOptions,
+): Promise<Pick<RestoreResult, "rows" | "keys" | "identity" | "judged" | "leftOut">> {
   const store = await createLevelStore({ directory: join(folder, "chain") });
-  const files: string[] = [];
+  const files = new Set<string>();
   let rows = 0;
+  let leftOut = NOTHING;
   try {
     for await (const part of parts) {
       signal.throwIfAborted();
       if (part.kind === "rows") rows += await writeRows(store, part.rows);
       if (part.kind !== "file") continue;
-      if (!FILE_NAMES.test(part.name) || files.includes(part.name))
+      if (!FILE_NAMES.test(part.name) || files.has(part.name) || files.size >= MAX_FILES)
         throw new BackupError(
           "BACKUP_DAMAGED",
           "the backup holds a file that none may hold; use another one",
         );
       if (part.name.includes("/")) await makePrivateDirectory(join(folder, dirname(part.name)));
       await createWhole(join(folder, part.name), part.content);
-      files.push(part.name);
+      files.add(part.name);
     }
-    const text = files.includes(GENESIS_FILE)
-      ? await readBounded(join(folder, GENESIS_FILE), READ_BYTES)
-      : "";
+    const text = files.has(GENESIS_FILE) ? await readBounded(join(folder, GENESIS_FILE), READ_BYTES) : "";
     const genesis = parseGenesis(text);
     if (!genesis.ok)
       throw new BackupError(
         "BACKUP_DAMAGED",
         "the backup has no genesis.json that can be used; use another one",
       );
-    await checkRestored(store, createGenesis(genesis.spec), header);
+    const ours = createGenesis(genesis.spec);
+    await checkRestored(store, ours, header);
+    if (!trusted)
+      leftOut = await withVerifier((signatures) =>
+        judgeRestored(store, ours, header, { signatures, signal, ...(onJudged && { onProgress: onJudged }) }),
+      );
   } finally {
     await store.close();
   }
-  await createWhole(join(folder, HEADER_FILE), JSON.stringify(header));
+  await createWhole(join(folder, HEADER_FILE), noteOf(header, trusted));
   return {
     rows,
-    keys: files.filter((name) => name.includes("/")).length,
-    identity: files.includes(NETWORK_KEY_FILE),
+    keys: [...files].filter((name) => name.includes("/")).length,
+    identity: files.has(NETWORK_KEY_FILE),
+    judged: !trusted,
+    leftOut,
   };
 }
 
@@ -188,9 +214,20 @@ export async function restoreData(options: RestoreOptions): Promise<RestoreResul
     const { header } = first.value;
     checkBackupHeader(header);
     const { chain, network, head, firstHeight } = header;
-    if (await isReady(dataDir, header)) {
+    if (await isReady(dataDir, noteOf(header, options.trusted))) {
       await moveIn(dataDir);
-      return { chain, network, head, firstHeight, rows: 0, keys: 0, identity: false };
+      const judged = !options.trusted;
+      return {
+        chain,
+        network,
+        head,
+        firstHeight,
+        rows: 0,
+        keys: 0,
+        identity: false,
+        judged,
+        leftOut: NOTHING,
+      };
     }
     const made = await makePrivateDirectory(dataDir).catch((error: unknown) => {
       throw refused(
@@ -205,7 +242,7 @@ export async function restoreData(options: RestoreOptions): Promise<RestoreResul
       throw refused(`cannot make ${folder}: ${fileProblem(error)}; choose another --data DIR`, error);
     });
     try {
-      const filled = await fill(folder, parts, header, options.signal);
+      const filled = await fill(folder, parts, header, options);
       await rename(folder, join(dataDir, RESTORED_FOLDER));
       await moveIn(dataDir);
       return { chain, network, head, firstHeight, ...filled };

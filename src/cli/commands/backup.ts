@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import { dataDirectory, type JsonOption, openClient } from "../connection.ts";
 import { CliError, EXIT, usageError } from "../failure.ts";
-import { printJson, printLine, shellWord, shortId, withProgress } from "../output.ts";
+import { countOf, printJson, printLine, shellWord, shortId, withProgress } from "../output.ts";
 import { path } from "../values.ts";
 
 interface BackupFlags extends JsonOption {
@@ -13,6 +13,7 @@ interface BackupFlags extends JsonOption {
 
 interface RestoreFlags extends JsonOption {
   readonly data?: string;
+  readonly trust?: boolean;
 }
 
 const MIB = 1024 * 1024;
@@ -84,15 +85,22 @@ async function restore(file: string, options: RestoreFlags): Promise<void> {
       restoreData({
         file,
         dataDir,
+        trusted: options.trust === true,
         signal,
         onProgress: (bytes, of) => update(`read ${inMiB(bytes)} of ${inMiB(of)}`),
+        onJudged: (blocks, of) => update(`judged block ${blocks} of ${of}`),
       }),
     ),
   );
   if (options.json) return printJson(result);
-  const { network, head, firstHeight, keys, identity } = result;
+  const { network, head, firstHeight, keys, identity, judged, leftOut } = result;
   printLine(`restored ${network} at ${head.height} ${shortId(head.id)} into ${dataDir}`);
+  if (judged) printLine("every block in it was judged by every rule");
   tellOfPruned(firstHeight);
+  if (leftOut.reorgs + leftOut.marks > 0)
+    printLine(
+      `left out, as nobody can check them: ${countOf(String(leftOut.reorgs), "reorg record")}, ${countOf(String(leftOut.marks), "invalidation")} by the operator; --trust keeps them`,
+    );
   if (keys > 0) printLine(`with ${keys} keys`);
   if (identity)
     printLine("with the node's name among peers: do not run it beside the one that it was made from");
@@ -125,9 +133,13 @@ export function addRestore(program: Command): void {
     .description("make a node's directory from a backup; it must be empty or not there yet")
     .argument("<file>", "the backup", path)
     .option("--data <dir>", "the directory to make (or CUMULO_DATA)", path)
+    .option(
+      "--trust",
+      "believe all that is in it, as it is, reorg records and invalidations too: for a backup of your own, and faster",
+    )
     .addHelpText(
       "after",
-      "\nTake a backup only from somebody you trust: its blocks are believed, as they were checked when it was made.\nExample:\n  cumulo restore ./node1.backup --data ./node2",
+      "\nEvery block in it is judged as if a peer had sent it. Of a pruned chain the headers are, from genesis on, and the\nstate that the blocks begin from is the one that a header names.\nExample:\n  cumulo restore ./node1.backup --data ./node2",
     )
     .action(restore);
 }

@@ -62,6 +62,7 @@ async function check(options: Options): Promise<void> {
         "blocks",
         `${report.blocks}, with ${report.transactions} transactions${options.signatures ? ", all signatures verified" : ""}`,
       ],
+      ["side branches", countOf(String(report.sideBlocks), "block")],
       ["accounts", String(report.accounts)],
       [
         "supply",

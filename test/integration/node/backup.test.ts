@@ -21,7 +21,8 @@ async function lab(t: TestContext) {
   const file = join(root, "it.backup");
   const backup = (withKeys = false, output = file) =>
     backupData({ dataDir, output, withKeys, fromNode: noNode, signal });
-  const restore = (from = file, to = "new") => restoreData({ file: from, dataDir: join(root, to), signal });
+  const restore = (from = file, to = "new", trusted = false) =>
+    restoreData({ file: from, dataDir: join(root, to), trusted, signal });
   return { root, genesis, dataDir, head, file, backup, restore };
 }
 
@@ -215,11 +216,13 @@ test("case 37: a restore that was interrupted looks like no node, and the next o
     JSON.stringify({ ...header.header, createdMs: 1 }),
   );
   await assert.rejects(restore(), { code: "NODE_RESTORE_REFUSED", message: /of another backup/ });
-  await writeFile(join(dataDir, "restored", "backup.json"), JSON.stringify(header.header));
+  const note = JSON.stringify({ ...header.header, trusted: false });
+  await writeFile(join(dataDir, "restored", "backup.json"), note);
+  await assert.rejects(restore(file, "new", true), { message: /with other options; run it again as it was/ });
   await restore();
   assert.deepEqual((await readdir(dataDir)).sort(), ["chain", "genesis.json"]);
   assert.deepEqual((await checkData({ dataDir, withSignatures: false })).findings, []);
   const stopped = AbortSignal.abort();
-  await assert.rejects(restoreData({ file, dataDir: join(root, "never"), signal: stopped }));
+  await assert.rejects(restoreData({ file, dataDir: join(root, "never"), trusted: false, signal: stopped }));
   assert.ok(!existsSync(join(root, "never")));
 });

@@ -1,0 +1,195 @@
+import assert from "node:assert/strict";
+import { before, test } from "node:test";
+import type { BackupHeader } from "../../../src/chain/backup-format.ts";
+import { checkChain, createSignatureVerifier } from "../../../src/chain/index.ts";
+import { judgeRestored } from "../../../src/chain/restored.ts";
+import { encodeStoredBlock, keys, type StoredBlock, tableRange } from "../../../src/chain/schema.ts";
+import { tasks } from "../../../src/keys/verify-tasks.ts";
+import {
+  createInlineWorkerPool,
+  createMemoryStore,
+  type KeyValueStore,
+  type MemoryStoreData,
+} from "../../../src/ports/index.ts";
+import { type Block, decodeTransaction, type SealedTransaction } from "../../../src/primitives/index.ts";
+import { type BuildOptions, createBlockBuilder, testGenesis, transfer } from "../../support/block-builder.ts";
+import { importAll, openTestChain } from "../../support/chain-lab.ts";
+
+const genesis = testGenesis();
+const builder = createBlockBuilder(genesis);
+const pay = (nonce: number) => transfer(genesis, { from: "alice", to: "bob", amount: 1, nonce });
+const best = Array.from({ length: 8 }, (_, i) => builder.build({ transactions: [pay(i)] }));
+const root = best[3]?.header.id ?? "";
+/** An honest branch, beside the best chain for want of work. */
+const side = builder.extend(2, { parent: root, proposer: "another" });
+const head = best[7];
+assert.ok(head);
+const signatures = createSignatureVerifier(createInlineWorkerPool(tasks));
+
+let honest: MemoryStoreData;
+before(async () => {
+  honest = new Map();
+  const chain = await openTestChain(genesis, { store: createMemoryStore(honest) });
+  await importAll(chain, [...best.slice(0, 4), ...side, ...best.slice(4)]);
+  assert.equal(chain.head.id, head.header.id);
+  await chain.close();
+});
+
+const copy = (): KeyValueStore => createMemoryStore(new Map(honest));
+const header: BackupHeader = {
+  chain: genesis.block.header.id,
+  network: "test",
+  schema: 3,
+  head: { id: head.header.id, height: 8 },
+  firstHeight: 0,
+  createdMs: 0,
+};
+const judge = (store: KeyValueStore) => judgeRestored(store, genesis, header, { signatures });
+
+async function plant(store: KeyValueStore, block: Block, row: Partial<StoredBlock> = {}): Promise<void> {
+  const stored: StoredBlock = {
+    header: block.header.bytes,
+    arrival: 100 + block.header.header.core.height,
+    status: "stored",
+    transactions: block.transactions.length,
+    bodyBytes: block.bodyBytes.length,
+    receivedMs: 0,
+    source: "peer",
+    refusal: "",
+    ...row,
+  };
+  const writes = [
+    { key: keys.block(block.header.id), value: encodeStoredBlock(stored) },
+    { key: keys.body(block.header.id), value: block.bodyBytes },
+  ];
+  await store.write(writes, { sync: true });
+}
+
+test("an honest database passes with its side branches, and is not changed", async () => {
+  const data = new Map(honest);
+  const left = await judge(createMemoryStore(data));
+  assert.deepEqual(left, { reorgs: 1, marks: 0 });
+  const report = await checkChain(createMemoryStore(data), genesis);
+  assert.deepEqual([report.findings, report.sideBlocks, report.head], [[], 2, head.header.id]);
+  const blocks = (of: MemoryStoreData) =>
+    [...of].filter(([key]) => key.startsWith("h") || key.startsWith("b"));
+  assert.deepEqual(blocks(data), blocks(honest));
+});
+
+/** The transfer with one bit of its signature turned. */
+function forged({ bytes }: SealedTransaction): SealedTransaction {
+  const transaction = decodeTransaction(bytes.with(10, (bytes[10] ?? 0) ^ 1));
+  assert.ok(transaction);
+  return transaction;
+}
+
+const branch = (options: BuildOptions): Block[] => {
+  const forger = createBlockBuilder(genesis);
+  for (const [i] of best.slice(0, 4).entries()) forger.build({ transactions: [pay(i)] });
+  assert.equal(forger.tip, root);
+  const first = forger.build({ proposer: "liar", ...options });
+  return [first, ...forger.extend(6, { proposer: "liar" })];
+};
+
+const lies: readonly (readonly [
+  what: string,
+  plant: (store: KeyValueStore) => Promise<void>,
+  says: RegExp,
+])[] = [
+  [
+    "a heavier branch with a transfer that nobody signed",
+    async (store) => {
+      for (const block of branch({ transactions: [forged(pay(4))] })) await plant(store, block);
+    },
+    /TX-03/,
+  ],
+  [
+    "a heavier branch without proof of work",
+    async (store) => {
+      for (const block of branch({ unmined: true })) await plant(store, block);
+    },
+    /HDR-/,
+  ],
+  [
+    "a block of a difficulty that it gave itself",
+    async (store) => {
+      const [first] = branch({ tweak: (core) => ({ ...core, difficulty: core.difficulty * 2n }) });
+      if (first) await plant(store, first);
+    },
+    /HDR-/,
+  ],
+  [
+    "a body that is not the header's",
+    async (store) => {
+      const [first] = branch({});
+      if (first) await plant(store, { ...first, bodyBytes: best[0]?.bodyBytes ?? new Uint8Array() });
+    },
+    /BLOCK_INVALID/,
+  ],
+  [
+    "a header in the row of another block",
+    async (store) => {
+      const [first, second] = branch({});
+      if (first && second) await plant(store, first, { header: second.header.bytes });
+    },
+    /do not fit together/,
+  ],
+  [
+    "a row that says less of a block than there is",
+    async (store) => {
+      const [first] = branch({ transactions: [pay(4)] });
+      if (first) await plant(store, first, { bodyBytes: 1 });
+    },
+    /does not fit its data/,
+  ],
+  [
+    "an arrival after which there is no number left",
+    async (store) => {
+      const [first] = branch({});
+      if (first) await plant(store, first, { arrival: Number.MAX_SAFE_INTEGER });
+    },
+    /no count of blocks/,
+  ],
+  [
+    "a block whose parent is not there",
+    async (store) => {
+      const [, second] = branch({});
+      if (second) await plant(store, second);
+    },
+    /do not fit together/,
+  ],
+];
+for (const [what, lie, says] of lies) {
+  test(`${what} is refused`, async () => {
+    const store = copy();
+    await lie(store);
+    await assert.rejects(judge(store), { code: "BACKUP_DAMAGED", message: says });
+  });
+}
+
+test("a heavier branch that nobody signed would be followed if it were believed", async () => {
+  const store = copy();
+  for (const block of branch({ transactions: [forged(pay(4))] })) await plant(store, block);
+  const chain = await openTestChain(genesis, { store });
+  assert.equal(chain.head.height, 11);
+  await chain.close();
+});
+
+test("what somebody said of blocks is left out: that one is invalid, set aside, or was part of a reorg", async () => {
+  const store = copy();
+  const [liked] = branch({});
+  const [spurned] = side;
+  assert.ok(liked && spurned);
+  await plant(store, liked, { status: "invalid", refusal: "STA-01" });
+  await store.write([{ key: keys.mark(spurned.header.id), value: Uint8Array.of(1) }], { sync: true });
+  await store.write([{ key: keys.meta("reindex"), value: Uint8Array.of(1) }], { sync: true });
+  await store.write([{ key: keys.meta("pruned"), value: Buffer.from("everything") }], { sync: true });
+  assert.deepEqual(await judge(store), { reorgs: 1, marks: 1 });
+  for (const table of ["marks", "reorgs"] as const)
+    for await (const [key] of store.scan(tableRange(table))) assert.fail(`a row is left: ${key}`);
+  assert.deepEqual(await store.getMany([keys.meta("reindex"), keys.meta("pruned")]), [undefined, undefined]);
+  const chain = await openTestChain(genesis, { store });
+  assert.deepEqual([chain.head.id, chain.rebuilt], [head.header.id, false]);
+  assert.notEqual(chain.tree.get(liked.header.id)?.status, "invalid");
+  await chain.close();
+});
