@@ -98,7 +98,7 @@ describe("cluster supervisor", { timeout: SUITE_MS }, () => {
     // As long as a start still goes on with. Sparse.
     await truncate(log, MAX_LOG_BYTES);
     await start();
-    await (await createClusterClient(directory)).kill(1);
+    await (await createClusterClient(directory)).act(1, "kill");
     await until("a new one is begun", async () => (await stat(log)).size < 10_000);
     await until("it goes on there", async () => (await readFile(log, "utf8")).includes("a node ended"));
     const before = await readFile(`${log}.1`, "utf8");
