@@ -22,9 +22,9 @@ export interface BlockJudge {
 export function createBlockJudge(
   { spec, chainId }: Genesis,
   signatures: SignatureVerifier | undefined,
-): BlockJudge {
   // A stored block was not too far ahead of the clock when it came.
-  const nowMs = Number.MAX_SAFE_INTEGER - spec.driftMs;
+  nowMs: number = Number.MAX_SAFE_INTEGER - spec.driftMs,
+): BlockJudge {
   const placed = ({ id, header: { core } }: SealedHeader) => ({ id, ...core });
 
   const judgeHeader: BlockJudge["header"] = (header, parent, grandparent) =>

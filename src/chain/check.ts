@@ -70,6 +70,8 @@ export interface CheckReport {
 export interface CheckOptions {
   /** Where given, every signature is verified too. */
   readonly signatures?: SignatureVerifier;
+  /** Unix ms; where given, blocks may not be further ahead of it than those of peers. */
+  readonly nowMs?: number;
   readonly onProgress?: (height: number, of: number) => void;
   readonly signal?: AbortSignal;
 }
@@ -106,7 +108,7 @@ class ChainCheck {
     this.#genesis = genesis;
     this.#options = options;
     this.#blocks = createBlockStore(store);
-    this.#judge = createBlockJudge(genesis, options.signatures);
+    this.#judge = createBlockJudge(genesis, options.signatures, options.nowMs);
     this.#accounts = new Map(genesis.state.accounts.map((account) => [account.key, account]));
     this.#totals = genesis.state.totals;
   }

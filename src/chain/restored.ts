@@ -26,7 +26,7 @@ export async function judgeRestored(
   store: KeyValueStore,
   genesis: Genesis,
   header: BackupHeader,
-  options: CheckOptions,
+  options: CheckOptions & Required<Pick<CheckOptions, "signatures" | "nowMs">>,
 ): Promise<LeftOut> {
   // Opening brings an older one to our schema, and resets what cannot be opened.
   const { reset, journal, head } = await recover(store, genesis, silentLogger);

@@ -169,7 +169,12 @@ async function fill(
     await checkRestored(store, ours, header);
     if (!trusted)
       leftOut = await withVerifier((signatures) =>
-        judgeRestored(store, ours, header, { signatures, signal, ...(onJudged && { onProgress: onJudged }) }),
+        judgeRestored(store, ours, header, {
+          signatures,
+          nowMs: Date.now(),
+          signal,
+          ...(onJudged && { onProgress: onJudged }),
+        }),
       );
   } finally {
     await store.close();

@@ -44,7 +44,8 @@ const header: BackupHeader = {
   firstHeight: 0,
   createdMs: 0,
 };
-const judge = (store: KeyValueStore) => judgeRestored(store, genesis, header, { signatures });
+const NOW_MS = head.header.header.core.timestampMs;
+const judge = (store: KeyValueStore) => judgeRestored(store, genesis, header, { signatures, nowMs: NOW_MS });
 
 async function plant(store: KeyValueStore, block: Block, row: Partial<StoredBlock> = {}): Promise<void> {
   const stored: StoredBlock = {
@@ -117,6 +118,14 @@ const lies: readonly (readonly [
       if (first) await plant(store, first);
     },
     /HDR-/,
+  ],
+  [
+    "a block of another time",
+    async (store) => {
+      const [first] = branch({ timestampMs: NOW_MS + 3_600_000 });
+      if (first) await plant(store, first);
+    },
+    /ahead of this clock/,
   ],
   [
     "a body that is not the header's",
