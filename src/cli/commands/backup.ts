@@ -101,9 +101,11 @@ async function restore(file: string, options: RestoreFlags): Promise<void> {
     printLine(
       `left out, as nobody can check them: ${countOf(String(leftOut.reorgs), "reorg record")}, ${countOf(String(leftOut.marks), "invalidation")} by the operator; --trust keeps them`,
     );
-  if (keys > 0) printLine(`with ${keys} keys`);
+  if (keys > 0) printLine(`with ${countOf(keys, "key")}, which whoever made the backup has too`);
   if (identity)
-    printLine("with the node's name among peers: do not run it beside the one that it was made from");
+    printLine(
+      "with the node's name among peers, which whoever made the backup has too: do not run both at a time",
+    );
   printLine(
     `to check it: cumulo db check --data ${shellWord(dataDir)}; to start it: cumulo node start --data ${shellWord(dataDir)}`,
   );
