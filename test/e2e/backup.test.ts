@@ -19,7 +19,7 @@ test("a running node is backed up while it goes on mining, and the backup starts
   assert.equal(made.code, 0, made.stderr);
   assert.match(
     made.stdout,
-    /^backed up devnet at \d+ [0-9a-f]{12} from the running node: .*\nwith 1 keys .*\(reward\)/,
+    /^backed up devnet at \d+ [0-9a-f]{12} from the running node: .*\nwith 1 key .*\(reward\)/,
   );
   const { height } = (await node.client.status()).head;
   await poll("it goes on mining", async () => (await node.client.status()).head.height > height);

@@ -67,7 +67,7 @@ async function backup(options: BackupFlags): Promise<void> {
   tellOfPruned(firstHeight);
   printLine(
     options.withKeys
-      ? `with ${keys.length} keys as they are on the disk (${keys.join(", ")}): keep it as safe as them`
+      ? `with ${countOf(keys.length, "key")} as they are on the disk (${keys.join(", ")}): keep it as safe as them`
       : "without keys; to save those too, add --with-keys, or use: cumulo key export",
   );
   printLine(`to use it: cumulo restore ${shellWord(file)} --data DIR`);
