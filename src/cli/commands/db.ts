@@ -35,7 +35,9 @@ async function reindex(options: Options): Promise<void> {
   if (options.json) return printJson(result);
   const { height, firstHeight } = result;
   const executed =
-    firstHeight === 0 ? `${height} blocks` : `the ${height - firstHeight + 1} blocks that were not pruned`;
+    firstHeight === 0
+      ? countOf(height, "block")
+      : `the ${height - firstHeight + 1} blocks that were not pruned`;
   printLine(
     `executed ${executed} again; the head is ${height} ${shortId(result.head)}${result.wentOn ? "; an earlier reindex had been interrupted, and this one went on with it" : ""}`,
   );
@@ -60,7 +62,7 @@ async function check(options: Options): Promise<void> {
       ["head", `${report.height}  ${report.head}`],
       [
         "blocks",
-        `${report.blocks}, with ${report.transactions} transactions${options.signatures ? ", all signatures verified" : ""}`,
+        `${report.blocks}, with ${countOf(report.transactions, "transaction")}${options.signatures ? ", all signatures verified" : ""}`,
       ],
       ["side branches", countOf(String(report.sideBlocks), "block")],
       ["accounts", String(report.accounts)],
@@ -76,7 +78,7 @@ async function check(options: Options): Promise<void> {
   printLine(
     findings.length === 0
       ? "nothing is wrong"
-      : `${findings.length} findings; "cumulo reindex" makes the state anew from the blocks, and blocks that are damaged come from peers again${isBaseDamaged ? ", but without the base of a pruned chain it cannot: restore a backup, or move chain/ away and sync again" : ""}`,
+      : `${countOf(findings.length, "finding")}; "cumulo reindex" makes the state anew from the blocks, and blocks that are damaged come from peers again${isBaseDamaged ? ", but without the base of a pruned chain it cannot: restore a backup, or move chain/ away and sync again" : ""}`,
   );
 }
 

@@ -14,7 +14,7 @@ const MAX_BLOCKS = 10_000;
 
 async function mineBlocks(count: number, options: Options): Promise<void> {
   const client = await openClient(options);
-  const result = await withProgress(`mining ${count} blocks`, () =>
+  const result = await withProgress(`mining ${countOf(count, "block")}`, () =>
     client.mining({ mode: "blocks", count, timeoutMs: options.timeout }),
   );
   if (options.json) return printJson(result);

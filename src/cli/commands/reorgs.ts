@@ -1,7 +1,16 @@
 import type { Command } from "commander";
 import type { Reorg } from "../../api/index.ts";
 import { type ConnectionOptions, connected, type JsonOption, openClient } from "../connection.ts";
-import { formatDuration, formatWork, printJson, printLine, shortId, shortPeer, style } from "../output.ts";
+import {
+  countOf,
+  formatDuration,
+  formatWork,
+  printJson,
+  printLine,
+  shortId,
+  shortPeer,
+  style,
+} from "../output.ts";
 import { integer } from "../values.ts";
 
 function fates({ transactions }: Reorg): string {
@@ -32,8 +41,8 @@ export function describeReorg(reorg: Reorg): string {
       "bold",
       `reorg ${reorg.id}: depth ${reorg.depth}, fork point ${forkPoint.height} ${shortId(forkPoint.id)}`,
     ),
-    `  out  ${reorg.blocksOut.length} blocks, head ${oldHead.height} ${shortId(oldHead.id)}, work ${formatWork(oldHead.work)}`,
-    `  in   ${reorg.blocksIn.length} blocks, head ${newHead.height} ${shortId(newHead.id)}, work ${formatWork(newHead.work)}`,
+    `  out  ${countOf(reorg.blocksOut.length, "block")}, head ${oldHead.height} ${shortId(oldHead.id)}, work ${formatWork(oldHead.work)}`,
+    `  in   ${countOf(reorg.blocksIn.length, "block")}, head ${newHead.height} ${shortId(newHead.id)}, work ${formatWork(newHead.work)}`,
     `  why  ${who}, at ${when}, took ${formatDuration(reorg.durationMs)}`,
     `  ${fates(reorg)}`,
   ].join("\n");

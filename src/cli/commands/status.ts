@@ -1,7 +1,16 @@
 import type { Command } from "commander";
 import type { Status } from "../../api/index.ts";
 import { type ConnectionOptions, connected, type JsonOption, openClient } from "../connection.ts";
-import { fields, formatDuration, formatWork, printJson, printLine, shortId, style } from "../output.ts";
+import {
+  countOf,
+  fields,
+  formatDuration,
+  formatWork,
+  printJson,
+  printLine,
+  shortId,
+  style,
+} from "../output.ts";
 
 function describeMining({ mining }: Status): string {
   if (!mining.on) return "off";
@@ -34,7 +43,7 @@ function human(status: Status): string {
       ? [["blocks", `from ${status.firstHeight} on; those below were pruned`] as const]
       : []),
     ["peers", String(status.peers)],
-    ["mempool", `${status.mempool.transactions} transactions, ${status.mempool.bytes} bytes`],
+    ["mempool", `${countOf(status.mempool.transactions, "transaction")}, ${status.mempool.bytes} bytes`],
     ["mining", describeMining(status)],
     ["reward to", status.mining.rewardTo],
     ["reorgs", String(status.reorgs)],
