@@ -59,6 +59,8 @@ export interface GossipDeps {
 interface GossipInternals {
   reportMessageValidationResult(id: string, source: PeerName, verdict: TopicValidatorResult): void;
   handlePeerReadStreamError(error: Error, peer: PeerId): void;
+  stop(): Promise<void>;
+  readonly status: { readonly heartbeatTimeout?: NodeJS.Timeout };
   readonly streamsOutbound: Map<PeerName, { readonly rawStream: Pick<Stream, "status"> }>;
   readonly seenCache: { readonly entries: Map<string, unknown> };
 }
@@ -80,7 +82,7 @@ export function gossipMessageId(topic: string, data: Uint8Array): Uint8Array {
 export function gossipService(
   topics: ReadonlyMap<string, Topic>,
 ): (components: GossipSubComponents) => GossipSub {
-  return gossipsub({
+  const create = gossipsub({
     // Content proves itself (work, signatures); an author would only tell who is behind an address.
     globalSignaturePolicy: StrictNoSign,
     msgIdFn: (message: Message) => gossipMessageId(message.topic, message.data),
@@ -129,6 +131,18 @@ export function gossipService(
     // Penalties are the room's, by disconnecting; the score alone only silences who misbehaves without end.
     scoreThresholds: { gossipThreshold: -4_000, publishThreshold: -8_000, graylistThreshold: -16_000 },
   });
+  return (components) => withoutLateHeartbeat(create(components) as Router);
+}
+
+/** Its own stop leaves the next heartbeat waiting: that would still run, and keep the process alive until then. */
+function withoutLateHeartbeat(router: Router): GossipSub {
+  const stop = router.stop.bind(router);
+  router.stop = async () => {
+    const { heartbeatTimeout } = router.status;
+    await stop();
+    clearTimeout(heartbeatTimeout);
+  };
+  return router;
 }
 
 /** Topics over a running router. */

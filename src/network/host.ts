@@ -36,6 +36,8 @@ export interface AddressBook {
     readonly type: string;
   }[];
   confirmObservedAddr(address: Multiaddr, options: { readonly type: "transport" }): void;
+  /** Not in its interface: writes our addresses down a second after the last change, the closing of listeners included. */
+  readonly _updatePeerStoreAddresses?: { stop(): void };
 }
 
 /**
@@ -44,6 +46,8 @@ export interface AddressBook {
  */
 interface Listening {
   announceAll(): void;
+  /** For a host that has stopped: what it still wants to write down would keep the process alive for a second. */
+  ended(): void;
 }
 
 export const createListening = ({ addressManager }: { readonly addressManager: AddressBook }): Listening => ({
@@ -51,6 +55,7 @@ export const createListening = ({ addressManager }: { readonly addressManager: A
     for (const { multiaddr, verified, type } of addressManager.getAddressesWithMetadata())
       if (type === "transport" && !verified) addressManager.confirmObservedAddr(multiaddr, { type });
   },
+  ended: () => addressManager._updatePeerStoreAddresses?.stop(),
 });
 
 /** New inbound connections per second from one address. The default of 5 breaks a local cluster: all share one. */

@@ -172,6 +172,7 @@ class PortOverLibp2p implements Libp2pNetwork {
       this.#logger.warn({ error }, "libp2p did not stop cleanly");
     }
     stopped.abort();
+    host.services.listening.ended();
     this.#links.cutAll("stopped");
     for (const timer of this.#forgetting.values()) this.#deps.timers.clear(timer);
     this.#forgetting.clear();

@@ -206,6 +206,23 @@ test("25 nodes of one host may connect to one in the same second", async () => {
   await until("the hub knows them all", () => hub.connections().length === 25);
 });
 
+test("networks that stopped leave no timer that would keep their process alive", async () => {
+  const timeouts = () => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
+  const before = timeouts();
+  const [a, b] = [await started(), await started()];
+  await b.dial(addressOf(a));
+  await until("both know", () => knows(a, b) && knows(b, a));
+  await Promise.all([a.stop(), b.stop()]);
+  // Timers end in their order, however busy the machine is: those of a millisecond or two before this one.
+  let isLate = false;
+  const late = setTimeout(() => {
+    isLate = true;
+  }, 150);
+  while (!isLate && timeouts() > before + 1) await new Promise((resolve) => setImmediate(resolve));
+  clearTimeout(late);
+  assert.equal(isLate, false, `${timeouts() - before} timers are left`);
+});
+
 test("200 connects and disconnects leave nothing behind", { timeout: 60_000 }, async () => {
   const timers = createCountingTimers();
   const [a, b] = [await started(timers), await started()];
