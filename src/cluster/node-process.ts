@@ -17,6 +17,8 @@ export interface NodeProcessOptions {
   /** Nodes that share the mining interval. */
   readonly miners: number;
   readonly logLevel: string;
+  /** Absent: it keeps all blocks. */
+  readonly pruneDepth?: number;
   /** HOST:PORT of its API, and where peers reach it; default: 127.0.0.1, any free port. */
   readonly api?: string;
   readonly listen?: string;
@@ -73,6 +75,7 @@ export async function startNodeProcess(
   // Its links are what the topology says, and no others.
   args.push("--exchange", "off");
   if (options.mine) args.push("--mine");
+  if (options.pruneDepth !== undefined) args.push("--prune", String(options.pruneDepth));
   const log = createLogWriter(nodeLogOf(dataDir), onLostLog);
   const child = spawn(program, [...before, ...args], { stdio: ["ignore", "pipe", "pipe", "ipc"] });
   for (const stream of [child.stdout, child.stderr]) if (stream !== null) log.follow(stream);

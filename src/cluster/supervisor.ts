@@ -18,6 +18,8 @@ export interface SupervisorOptions {
   /** Program and arguments before "node start". */
   readonly command: readonly string[];
   readonly logLevel: string;
+  /** Absent: the nodes keep all blocks. */
+  readonly pruneDepth?: number;
   /** Where the supervisor's own API listens; 0: any free port. */
   readonly port: number;
 }

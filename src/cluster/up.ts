@@ -43,6 +43,8 @@ export interface ClusterOptions {
   readonly genesisFile?: string;
   readonly mine?: boolean;
   readonly logLevel?: string;
+  /** All nodes delete the data of blocks so far below the head; default: they keep all. */
+  readonly pruneDepth?: number;
   /** Where the supervisor serves; 0 (default): any free port. */
   readonly port?: number;
   /** Program and arguments before "node start"; default: this checkout's command line. */
@@ -267,6 +269,7 @@ export async function startCluster(
     mine: options.mine === true,
     command: options.command ?? [process.execPath, ...NODE_ARGUMENTS, CLI_MAIN],
     logLevel: options.logLevel ?? "info",
+    ...(options.pruneDepth === undefined ? {} : { pruneDepth: options.pruneDepth }),
     port,
   };
   const main = fileURLToPath(new URL("./supervisor-main.ts", import.meta.url));

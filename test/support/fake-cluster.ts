@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { ClusterFile } from "../../src/cluster/cluster-file.ts";
-import { startCluster, stopCluster } from "../../src/cluster/index.ts";
+import { type ClusterOptions, startCluster, stopCluster } from "../../src/cluster/index.ts";
 import { isAlive, type ProcessId } from "../../src/cluster/processes.ts";
 import { createTempDir } from "./temp-dir.ts";
 
@@ -30,11 +30,12 @@ export async function fakeCluster(t: TestContext, behaviour = "", nodes = 2) {
     await remove();
   });
   const command = ["/usr/bin/env", `FAKE_NODE=${behaviour}`, ...fakeNode];
-  const start = (signal?: AbortSignal, topology?: string) =>
+  const start = (signal?: AbortSignal, topology?: string, options: Partial<ClusterOptions> = {}) =>
     startCluster({
       directory,
       nodes,
       command,
+      ...options,
       ...(signal === undefined ? {} : { signal }),
       ...(topology === undefined ? {} : { topology }),
     });

@@ -66,5 +66,6 @@ writeFileSync(join(dataDir, "api-token"), token);
 const api = await server.start();
 if (behaviour !== "silent") {
   const multiaddrs = [`/ip4/127.0.0.1/tcp/${portIn(values.listen) || 4001}/p2p/${peer}`];
+  writeFileSync(join(dataDir, "arguments"), process.argv.slice(2).join(" "));
   writeFileSync(join(dataDir, "node.json"), JSON.stringify({ pid: process.pid, api, multiaddrs }));
 }

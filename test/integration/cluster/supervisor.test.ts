@@ -90,6 +90,19 @@ describe("cluster supervisor", { timeout: SUITE_MS }, () => {
     await assert.rejects(stat(directory), { code: "ENOENT" });
   });
 
+  it("says to every node, also one that is started again, how much of the chain to keep; by default all", async (t) => {
+    const { directory, start } = await fakeCluster(t);
+    const argumentsOf = (n: number) => readFile(join(directory, `node${n}`, "arguments"), "utf8");
+    await start(undefined, undefined, { pruneDepth: 300 });
+    for (const n of [1, 2]) assert.match(await argumentsOf(n), / --prune 300( |$)/);
+    await rm(join(directory, "node2", "arguments"));
+    await (await createClusterClient(directory)).act(2, "restart");
+    assert.match(await argumentsOf(2), / --prune 300( |$)/);
+    await stopCluster(directory);
+    await start();
+    assert.doesNotMatch(await argumentsOf(1), /--prune/);
+  });
+
   it("puts its own log aside while it runs, once it has grown too long", async (t) => {
     const { directory, start } = await fakeCluster(t, "", 1);
     await start();

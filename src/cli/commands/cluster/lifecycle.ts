@@ -11,6 +11,7 @@ interface UpOptions extends Options {
   readonly mine?: boolean;
   readonly port: number;
   readonly logLevel: string;
+  readonly prune?: number;
 }
 
 async function up(options: UpOptions): Promise<void> {
@@ -29,6 +30,7 @@ async function up(options: UpOptions): Promise<void> {
       port: options.port,
       logLevel: options.logLevel,
       signal: interrupted.signal,
+      ...(options.prune === undefined ? {} : { pruneDepth: options.prune }),
       ...(options.nodes === undefined ? {} : { nodes: options.nodes }),
       ...(options.topology === undefined ? {} : { topology: options.topology }),
       ...(options.genesis === undefined ? {} : { genesisFile: options.genesis }),
@@ -90,11 +92,16 @@ export function addLifecycle(cluster: Command): void {
       path,
     )
     .option("--mine", "all nodes mine continuously")
+    .option(
+      "--prune <depth>",
+      "all nodes delete the data of blocks further below the head, at least 288; cannot be taken back (default: keep all)",
+      integer(288, Number.MAX_SAFE_INTEGER),
+    )
     .option("--port <port>", "where the supervisor serves (0: any free port)", integer(0, 65_535), 0)
     .option("--log-level <level>", "of the nodes", oneOf("debug", "info", "warn", "error", "silent"), "info")
     .addHelpText(
       "after",
-      "\nLogs are node<N>/node.log and supervisor.log in the directory; one over 8 MiB becomes NAME.1, and NAME.1 NAME.2; three old ones are kept.\n\nExample:\n  cumulo cluster up --nodes 5 --topology ring --mine",
+      "\nLogs are node<N>/node.log and supervisor.log in the directory; one over 8 MiB becomes NAME.1, and NAME.1 NAME.2; three old ones are kept.\n\nExample:\n  cumulo cluster up --nodes 5 --topology ring --mine\n  cumulo cluster up --mine --prune 1000",
     )
     .action(up);
   inDirectory(cluster.command("status"))
