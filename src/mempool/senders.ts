@@ -204,6 +204,8 @@ export function createSenders(touched: (key: string) => void): Senders {
       setAccount(key, state);
       const sender = senders.get(key);
       if (sender === undefined) return;
+      // One that is put back after it made way: its sender may have been forgotten, and that it must be looked at.
+      if (entry.transaction.nonce < sender.accountNonce) sender.hasUsedNonces = true;
       sender.entries.splice(placeOf(sender, entry.transaction.nonce), 0, entry);
       sender.cost += costOf(entry.transaction);
       if (sender.lowestRate !== undefined)

@@ -20,6 +20,8 @@ export function createLogOutput(fd: number): LogOutput {
   /** What was taken from `waiting` and is not written whole. */
   let begun: Uint8Array = new Uint8Array();
   let isBusy = false;
+  /** A write is with the system; while it is not, and we are busy, the next one waits for its time. */
+  let isUnderWay = false;
 
   function go(): void {
     if (begun.length === 0) {
@@ -27,8 +29,9 @@ export function createLogOutput(fd: number): LogOutput {
       begun = Buffer.from(waiting);
       waiting = "";
     }
-    isBusy = true;
+    isBusy = isUnderWay = true;
     write(fd, begun, 0, begun.length, null, (error, written) => {
+      isUnderWay = false;
       if (error?.code === "EAGAIN") {
         setTimeout(go, BUSY_MS).unref();
         return;
@@ -50,7 +53,7 @@ export function createLogOutput(fd: number): LogOutput {
     flushNow() {
       try {
         // What is on its way already ends by itself.
-        if (!isBusy) writeSync(fd, begun);
+        if (!isUnderWay) writeSync(fd, begun);
         writeSync(fd, waiting);
       } catch {
         // Nobody is left to tell.

@@ -161,3 +161,23 @@ test("one that needs the room of several takes none of it where one of them pays
   assert.equal(add("carol", 200_000, "needs the room of both").status, "pending");
   assert.equal(pool.takeEvicted().length, 2);
 });
+
+test("one whose nonce was used leaves, also when it made way and was put back before that", () => {
+  const size = transfer(genesis, { from: "alice", to: "bob", amount: 1, nonce: 0 }).bytes.length;
+  const pool = createMempool(genesis.spec, { maxBytes: 2 * size });
+  const add = (from: string, fee: number, memo = "") => {
+    const transaction = transfer(genesis, { from, to: "erin", amount: 1, nonce: 0, fee, memo });
+    return { transaction, admission: pool.add(transaction, { nonce: 0, balance: 1e12 }, 0, 0) };
+  };
+  const { transaction } = add("alice", 20_000);
+  add("bob", 90_000);
+  pool.setAccounts(new Map([[transaction.sender, { nonce: 1, balance: 1e12 }]]));
+  assert.equal(add("carol", 50_000, "needs the room of both").admission.status, "refused");
+  assert.deepEqual(
+    pool
+      .revalidate()
+      .map((removal) => [removal.transaction.txid, removal.fate === "dropped" && removal.rule]),
+    [[transaction.txid, "TX-08"]],
+  );
+  assert.equal(pool.size, 1);
+});
