@@ -24,6 +24,8 @@ export interface HeaderChain {
   readonly last: Anchor;
   /** Adds the next header; a refusal adds nothing. `nowMs` is the local clock. */
   append(header: SealedHeader, nowMs: number): Verdict;
+  /** The same headers, to go on from apart from these. */
+  copy(): HeaderChain;
 }
 
 /** `before` is the anchor's parent; `undefined` only where the anchor is genesis. */
@@ -32,8 +34,16 @@ export function createHeaderChain(
   anchor: Anchor,
   before: Anchor | undefined,
 ): HeaderChain {
-  const ids = createIdList();
-  let last = anchor;
+  return goOn({ rules, anchor, ids: createIdList() }, anchor, before);
+}
+
+function goOn(
+  begun: { readonly rules: HeaderRules; readonly anchor: Anchor; readonly ids: IdList },
+  lastNow: Anchor,
+  before: Anchor | undefined,
+): HeaderChain {
+  const { rules, anchor, ids } = begun;
+  let last = lastNow;
   let grandparent = before;
   return {
     ids,
@@ -60,5 +70,6 @@ export function createHeaderChain(
       last = { id: header.id, height, timestampMs, difficulty, work: last.work + difficulty };
       return { ok: true };
     },
+    copy: () => goOn({ rules, anchor, ids: ids.copy() }, last, grandparent),
   };
 }

@@ -9,11 +9,14 @@ export interface IdList {
   /** `undefined` outside of the list. */
   at(index: number): BlockId | undefined;
   push(id: BlockId): void;
+  copy(): IdList;
 }
 
 export function createIdList(): IdList {
-  let bytes = new Uint8Array(FIRST_IDS * ID_BYTES);
-  let length = 0;
+  return listOf(new Uint8Array(FIRST_IDS * ID_BYTES), 0);
+}
+
+function listOf(bytes: Uint8Array, length: number): IdList {
   return {
     get length() {
       return length;
@@ -31,5 +34,6 @@ export function createIdList(): IdList {
       bytes.set(hexToBytes(id), length * ID_BYTES);
       length += 1;
     },
+    copy: () => listOf(bytes.slice(), length),
   };
 }

@@ -173,7 +173,7 @@ export function createSyncPlanner(
     const isElsewhere = (one: SyncPeer): boolean => isWorthAsking(one) && reachOf(one) < 0;
     if (claims.longestWaiting(isElsewhere) === undefined) return [];
     isActive = false;
-    leave(headers);
+    leave(headers.copy());
     // They have had theirs.
     for (const name of [shownBy, ...helpers]) claims.takeTurn(name);
     return download.release();

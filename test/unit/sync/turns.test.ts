@@ -114,6 +114,17 @@ describe("a peer that answers each time, and just in time", () => {
     assert.equal(dripUntilOther(lab), 12);
   });
 
+  it("answers for the headers that it has shown, not for what another one adds to them", () => {
+    const lab = createLab();
+    lab.status("slow", statusAt(399));
+    lab.headers("slow", blocks.slice(0, 399));
+    lab.status("other", rivalClaim);
+    dripUntilOther(lab);
+    assert.equal(lab.headersAsked("other")?.locator[0], blocks[398]?.header.id);
+    assert.deepEqual(kinds(lab.headers("other", [...blocks.slice(399), ...rival])).at(0), "disconnect other");
+    assert.equal(lab.planner.progress?.targetHeight, 399);
+  });
+
   it("brings them as long as it likes where nobody with another branch waits", () => {
     const lab = createLab();
     lab.status("slow", statusAt(400));
