@@ -153,6 +153,11 @@ export const API_ERRORS = {
     details: { scope: "address", retryAfterMs: 25 },
   },
   INTERNAL: { status: 500, message: "the node failed to answer; its log has the reason" },
+  BANS_NOT_SAVED: {
+    status: 500,
+    message:
+      "20.1.1.1 is banned, but that cannot be written to disk, so a restart forgets it; the node's log has the reason",
+  },
   STREAMS_EXHAUSTED: { status: 503, message: "64 event streams are open already; close one first" },
   MINING_TIMEOUT: {
     status: 504,

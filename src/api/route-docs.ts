@@ -158,11 +158,11 @@ export const ROUTE_DOCS: Readonly<Record<string, RouteDoc>> = {
   },
   "DELETE /v1/links/{peer}": { errors: [], answers: { done: examples.done } },
   "PUT /v1/bans/{peer}": {
-    errors: ["PEER_INVALID", "ADDRESS_LOCAL", "TOO_MANY_BANS"],
+    errors: ["PEER_INVALID", "ADDRESS_LOCAL", "TOO_MANY_BANS", "BANS_NOT_SAVED"],
     requests: { day: examples.banRequest },
     answers: { banned: examples.ban },
   },
-  "DELETE /v1/bans/{peer}": { errors: ["PEER_INVALID"], answers: { done: examples.done } },
+  "DELETE /v1/bans/{peer}": { errors: ["PEER_INVALID", "BANS_NOT_SAVED"], answers: { done: examples.done } },
 };
 
 /** As a route's path is called in OpenAPI: /v1/blocks/:block is /v1/blocks/{block}. */

@@ -8,8 +8,8 @@ export interface BansDeps {
   readonly banList: BanList;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Bans changed: time to save them. */
-  readonly onChange: () => void;
+  /** Bans changed and are to be saved; whether that succeeded. Never rejects. */
+  readonly save: () => Promise<boolean>;
 }
 
 /** Who is kept away. The faults of peers become bans here, and an operator's wishes. */
@@ -17,6 +17,8 @@ export interface Bans {
   /** False: no room is left. `subject`: a peer's name or an IP address. */
   ban(subject: string, forMs: number, reason: string): Ban | undefined;
   unban(subject: string): boolean;
+  /** Settles when all changes so far have been saved; false: the last could not be, and a restart forgets it. */
+  saved(): Promise<boolean>;
   list(): readonly Ban[];
   /** 0 is good, -100 a ban. */
   score(peer: string): number;
@@ -25,6 +27,8 @@ export interface Bans {
 export function createBans(deps: BansDeps): Bans {
   const { network, supervisor, banList, clock } = deps;
   const logger = deps.logger.child({ module: "bans" });
+
+  let saving: Promise<boolean> = Promise.resolve(true);
 
   /** Connections that stand do not ask whether they may. */
   function disconnect({ subject, reason }: Ban): void {
@@ -45,7 +49,7 @@ export function createBans(deps: BansDeps): Bans {
       "a peer made too many faults and is banned for a time",
     );
     disconnect(ban);
-    deps.onChange();
+    saving = deps.save();
   });
 
   return {
@@ -55,17 +59,18 @@ export function createBans(deps: BansDeps): Bans {
       if (!banList.ban(ban, sinceMs)) return undefined;
       logger.info({ subject, reason, untilMs: ban.untilMs }, "banned by an operator");
       disconnect(ban);
-      deps.onChange();
+      saving = deps.save();
       return ban;
     },
     unban(subject) {
       const wasBanned = banList.unban(subject, clock.nowMs());
       if (wasBanned) {
-        deps.onChange();
+        saving = deps.save();
         supervisor.redialNow();
       }
       return wasBanned;
     },
+    saved: () => saving,
     list: () => banList.list(clock.nowMs()),
     score: (peer) => banList.score(peer, clock.nowMs()),
   };

@@ -34,6 +34,14 @@ function subjectOf(text: string): string {
 /** What an operator sees of peers, and does to them. */
 export function createPeerService(deps: PeerViewsDeps): PeerService {
   const { network, supervisor, bans } = deps;
+
+  /** What is answered must outlive a crash right after. */
+  async function whenSaved(what: string): Promise<void> {
+    if (await bans.saved()) return;
+    const message = `${what}, but that cannot be written to disk, so a restart forgets it; the node's log has the reason`;
+    throw new ServiceError("BANS_NOT_SAVED", 500, message);
+  }
+
   return {
     peers: async (): Promise<Peer[]> => peerViews(deps),
     async addPeer(address) {
@@ -107,9 +115,16 @@ export function createPeerService(deps: PeerViewsDeps): PeerService {
         throw new ServiceError("ADDRESS_LOCAL", 400, message, { details });
       }
       const ban = bans.ban(subject, forMs, reason);
-      if (ban !== undefined) return banView(ban);
-      throw new ServiceError("TOO_MANY_BANS", 409, `${MAX_BANS} bans are in force; end some first`);
+      if (ban === undefined)
+        throw new ServiceError("TOO_MANY_BANS", 409, `${MAX_BANS} bans are in force; end some first`);
+      await whenSaved(`${subject} is banned`);
+      return banView(ban);
     },
-    unban: async (peerOrAddress) => bans.unban(subjectOf(peerOrAddress)),
+    async unban(peerOrAddress) {
+      const subject = subjectOf(peerOrAddress);
+      const wasBanned = bans.unban(subject);
+      if (wasBanned) await whenSaved(`${subject} is not banned any more`);
+      return wasBanned;
+    },
   };
 }

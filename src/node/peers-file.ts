@@ -143,8 +143,8 @@ export async function readPeers(
 export interface PeersFile {
   /** Saves regularly from now on. */
   start(): void;
-  /** Saves soon: what changed must not be lost. */
-  save(): void;
+  /** Saves at once, after what is being saved: what changed must not be lost. Whether it is on disk. */
+  save(): Promise<boolean>;
   /** Saves once more; not `save` where the start failed, which leaves no files. */
   stop(options: { readonly save: boolean }): Promise<void>;
 }
@@ -161,23 +161,25 @@ export function createPeersFile(
   let saved = encodePeers(chain, atStart);
   let hasKept = atStart.peers.length > 0;
   let timer: Timer | undefined;
-  let saving: Promise<void> = Promise.resolve();
+  let saving: Promise<boolean> = Promise.resolve(true);
 
-  async function write(): Promise<void> {
+  async function write(): Promise<boolean> {
     const kept = current();
     const text = encodePeers(chain, kept);
-    if (text === saved) return;
+    if (text === saved) return true;
     try {
       await replaceWhole(path, text);
       saved = text;
       hasKept = kept.peers.length > 0;
+      return true;
     } catch (error) {
       logger.warn({ path, problem: fileProblem(error) }, "known peers and bans could not be saved");
+      return false;
     }
   }
 
   /** One after the other; what changes while one is written comes with the next. */
-  function save(): Promise<void> {
+  function save(): Promise<boolean> {
     saving = saving.then(write);
     return saving;
   }
@@ -191,10 +193,10 @@ export function createPeersFile(
 
   return {
     start: saveLater,
-    save: () => void save(),
-    stop({ save: isWanted }) {
+    save,
+    async stop({ save: isWanted }) {
       if (timer !== undefined) timers.clear(timer);
-      return isWanted ? save() : saving;
+      await (isWanted ? save() : saving);
     },
   };
 }

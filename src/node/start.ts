@@ -260,7 +260,7 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
     { network, protocols: () => protocols, supervisor, book, isBanned, clock, timers, random, logger },
     { exchange: options.exchange ?? true, maxOutbound: options.maxOutbound ?? DEFAULT_MAX_OUTBOUND },
   );
-  const bans = createBans({ network, supervisor, banList, clock, logger, onChange: () => peersFile.save() });
+  const bans = createBans({ network, supervisor, banList, clock, logger, save: () => peersFile.save() });
   const mining = createMining(
     { chain, pool, relay, clock, timers, random, logger, searchers, isSyncing: () => sync.isSyncing },
     {

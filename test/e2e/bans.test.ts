@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { Libp2p } from "@libp2p/interface";
@@ -77,6 +77,32 @@ test("a configured peer is banned by hand only, shown as such, and comes back wh
   assert.match(shown?.problem ?? "", /^banned until 20\S+Z: for the test$/);
   await poll("it is back by itself", () => isConnected(daemon, one.name));
   assert.deepEqual((await daemon.client.bans()).items, []);
+});
+
+test("a ban and its end are on disk when they are answered; where that fails, the answer says so", async (t) => {
+  const { dataDir, start } = await setUp(t);
+  const { client } = await start();
+  const file = join(dataDir, "peers.json");
+  const saved = async () =>
+    (JSON.parse(await readFile(file, "utf8")) as { bans: { subject: string }[] }).bans;
+  for (let n = 1; n <= 20; n++) {
+    await client.ban(`20.2.2.${n}`);
+    assert.ok((await saved()).some(({ subject }) => subject === `20.2.2.${n}`));
+  }
+  await client.unban("20.2.2.7");
+  assert.ok(!(await saved()).some(({ subject }) => subject === "20.2.2.7"));
+  // Nothing can be put in its place.
+  await rm(file);
+  await mkdir(join(file, "x"), { recursive: true });
+  await assert.rejects(client.ban("20.3.3.3"), {
+    code: "BANS_NOT_SAVED",
+    status: 500,
+    message: /20\.3\.3\.3 is banned, but/,
+  });
+  assert.ok(
+    (await client.bans()).items.some(({ subject }) => subject === "20.3.3.3"),
+    "it is in force",
+  );
 });
 
 test("unban redials at once; what cannot be banned says why; the list comes in pages", async (t) => {

@@ -24,7 +24,10 @@ async function createLab() {
     banList,
     clock,
     logger: silentLogger,
-    onChange: () => happened.push("save"),
+    save: async () => {
+      happened.push("save");
+      return true;
+    },
   });
   const connect = () => network.dial("/memory/other");
   const isConnected = () => network.connections().length > 0;

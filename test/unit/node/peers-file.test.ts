@@ -139,8 +139,8 @@ test("it is saved soon where no peer was kept yet, every minute where something 
   timers.advance(1_000);
   await until("the rest are saved", async () => (await saved()) === encodePeers(CHAIN, { peers, bans: [] }));
   bans = [ban];
-  file.save();
-  await until("the ban is saved", async () => (await saved()).includes("20.9.9.9"));
+  assert.equal(await file.save(), true);
+  assert.ok((await saved()).includes("20.9.9.9"));
   bans = [];
   await file.stop({ save: true });
   assert.equal(await saved(), encodePeers(CHAIN, { peers, bans: [] }));
