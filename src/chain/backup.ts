@@ -1,5 +1,5 @@
 import type { Genesis } from "../ledger/index.ts";
-import type { KeyValueStore } from "../ports/index.ts";
+import { type KeyValueStore, StoreError } from "../ports/index.ts";
 import { bytesToHex } from "../primitives/index.ts";
 import { BackupError, type BackupHeader, type BackupPart, gatherRows } from "./backup-format.ts";
 import { problemOfBase, readBase } from "./base.ts";
@@ -82,6 +82,10 @@ export async function checkRestored(
 ): Promise<void> {
   async function problemOf(): Promise<string | undefined> {
     const { id } = await wholeHead(store, genesis);
+    const schema = await store.get(keys.meta("schema"));
+    // Not `schemaOf`: a store that does not say has ours of today, and would have that of each later version.
+    if (schema === undefined || new TextDecoder().decode(schema) !== String(header.schema))
+      return "its schema is not the one that it says";
     const isSame = id === header.head.id && (await firstHeightOf(store)) === header.firstHeight;
     const { block, spec } = genesis;
     if (!isSame || block.header.id !== header.chain || spec.name !== header.network)
@@ -90,8 +94,8 @@ export async function checkRestored(
     return base && (await problemOfBase(store, base));
   }
   const problem = await problemOf().catch((error: unknown) => {
-    if (error instanceof ChainError) return error.message;
-    throw error;
+    if (error instanceof StoreError) throw error;
+    return error instanceof ChainError ? error.message : "it holds rows that cannot be read";
   });
   if (problem !== undefined)
     throw new BackupError("BACKUP_DAMAGED", `the backup is damaged: ${problem}; use another one`);

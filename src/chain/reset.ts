@@ -75,15 +75,17 @@ function identityWrites(genesis: Genesis): Write[] {
   ];
 }
 
-/** Empties a range. It goes through the journal: a hole in a reset is a hole too. */
+/** Empties a range, or takes some rows out of it. It goes through the journal: a hole in a reset is a hole too. */
 export async function wipe(
   store: KeyValueStore,
   journal: Journal,
   target: BlockId,
   range: KeyRange,
+  isGone: (key: Uint8Array, value: Uint8Array) => boolean = () => true,
 ): Promise<void> {
   let writes: Write[] = [];
-  for await (const [key] of store.scan(range)) {
+  for await (const [key, value] of store.scan(range)) {
+    if (!isGone(key, value)) continue;
     writes.push({ key, value: undefined });
     if (writes.length < WIPE_BATCH) continue;
     await journal.commit(writes, target);

@@ -1,14 +1,29 @@
+import type { ForkTree, TreeBlock } from "../consensus/index.ts";
 import type { Genesis } from "../ledger/index.ts";
-import { type KeyValueStore, silentLogger } from "../ports/index.ts";
-import { bytesToHex } from "../primitives/index.ts";
+import { type KeyRange, type KeyValueStore, silentLogger } from "../ports/index.ts";
+import { type BlockId, bytesToHex, decodeOr } from "../primitives/index.ts";
 import { BackupError, type BackupHeader } from "./backup-format.ts";
+import { encodePruned } from "./base.ts";
 import { type CheckOptions, checkChain } from "./check.ts";
+import { ChainError } from "./errors.ts";
 import { createJournal, type Journal } from "./journal.ts";
 import { recover } from "./recovery.ts";
 import { acquit, wipe } from "./reset.ts";
-import { keys, type MetaName, type Table, tableRange } from "./schema.ts";
+import {
+  type Base,
+  decodePlace,
+  keys,
+  type MetaName,
+  otherBases,
+  TABLES,
+  type Table,
+  tableRange,
+} from "./schema.ts";
 
-const HEIGHT = /^[0-9]{1,15}$/;
+/** Batches that a node can ever write, generously; their numbers go on from the highest. */
+const MAX_BATCHES = 2 ** 48;
+
+const NONE = new Uint8Array(0);
 
 /** What was left out of a restored database as it can be held to nothing. */
 export interface LeftOut {
@@ -28,16 +43,66 @@ export async function judgeRestored(
   header: BackupHeader,
   options: CheckOptions & Required<Pick<CheckOptions, "signatures" | "nowMs">>,
 ): Promise<LeftOut> {
-  // Opening brings an older one to our schema, and resets what cannot be opened.
-  const { reset, journal, head } = await recover(store, genesis, silentLogger);
-  if (reset || head.id !== header.head.id) throw refused("its blocks and its state do not fit together");
-  const { findings } = await checkChain(store, genesis, options);
-  const [first] = findings;
-  if (first !== undefined)
-    throw refused(
-      `${first.detail} (${first.code}${findings.length > 1 ? `, and ${findings.length - 1} more` : ""})`,
-    );
-  return await leaveOut(store, createJournal(store, journal), head.id);
+  try {
+    // Opening brings an older one to our schema, and resets what cannot be opened.
+    const { reset, journal: links, head, tree, base } = await recover(store, genesis, silentLogger);
+    if (reset || head.id !== header.head.id) throw refused("its blocks and its state do not fit together");
+    if ((links.last?.sequence ?? 0) > MAX_BATCHES)
+      throw refused(`its last batch has the number ${links.last?.sequence}, which is no count of batches`);
+    const journal = createJournal(store, links);
+    await removeStrays(store, journal, tree, head, base);
+    const { findings } = await checkChain(store, genesis, options);
+    const [first] = findings;
+    if (first !== undefined)
+      throw refused(
+        `${first.detail} (${first.code}${findings.length > 1 ? `, and ${findings.length - 1} more` : ""})`,
+      );
+    return await leaveOut(store, journal, head.id);
+  } catch (error) {
+    if (error instanceof ChainError) throw refused(error.message);
+    throw error;
+  }
+}
+
+/**
+ * Removes what belongs to no block that is here whole, and what tables hold that this version does not know: no check
+ * would meet it, and a place in the index, or a later version, could be led astray. An interrupted pruning is finished so.
+ */
+async function removeStrays(
+  store: KeyValueStore,
+  journal: Journal,
+  tree: ForkTree,
+  head: TreeBlock,
+  base: Base | undefined,
+): Promise<void> {
+  const isWhole = (id: BlockId): boolean => {
+    const block = tree.get(id);
+    return block !== undefined && (block.height === 0 || block.height > (base?.height ?? 0));
+  };
+  const idOf = (key: Uint8Array): BlockId => bytesToHex(key.subarray(1));
+  const placedIn = (value: Uint8Array): BlockId => decodeOr(() => decodePlace(value))?.block ?? "";
+  const strays: readonly (readonly [Table, (key: Uint8Array, value: Uint8Array) => boolean])[] = [
+    ["bodies", (key) => !isWhole(idOf(key))],
+    ["undo", (key) => !isWhole(idOf(key))],
+    ["transactions", (_, value) => !isWhole(placedIn(value))],
+  ];
+  for (const [table, isStray] of strays) await wipe(store, journal, head.id, tableRange(table), isStray);
+  for (const range of [...unknownTables(), ...otherBases(base?.height)])
+    await wipe(store, journal, head.id, range);
+  const pruned = base && encodePruned(base.height + 1);
+  const stored = await store.get(keys.meta("pruned"));
+  if (bytesToHex(stored ?? NONE) !== bytesToHex(pruned ?? NONE))
+    await journal.commit([{ key: keys.meta("pruned"), value: pruned }], head.id);
+}
+
+/** What lies between the tables of this schema. */
+function unknownTables(): KeyRange[] {
+  const edges = (Object.keys(TABLES) as Table[])
+    .map(tableRange)
+    .sort((a, b) => (a.gte[0] ?? 0) - (b.gte[0] ?? 0));
+  const from = [Uint8Array.of(0), ...edges.map(({ lt }) => lt)];
+  const to = [...edges.map(({ gte }) => gte), Uint8Array.of(0xff)];
+  return from.flatMap((gte, i) => ({ gte, lt: to[i] ?? gte }));
 }
 
 function refused(problem: string): BackupError {
@@ -54,12 +119,11 @@ async function leaveOut(store: KeyValueStore, journal: Journal, head: string): P
   const left = { reorgs: await count("reorgs"), marks: await count("marks") };
   for (const table of ["reorgs", "marks"] as const) await wipe(store, journal, head, tableRange(table));
   await acquit(store, journal, head);
-  const names = ["reindex", "published", "pruned"] as const;
-  const [reindex, published, pruned] = await store.getMany(names.map(keys.meta));
+  const names = ["reindex", "published"] as const;
+  const [reindex, published] = await store.getMany(names.map(keys.meta));
   const gone: MetaName[] = [];
   if (reindex !== undefined) gone.push("reindex");
   if (published !== undefined && bytesToHex(published) !== head) gone.push("published");
-  if (pruned !== undefined && !HEIGHT.test(new TextDecoder().decode(pruned))) gone.push("pruned");
   const writes = gone.map((name) => ({ key: keys.meta(name), value: undefined }));
   if (writes.length > 0) await journal.commit(writes, head);
   return left;

@@ -21,7 +21,7 @@ import {
  * The tables of the database: one letter, then the key. The only place that knows them; docs/protocol.md, "Database",
  * says the same in words. A change here needs a new `SCHEMA_VERSION` and a migration.
  */
-const TABLES = {
+export const TABLES = {
   /** name -> bytes: schema version, chain id, head, head last published, totals, rebuild mark. */
   meta: "m",
   /** block id -> StoredBlock: header, arrival, status. */

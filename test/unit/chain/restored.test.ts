@@ -1,18 +1,33 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
+import { checkRestored } from "../../../src/chain/backup.ts";
 import type { BackupHeader } from "../../../src/chain/backup-format.ts";
+import { createBlockStore } from "../../../src/chain/block-store.ts";
 import { checkChain, createSignatureVerifier } from "../../../src/chain/index.ts";
+import { createJournal } from "../../../src/chain/journal.ts";
 import { judgeRestored } from "../../../src/chain/restored.ts";
 import { encodeStoredBlock, keys, type StoredBlock, tableRange } from "../../../src/chain/schema.ts";
 import { tasks } from "../../../src/keys/verify-tasks.ts";
+import { encodeUndo } from "../../../src/ledger/index.ts";
 import {
   createInlineWorkerPool,
   createMemoryStore,
   type KeyValueStore,
   type MemoryStoreData,
 } from "../../../src/ports/index.ts";
-import { type Block, decodeTransaction, type SealedTransaction } from "../../../src/primitives/index.ts";
-import { type BuildOptions, createBlockBuilder, testGenesis, transfer } from "../../support/block-builder.ts";
+import {
+  type Block,
+  bytesToHex,
+  decodeTransaction,
+  type SealedTransaction,
+} from "../../../src/primitives/index.ts";
+import {
+  type BuildOptions,
+  createBlockBuilder,
+  keyOf,
+  testGenesis,
+  transfer,
+} from "../../support/block-builder.ts";
 import { importAll, openTestChain } from "../../support/chain-lab.ts";
 
 const genesis = testGenesis();
@@ -24,6 +39,7 @@ const root = best[3]?.header.id ?? "";
 const side = builder.extend(2, { parent: root, proposer: "another" });
 const head = best[7];
 assert.ok(head);
+const ALICE = bytesToHex(keyOf("alice").publicKey);
 const signatures = createSignatureVerifier(createInlineWorkerPool(tasks));
 
 let honest: MemoryStoreData;
@@ -38,7 +54,7 @@ before(async () => {
 const copy = (): KeyValueStore => createMemoryStore(new Map(honest));
 const header: BackupHeader = {
   chain: genesis.block.header.id,
-  network: "test",
+  network: genesis.spec.name,
   schema: 3,
   head: { id: head.header.id, height: 8 },
   firstHeight: 0,
@@ -91,6 +107,26 @@ const branch = (options: BuildOptions): Block[] => {
   const first = forger.build({ proposer: "liar", ...options });
   return [first, ...forger.extend(6, { proposer: "liar" })];
 };
+
+/** Undo data of the first block after which alice is gone instead of the account that the block created. */
+async function forgeUndo(store: KeyValueStore): Promise<void> {
+  const id = best[0]?.header.id ?? "";
+  const undo = await createBlockStore(store).undo(id);
+  assert.ok(undo.created.length > 0);
+  const value = encodeUndo({ ...undo, created: undo.created.with(0, ALICE) });
+  await store.write([{ key: keys.undo(id), value }], { sync: true });
+}
+
+/** The same chain of batches, as far on as numbers go; the checked window is full, so none before it is missed. */
+async function renumberBatches(store: KeyValueStore): Promise<void> {
+  for await (const [key] of store.scan(tableRange("batches")))
+    await store.write([{ key, value: undefined }], { sync: true });
+  const link = { link: new Uint8Array(32), head: head?.header.idBytes ?? new Uint8Array(32), sizeBytes: 0 };
+  const last = { sequence: 2 ** 50, link };
+  const journal = createJournal({ ...store, writeBufferBytes: 2 ** 40 }, { last, stranded: [], links: [] });
+  const large = { key: keys.mark("ab".repeat(32)), value: new Uint8Array(store.writeBufferBytes) };
+  for (let i = 0; i < 6; i++) await journal.commit([large], head?.header.id ?? "");
+}
 
 const lies: readonly (readonly [
   what: string,
@@ -167,6 +203,14 @@ const lies: readonly (readonly [
     },
     /do not fit together/,
   ],
+  ["undo data that takes another's account away", (store) => forgeUndo(store), /UNDO_DAMAGED/],
+  [
+    "a genesis block with another body",
+    (store) =>
+      store.write([{ key: keys.body(genesis.block.header.id), value: best[0]?.bodyBytes }], { sync: true }),
+    /genesis block/,
+  ],
+  ["a batch after which there is no number left", renumberBatches, /no count of batches/],
 ];
 for (const [what, lie, says] of lies) {
   test(`${what} is refused`, async () => {
@@ -201,4 +245,53 @@ test("what somebody said of blocks is left out: that one is invalid, set aside, 
   assert.deepEqual([chain.head.id, chain.rebuilt], [head.header.id, false]);
   assert.notEqual(chain.tree.get(liked.header.id)?.status, "invalid");
   await chain.close();
+});
+
+test("forged undo data would take an account away in the next reorg if it were believed", async () => {
+  const store = copy();
+  await forgeUndo(store);
+  const chain = await openTestChain(genesis, { store });
+  await importAll(chain, createBlockBuilder(genesis).extend(12, { proposer: "another" }));
+  assert.deepEqual([chain.head.height, await chain.accounts([ALICE])], [12, [undefined]]);
+  await chain.close();
+});
+
+test("a backup whose rows cannot be read, or that is silent about its schema, is refused as damaged", async () => {
+  const changes: (readonly [Uint8Array, Uint8Array | undefined])[] = [
+    [keys.batch(3), Uint8Array.of(1)],
+    [keys.meta("schema"), undefined],
+    [keys.meta("schema"), Buffer.from("3 or so")],
+  ];
+  for (const [key, value] of changes) {
+    const store = copy();
+    await store.write([{ key, value }], { sync: true });
+    const message = /cannot be read|its schema is not/;
+    await assert.rejects(checkRestored(store, genesis, header), { code: "BACKUP_DAMAGED", message });
+  }
+  const store = copy();
+  await store.write([{ key: keys.meta("chain"), value: undefined }], { sync: true });
+  await assert.rejects(judge(store), { code: "BACKUP_DAMAGED", message: /no chain in this directory/ });
+});
+
+test("what belongs to no whole block, and tables that nobody knows, are left out", async () => {
+  const store = copy();
+  const nowhere = "ab".repeat(32);
+  const strays = [
+    keys.body(nowhere),
+    keys.undo(nowhere),
+    keys.transaction(nowhere),
+    keys.baseAccount(5, 0),
+    Buffer.from("zebra"),
+    Buffer.from("a"),
+    Uint8Array.of(0x90, 1),
+  ];
+  await store.write(
+    strays.map((key) => ({ key, value: Uint8Array.of(1) })),
+    { sync: true },
+  );
+  await judge(store);
+  assert.deepEqual(
+    await store.getMany(strays),
+    strays.map(() => undefined),
+  );
 });
