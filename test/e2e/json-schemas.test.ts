@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { JSON_ERROR, JSON_OUTPUTS } from "../../src/cli/json-schemas.ts";
@@ -86,7 +87,23 @@ describe("what commands print with --json fits their schemas", () => {
     await run("node init", [], ["--data", join(second.dataDir, "new")]);
     await run("genesis new", ["-o", join(second.dataDir, "g.json")], []);
 
-    const elsewhere = ["node start", "key encrypt", "key passphrase", "key decrypt", "key remove"];
+    const started = spawnCli([
+      ...["node", "start", "--data", join(second.dataDir, "new"), "--api", "127.0.0.1:0", "--json"],
+      ...["--log-level", "silent"],
+    ]);
+    t.after(() => started.kill("SIGKILL"));
+    let said = "";
+    started.stdout?.setEncoding("utf8").on("data", (text: string) => {
+      said += text;
+    });
+    await poll("the node says that it runs", () => said.endsWith("\n"));
+    started.kill("SIGINT");
+    await once(started, "close");
+    // One value in all, also at its end.
+    assertFits(JSON_OUTPUTS["node start"]?.schema, JSON.parse(said), "node start");
+    printed.add("node start");
+
+    const elsewhere = ["key encrypt", "key passphrase", "key decrypt", "key remove"];
     const missed = Object.keys(JSON_OUTPUTS).filter(
       (command) => !printed.has(command) && !command.startsWith("cluster ") && !elsewhere.includes(command),
     );
