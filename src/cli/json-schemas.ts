@@ -167,7 +167,7 @@ export const JSON_OUTPUTS: Readonly<Record<string, JsonOutput>> = {
       keys: Count,
       identity: Type.Boolean(),
       judged: Type.Boolean(),
-      leftOut: Strict({ reorgs: Count, marks: Count }),
+      leftOut: Strict({ reorgs: Count, marks: Count, keys: Count, identity: Type.Boolean() }),
     }),
   ),
   reindex: one(Strict({ head: Id, height: Height, firstHeight: Height, wentOn: Type.Boolean() })),

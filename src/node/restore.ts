@@ -48,6 +48,8 @@ export interface RestoreOptions {
    * and what cannot be judged is left out.
    */
   readonly trusted: boolean;
+  /** Takes the key files in it, and the name among peers: whoever made the backup has them too. */
+  readonly withKeys: boolean;
   readonly signal: AbortSignal;
   /** Bytes of the file read so far, and all of them. */
   readonly onProgress?: (bytes: number, of: number) => void;
@@ -67,7 +69,11 @@ export interface RestoreResult {
   readonly identity: boolean;
   /** Whether every block in it was judged, and what was left out as it cannot be. */
   readonly judged: boolean;
-  readonly leftOut: LeftOut;
+  readonly leftOut: LeftOut & {
+    /** Key files, and whether there was a name among peers: see `withKeys`. */
+    readonly keys: number;
+    readonly identity: boolean;
+  };
 }
 
 const NOTHING: LeftOut = { reorgs: 0, marks: 0 };
@@ -104,7 +110,15 @@ async function moveIn(dataDir: string): Promise<void> {
 }
 
 /** What an interrupted restore goes on by: the same backup, treated the same way. */
-const noteOf = (header: BackupHeader, trusted: boolean): string => JSON.stringify({ ...header, trusted });
+const noteOf = (
+  header: BackupHeader,
+  { trusted, withKeys }: Pick<RestoreOptions, "trusted" | "withKeys">,
+): string => JSON.stringify({ ...header, trusted, withKeys });
+
+const countKeys = (names: ReadonlySet<string>): { readonly keys: number; readonly identity: boolean } => ({
+  keys: [...names].filter((name) => name.includes("/")).length,
+  identity: names.has(NETWORK_KEY_FILE),
+});
 
 /** Whether the directory holds this very backup already but for its last moves; refuses what is neither that nor empty. */
 async function isReady(dataDir: string, note: string): Promise<boolean> {
@@ -138,10 +152,12 @@ async function fill(
   folder: string,
   parts: AsyncIterable<BackupPart>,
   header: BackupHeader,
-  { trusted, signal, onJudged }: RestoreOptions,
+  { trusted, withKeys, signal, onJudged }: RestoreOptions,
 ): Promise<Pick<RestoreResult, "rows" | "keys" | "identity" | "judged" | "leftOut">> {
   const store = await createLevelStore({ directory: join(folder, "chain") });
   const files = new Set<string>();
+  const kept = new Set<string>();
+  const unwanted = new Set<string>();
   let rows = 0;
   let leftOut = NOTHING;
   try {
@@ -154,9 +170,14 @@ async function fill(
           "BACKUP_DAMAGED",
           "the backup holds a file that none may hold; use another one",
         );
+      files.add(part.name);
+      if (part.name !== GENESIS_FILE && !withKeys) {
+        unwanted.add(part.name);
+        continue;
+      }
       if (part.name.includes("/")) await makePrivateDirectory(join(folder, dirname(part.name)));
       await createWhole(join(folder, part.name), part.content);
-      files.add(part.name);
+      kept.add(part.name);
     }
     const text = files.has(GENESIS_FILE) ? await readBounded(join(folder, GENESIS_FILE), READ_BYTES) : "";
     const genesis = parseGenesis(text);
@@ -179,13 +200,12 @@ async function fill(
   } finally {
     await store.close();
   }
-  await createWhole(join(folder, HEADER_FILE), noteOf(header, trusted));
+  await createWhole(join(folder, HEADER_FILE), noteOf(header, { trusted, withKeys }));
   return {
     rows,
-    keys: [...files].filter((name) => name.includes("/")).length,
-    identity: files.has(NETWORK_KEY_FILE),
+    ...countKeys(kept),
     judged: !trusted,
-    leftOut,
+    leftOut: { ...leftOut, ...countKeys(unwanted) },
   };
 }
 
@@ -219,7 +239,7 @@ export async function restoreData(options: RestoreOptions): Promise<RestoreResul
     const { header } = first.value;
     checkBackupHeader(header);
     const { chain, network, head, firstHeight } = header;
-    if (await isReady(dataDir, noteOf(header, options.trusted))) {
+    if (await isReady(dataDir, noteOf(header, options))) {
       await moveIn(dataDir);
       const judged = !options.trusted;
       return {
@@ -231,7 +251,7 @@ export async function restoreData(options: RestoreOptions): Promise<RestoreResul
         keys: 0,
         identity: false,
         judged,
-        leftOut: NOTHING,
+        leftOut: { ...NOTHING, ...countKeys(new Set()) },
       };
     }
     const made = await makePrivateDirectory(dataDir).catch((error: unknown) => {

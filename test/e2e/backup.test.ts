@@ -25,7 +25,7 @@ test("a running node is backed up while it goes on mining, and the backup starts
   await poll("it goes on mining", async () => (await node.client.status()).head.height > height);
 
   const dataDir = join(root, "new");
-  const restored = await runCli(["restore", file, "--data", dataDir, "--json"]);
+  const restored = await runCli(["restore", file, "--data", dataDir, "--with-keys", "--json"]);
   assert.equal(restored.code, 0, restored.stderr);
   const { head } = JSON.parse(restored.stdout);
   assert.ok(head.height >= 30);

@@ -14,6 +14,7 @@ interface BackupFlags extends JsonOption {
 interface RestoreFlags extends JsonOption {
   readonly data?: string;
   readonly trust?: boolean;
+  readonly withKeys?: boolean;
 }
 
 const MIB = 1024 * 1024;
@@ -70,7 +71,9 @@ async function backup(options: BackupFlags): Promise<void> {
       ? `with ${countOf(keys.length, "key")} as they are on the disk (${keys.join(", ")}): keep it as safe as them`
       : "without keys; to save those too, add --with-keys, or use: cumulo key export",
   );
-  printLine(`to use it: cumulo restore ${shellWord(file)} --data DIR`);
+  printLine(
+    `to use it: cumulo restore ${shellWord(file)} --data DIR${options.withKeys ? " --with-keys" : ""}`,
+  );
 }
 
 function tellOfPruned(firstHeight: number): void {
@@ -86,6 +89,7 @@ async function restore(file: string, options: RestoreFlags): Promise<void> {
         file,
         dataDir,
         trusted: options.trust === true,
+        withKeys: options.withKeys === true,
         signal,
         onProgress: (bytes, of) => update(`read ${inMiB(bytes)} of ${inMiB(of)}`),
         onJudged: (blocks, of) => update(`judged block ${blocks} of ${of}`),
@@ -100,6 +104,10 @@ async function restore(file: string, options: RestoreFlags): Promise<void> {
   if (leftOut.reorgs + leftOut.marks > 0)
     printLine(
       `left out, as nobody can check them: ${countOf(String(leftOut.reorgs), "reorg record")}, ${countOf(String(leftOut.marks), "invalidation")} by the operator; --trust keeps them`,
+    );
+  if (leftOut.keys > 0 || leftOut.identity)
+    printLine(
+      `left out, as whoever made the backup has them too: ${countOf(leftOut.keys, "key")}${leftOut.identity ? " and the name among peers" : ""}; --with-keys takes them`,
     );
   if (keys > 0) printLine(`with ${countOf(keys, "key")}, which whoever made the backup has too`);
   if (identity)
@@ -139,9 +147,13 @@ export function addRestore(program: Command): void {
       "--trust",
       "believe all that is in it, as it is, reorg records and invalidations too: for a backup of your own, and faster",
     )
+    .option(
+      "--with-keys",
+      "take the key files in it too, and the node's name among peers: for a backup of your own, as whoever made it has them",
+    )
     .addHelpText(
       "after",
-      "\nEvery block in it is judged as if a peer had sent it. Of a pruned chain the headers are, from genesis on, and the\nstate that the blocks begin from is the one that a header names.\nExample:\n  cumulo restore ./node1.backup --data ./node2",
+      "\nEvery block in it is judged as if a peer had sent it. Of a pruned chain the headers are, from genesis on, and the\nstate that the blocks begin from is the one that a header names.\nExamples:\n  cumulo restore ./node1.backup --data ./node2\n  cumulo restore ./mine.backup --data ./node1 --trust --with-keys",
     )
     .action(restore);
 }

@@ -21,8 +21,8 @@ async function lab(t: TestContext) {
   const file = join(root, "it.backup");
   const backup = (withKeys = false, output = file) =>
     backupData({ dataDir, output, withKeys, fromNode: noNode, signal });
-  const restore = (from = file, to = "new", trusted = false) =>
-    restoreData({ file: from, dataDir: join(root, to), trusted, signal });
+  const restore = (from = file, to = "new", trusted = false, withKeys = false) =>
+    restoreData({ file: from, dataDir: join(root, to), trusted, withKeys, signal });
   return { root, genesis, dataDir, head, file, backup, restore };
 }
 
@@ -63,7 +63,10 @@ test("a backup of a stopped node restores to the same database, byte for byte, w
 
   const secret = join(root, "secret.backup");
   assert.deepEqual((await backup(true, secret)).keys, ["mine"]);
-  const restored = await restore(secret, "with-keys");
+  const { leftOut, keys } = await restore(secret, "without-keys");
+  assert.deepEqual([leftOut.keys, leftOut.identity, keys], [1, true, 0]);
+  assert.deepEqual((await readdir(join(root, "without-keys"))).sort(), ["chain", "genesis.json"]);
+  const restored = await restore(secret, "with-keys", false, true);
   assert.deepEqual([restored.keys, restored.identity], [1, true]);
   const names = ["keys/mine.json", "network-key"];
   for (const name of names)
@@ -216,13 +219,15 @@ test("case 37: a restore that was interrupted looks like no node, and the next o
     JSON.stringify({ ...header.header, createdMs: 1 }),
   );
   await assert.rejects(restore(), { code: "NODE_RESTORE_REFUSED", message: /of another backup/ });
-  const note = JSON.stringify({ ...header.header, trusted: false });
+  const note = JSON.stringify({ ...header.header, trusted: false, withKeys: false });
   await writeFile(join(dataDir, "restored", "backup.json"), note);
   await assert.rejects(restore(file, "new", true), { message: /with other options; run it again as it was/ });
   await restore();
   assert.deepEqual((await readdir(dataDir)).sort(), ["chain", "genesis.json"]);
   assert.deepEqual((await checkData({ dataDir, withSignatures: false })).findings, []);
   const stopped = AbortSignal.abort();
-  await assert.rejects(restoreData({ file, dataDir: join(root, "never"), trusted: false, signal: stopped }));
+  await assert.rejects(
+    restoreData({ file, dataDir: join(root, "never"), trusted: false, withKeys: false, signal: stopped }),
+  );
   assert.ok(!existsSync(join(root, "never")));
 });
