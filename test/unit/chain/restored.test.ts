@@ -6,7 +6,13 @@ import { createBlockStore } from "../../../src/chain/block-store.ts";
 import { checkChain, createSignatureVerifier } from "../../../src/chain/index.ts";
 import { createJournal } from "../../../src/chain/journal.ts";
 import { judgeRestored } from "../../../src/chain/restored.ts";
-import { encodeStoredBlock, keys, type StoredBlock, tableRange } from "../../../src/chain/schema.ts";
+import {
+  encodeStoredBlock,
+  keys,
+  SCHEMA_VERSION,
+  type StoredBlock,
+  tableRange,
+} from "../../../src/chain/schema.ts";
 import { tasks } from "../../../src/keys/verify-tasks.ts";
 import { encodeUndo } from "../../../src/ledger/index.ts";
 import {
@@ -55,7 +61,7 @@ const copy = (): KeyValueStore => createMemoryStore(new Map(honest));
 const header: BackupHeader = {
   chain: genesis.block.header.id,
   network: genesis.spec.name,
-  schema: 3,
+  schema: SCHEMA_VERSION,
   head: { id: head.header.id, height: 8 },
   firstHeight: 0,
   createdMs: 0,
