@@ -10,14 +10,14 @@ import {
 } from "../ports/index.ts";
 import type { BlockId } from "../primitives/index.ts";
 import { encodePruned } from "./base.ts";
-import { copyBase, type Exclusively, wipeOtherBases } from "./base-copy.ts";
+import { copyBase, type Exclusively, PART_ROWS, wipeOtherBases } from "./base-copy.ts";
 import type { BlockStore } from "./block-store.ts";
 import type { Pruning } from "./chain.ts";
 import type { Connector } from "./connector.ts";
 import { ChainError } from "./errors.ts";
 import type { Publisher } from "./publisher.ts";
 import type { RecoveredChain } from "./recovery.ts";
-import { type Base, encodeBase, keys, partsOfTable, tableRange } from "./schema.ts";
+import { type Base, encodeBase, keys, partsOfTable } from "./schema.ts";
 
 /** Deletions per batch, about: a full block has some 5,000. */
 const DELETED_ROWS = 5_000;
@@ -69,6 +69,8 @@ export function createPruner(
   let isTidy = false;
   /** Deleted since the room was given back; what an interrupted run deleted is not known. */
   let deletedBlocks = base !== undefined && pruned <= base.height ? Number.POSITIVE_INFINITY : 0;
+  /** Keys of copies that were deleted since then, `PART_ROWS` apart. */
+  let wiped: Uint8Array[] = [];
   let notBeforeMs = Number.NEGATIVE_INFINITY;
   /** After a copy that came to nothing: not before the head is so high. */
   let notBelow = 0;
@@ -131,16 +133,34 @@ export function createPruner(
     await deleteCut();
     const upTo = base?.height ?? 0;
     await deleteBelow(upTo);
-    await wipeOtherBases(store, base, exclusively);
+    await wipe();
     if (deletedBlocks > 0 && deletedBlocks >= publisher.head.height - upTo) await giveRoomBack(upTo);
     isTidy = true;
   }
 
+  async function wipe(): Promise<void> {
+    wiped.push(...(await wipeOtherBases(store, base, exclusively)));
+  }
+
   async function giveRoomBack(upTo: number): Promise<void> {
     const parts = Math.min(MAX_PARTS, Math.ceil(Math.min(deletedBlocks, upTo) / PART_BLOCKS));
-    await store.compact([tableRange("baseAccounts")]);
-    for (const ranges of roomParts(parts, upTo)) if (!closed) await store.compact(ranges);
+    const all = [...copyParts().map((range) => [range]), ...roomParts(parts, upTo)];
+    for (const ranges of all) if (!closed) await store.compact(ranges);
     deletedBlocks = 0;
+    wiped = [];
+  }
+
+  /** Ranges with as many accounts of the copies in each, be they deleted or those of the base. */
+  function copyParts(): KeyRange[] {
+    const { height = 0, totals } = base ?? {};
+    const pieces = Math.floor((totals?.accounts ?? 0) / PART_ROWS);
+    const ofBase = Array.from({ length: pieces }, (_, i) => keys.baseAccount(height, (i + 1) * PART_ROWS));
+    const bounds = [...wiped, ...ofBase].sort(Buffer.compare);
+    const step = Math.ceil((bounds.length + 1) / MAX_PARTS);
+    return partsOfTable(
+      "baseAccounts",
+      bounds.filter((_, i) => i % step === step - 1),
+    );
   }
 
   /** Ranges with as many of the blocks up to a height in each. Proof of work makes their ids crowd where the table begins. */
@@ -194,7 +214,7 @@ export function createPruner(
     if (target === undefined) return;
     const startedMs = clock.monotonicMs();
     isTidy = false;
-    await wipeOtherBases(store, base, exclusively);
+    await wipe();
     const copy = await copyBase({ ...deps, head: () => publisher.head }, target);
     const endedMs = clock.monotonicMs();
     notBeforeMs = endedMs + REST_FACTOR * (endedMs - startedMs);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { PART_ROWS } from "../../../src/chain/base-copy.ts";
 import { keys, tableRange } from "../../../src/chain/schema.ts";
 import {
   createManualClock,
@@ -102,6 +103,27 @@ test("after a deletion that was interrupted it is given back in parts with as ma
     ).length;
     assert.ok(Math.abs(count - 200) <= 5, `${count} of 600`);
   }
+});
+
+test("the room of copies of a large state is given back in parts that a stop need not wait for", async () => {
+  const data: MemoryStoreData = new Map();
+  // What a crash has left of a copy.
+  const left = Array.from({ length: 2.5 * PART_ROWS }, (_, i) => keys.baseAccount(1_000, i));
+  const value = new Uint8Array(1);
+  await createMemoryStore(data).write(
+    left.map((key) => ({ key, value })),
+    { sync: true },
+  );
+  const { store, compacted } = createNotingStore(data);
+  const chain = await openTestChain(genesis, { store, pruneDepth: DEPTH });
+  await importAll(chain, createBlockBuilder(genesis).extend(20));
+  await chain.prune();
+  await chain.close();
+  const { gte, lt } = tableRange("baseAccounts");
+  const parts = compacted.filter((part) => part.gte[0] === gte[0]);
+  assert.deepEqual([parts.length, parts[0]?.gte, parts.at(-1)?.lt], [3, gte, lt]);
+  for (const [i, part] of parts.slice(1).entries()) assert.deepEqual(part.gte, parts[i]?.lt);
+  assert.deepEqual([parts[1]?.gte, parts[2]?.gte], [left[PART_ROWS - 1], left[2 * PART_ROWS - 1]]);
 });
 
 test("a round that is due in the rest after the last one comes by itself, though no block does", async () => {
