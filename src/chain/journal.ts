@@ -1,5 +1,5 @@
 import type { KeyValueStore, Write } from "../ports/index.ts";
-import { type BlockId, equalBytes, hexToBytes, sha256, ZERO_32 } from "../primitives/index.ts";
+import { type BlockId, decodeOr, equalBytes, hexToBytes, sha256, ZERO_32 } from "../primitives/index.ts";
 import {
   type BatchLink,
   decodeBatchLink,
@@ -40,6 +40,7 @@ interface KeptLink {
 const CHECKED_BUFFERS = 4;
 const KEPT_BUFFERS = 6;
 const FIRST_SEQUENCE = 1;
+const NO_LINK: BatchLink = { link: ZERO_32, head: ZERO_32, sizeBytes: 0 };
 
 function nextLink(before: Uint8Array, sequence: number, head: Uint8Array): Uint8Array {
   const input = new Uint8Array(72);
@@ -56,7 +57,8 @@ export async function checkJournal(store: KeyValueStore): Promise<JournalCheck> 
   let checkedBytes = 0;
   let lookedBackEnough = false;
   for await (const [key, value] of store.scan({ ...tableRange("batches"), reverse: true })) {
-    const link = decodeBatchLink(value);
+    // A row that cannot be read is a gap like any other.
+    const link = decodeOr(() => decodeBatchLink(value)) ?? NO_LINK;
     const sequence = numberFromKey(key);
     const countedBytes = Math.min(link.sizeBytes, store.writeBufferBytes);
     if (lookedBackEnough) {
@@ -70,12 +72,13 @@ export async function checkJournal(store: KeyValueStore): Promise<JournalCheck> 
   found.reverse();
   // Old links are dropped only far behind the window, so a short list must begin with the very first batch.
   const startsWhole = lookedBackEnough || found[0]?.sequence === FIRST_SEQUENCE;
-  let whole = startsWhole ? found.length : 0;
+  let whole = startsWhole && found[0]?.link !== NO_LINK ? found.length : 0;
   for (let i = 1; i < whole; i++) {
     const [before, here] = [found[i - 1], found[i]];
     if (before === undefined || here === undefined) continue;
     const expected = nextLink(before.link.link, before.sequence + 1, here.link.head);
-    if (here.sequence !== before.sequence + 1 || !equalBytes(here.link.link, expected)) {
+    const follows = here.link !== NO_LINK && equalBytes(here.link.link, expected);
+    if (here.sequence !== before.sequence + 1 || !follows) {
       whole = i;
       break;
     }

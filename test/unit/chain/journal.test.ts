@@ -66,6 +66,23 @@ test("a link that does not follow from the one before it is a gap, and so is eve
   assert.deepEqual([check.last?.sequence, check.stranded], [2, [3, 4]]);
 });
 
+test("a link that cannot be read is a gap too, be it the first or the last", async () => {
+  for (const [lost, whole] of [
+    [0, 0],
+    [2, 2],
+    [3, 3],
+  ] as const) {
+    const data: MemoryStoreData = new Map();
+    await commitAll(data, [10, 10, 10, 10]);
+    const key = linkKeys(data)[lost] ?? "";
+    const entry = data.get(key);
+    assert.ok(entry);
+    data.set(key, { ...entry, value: entry.value.subarray(1) });
+    const check = await checkJournal(storeOf(data));
+    assert.deepEqual([check.last?.sequence ?? 0, check.stranded.length], [whole, 4 - whole]);
+  }
+});
+
 test("a chain that does not reach back to its first batch, nor far enough, is not whole", async () => {
   const data: MemoryStoreData = new Map();
   await commitAll(data, [10, 10, 10]);
