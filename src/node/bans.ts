@@ -64,10 +64,9 @@ export function createBans(deps: BansDeps): Bans {
     },
     unban(subject) {
       const wasBanned = banList.unban(subject, clock.nowMs());
-      if (wasBanned) {
-        saving = deps.save();
-        supervisor.redialNow();
-      }
+      // Also where there is none: its end may not be on disk yet, which is why it is asked for again.
+      saving = deps.save();
+      if (wasBanned) supervisor.redialNow();
       return wasBanned;
     },
     saved: () => saving,

@@ -123,7 +123,7 @@ export function createPeerService(deps: PeerViewsDeps): PeerService {
     async unban(peerOrAddress) {
       const subject = subjectOf(peerOrAddress);
       const wasBanned = bans.unban(subject);
-      if (wasBanned) await whenSaved(`${subject} is not banned any more`);
+      await whenSaved(`${subject} is not banned any more`);
       return wasBanned;
     },
   };

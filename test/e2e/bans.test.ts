@@ -103,6 +103,10 @@ test("a ban and its end are on disk when they are answered; where that fails, th
     (await client.bans()).items.some(({ subject }) => subject === "20.3.3.3"),
     "it is in force",
   );
+  for (const _ of [1, 2]) await assert.rejects(client.unban("20.2.2.1"), { code: "BANS_NOT_SAVED" });
+  await rm(file, { recursive: true });
+  await client.unban("20.2.2.1");
+  assert.ok((await saved()).every(({ subject }) => subject !== "20.2.2.1"));
 });
 
 test("unban redials at once; what cannot be banned says why; the list comes in pages", async (t) => {

