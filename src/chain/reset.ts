@@ -94,13 +94,17 @@ export async function wipe(
   if (writes.length > 0) await journal.commit(writes, target);
 }
 
-/** A verdict on a block may come from a state that is thrown away, so every block is judged again when it is executed. */
+/**
+ * A verdict on a block may come from a state that is thrown away, so every block is judged again when it is executed. The
+ * rule that one broke goes, also from a row that says no more than that.
+ */
 export async function acquit(store: KeyValueStore, journal: Journal, target: BlockId): Promise<void> {
   const writes: Write[] = [];
   for await (const [key, value] of store.scan(tableRange("blocks"))) {
     const row = decodeOr(() => decodeStoredBlock(value));
-    if (row?.status === "invalid")
-      writes.push({ key, value: encodeStoredBlock({ ...row, status: "stored", refusal: "" }) });
+    if (row === undefined || (row.status !== "invalid" && row.refusal === "")) continue;
+    const status = row.status === "invalid" ? "stored" : row.status;
+    writes.push({ key, value: encodeStoredBlock({ ...row, status, refusal: "" }) });
   }
   if (writes.length > 0) await journal.commit(writes, target);
 }

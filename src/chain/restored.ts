@@ -13,6 +13,7 @@ import {
   type Base,
   decodePlace,
   keys,
+  META_NAMES,
   type MetaName,
   otherBases,
   TABLES,
@@ -65,8 +66,9 @@ export async function judgeRestored(
 }
 
 /**
- * Removes what belongs to no block that is here whole, and what tables hold that this version does not know: no check
- * would meet it, and a place in the index, or a later version, could be led astray. An interrupted pruning is finished so.
+ * Removes what belongs to no block that is here whole, blocks without a place in the tree, and tables and names that this
+ * version does not know: no check would meet it, and a place in the index, or a later version, could be led astray. An
+ * interrupted pruning is finished so.
  */
 async function removeStrays(
   store: KeyValueStore,
@@ -80,8 +82,11 @@ async function removeStrays(
     return block !== undefined && (block.height === 0 || block.height > (base?.height ?? 0));
   };
   const idOf = (key: Uint8Array): BlockId => bytesToHex(key.subarray(1));
+  const names = new Set(META_NAMES.map((name) => bytesToHex(keys.meta(name))));
   const placedIn = (value: Uint8Array): BlockId => decodeOr(() => decodePlace(value))?.block ?? "";
   const strays: readonly (readonly [Table, (key: Uint8Array, value: Uint8Array) => boolean])[] = [
+    ["meta", (key) => !names.has(bytesToHex(key))],
+    ["blocks", (key) => tree.get(idOf(key)) === undefined],
     ["bodies", (key) => !isWhole(idOf(key))],
     ["undo", (key) => !isWhole(idOf(key))],
     ["transactions", (_, value) => !isWhole(placedIn(value))],

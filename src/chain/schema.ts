@@ -98,17 +98,20 @@ export function numberFromKey(key: Uint8Array): number {
   return view.getUint32(0) * 2 ** 32 + view.getUint32(4);
 }
 
-export type MetaName =
-  | "schema"
-  | "chain"
-  | "head"
-  | "published"
-  | "totals"
-  | "rebuild"
-  | "reindex"
-  | "firstHeight"
-  | "base"
-  | "pruned";
+/** Names in the table `meta` of a chain's database. */
+export const META_NAMES = [
+  "schema",
+  "chain",
+  "head",
+  "published",
+  "totals",
+  "rebuild",
+  "reindex",
+  "base",
+  "pruned",
+] as const;
+/** The history index, a database of its own, has `firstHeight` too. */
+export type MetaName = (typeof META_NAMES)[number] | "firstHeight";
 
 export const keys = {
   meta: (name: MetaName): Uint8Array => tableKey("meta", textBytes(name)),

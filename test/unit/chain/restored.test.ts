@@ -279,10 +279,27 @@ test("a backup whose rows cannot be read, or that is silent about its schema, is
   await assert.rejects(judge(store), { code: "BACKUP_DAMAGED", message: /no chain in this directory/ });
 });
 
+test("a rule that the head is said to have broken is left out", async () => {
+  const store = copy();
+  const row = await createBlockStore(store).stored(head.header.id);
+  assert.ok(row);
+  await plant(store, head, { ...row, refusal: "\u001b[2JTX-03" });
+  await judge(store);
+  const { status, refusal } = (await createBlockStore(store).stored(head.header.id)) ?? {};
+  assert.deepEqual([status, refusal], ["valid", ""]);
+});
+
 test("what belongs to no whole block, and tables that nobody knows, are left out", async () => {
   const store = copy();
   const nowhere = "ab".repeat(32);
+  // The tree has no other block of this height than genesis, so it is never judged.
+  const [another] = branch({ tweak: (core) => ({ ...core, height: 0 }), unmined: true });
+  assert.ok(another);
+  await plant(store, another);
   const strays = [
+    keys.block(another.header.id),
+    keys.meta("firstHeight"),
+    Buffer.from("mfuture"),
     keys.body(nowhere),
     keys.undo(nowhere),
     keys.transaction(nowhere),
@@ -292,7 +309,7 @@ test("what belongs to no whole block, and tables that nobody knows, are left out
     Uint8Array.of(0x90, 1),
   ];
   await store.write(
-    strays.map((key) => ({ key, value: Uint8Array.of(1) })),
+    strays.slice(1).map((key) => ({ key, value: Uint8Array.of(1) })),
     { sync: true },
   );
   await judge(store);
