@@ -169,9 +169,9 @@ export function createPeerBook(self: string, restored: readonly KnownPeer[] = []
     if (emptyPlaces.size > MAX_EMPTY_PLACES && oldest !== undefined) emptyPlaces.delete(oldest);
   }
 
-  /** Nobody was found there, and nobody has proven since that there is somebody. */
+  /** Nobody was found there, and nobody has proven since that there is somebody, by our dial or a connection from there. */
   const emptinessOf = ({ address, proof }: KnownAddress) =>
-    proof === "reached" ? undefined : emptyPlaces.get(placeOf(address));
+    proof === "none" ? emptyPlaces.get(placeOf(address)) : undefined;
   const isEmpty = (known: KnownAddress): number => Number(emptinessOf(known) !== undefined);
   const isLeftAlone = (known: KnownAddress, nowMs: number): boolean => {
     const found = emptinessOf(known);

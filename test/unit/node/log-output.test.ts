@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import { closeSync, constants, openSync, readSync, writeSync } from "node:fs";
 import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -30,4 +31,27 @@ test("at the end of the process, what a full pipe did not take goes before what 
   output.write("second\n");
   output.flushNow();
   assert.equal(page.toString("utf8", 0, readSync(fd, page)), "first\nsecond\n");
+});
+
+test("a reader that reads nothing does not keep a process from its end", {
+  skip: process.platform !== "linux" && "only Linux opens a pipe of the process anew",
+}, async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), "cumulo-log-output-"));
+  t.after(() => rm(directory, { recursive: true }));
+  const path = join(directory, "pipe");
+  execFileSync("mkfifo", [path]);
+  const fd = openSync(path, constants.O_RDWR);
+  t.after(() => closeSync(fd));
+  const module = new URL("../../../src/node/log-output.ts", import.meta.url).href;
+  const script = `
+    const { createLogOutput } = await import(${JSON.stringify(module)});
+    const output = createLogOutput(2);
+    for (let i = 0; i < 3_000; i++) output.write("a line of a log, and more than a pipe takes of them\\n");
+    setImmediate(() => { output.flushNow(); process.exit(7); });
+  `;
+  const args = ["--disable-warning=ExperimentalWarning", "--input-type=module", "--eval", script];
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "ignore", fd] });
+  t.after(() => child.kill("SIGKILL"));
+  const [code] = await once(child, "exit", { signal: AbortSignal.timeout(20_000) });
+  assert.equal(code, 7);
 });

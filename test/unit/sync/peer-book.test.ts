@@ -245,3 +245,22 @@ test("a node that was offline for long finds its network again within minutes, h
   assert.equal(choose(book, 300_999, { isAlone: true }), undefined, "but not at once");
   assert.equal(choose(book, 301_000, { isAlone: true })?.peer, "a");
 });
+
+test("dead ports that somebody names at a node's IP keep nobody from a node that came from there itself", () => {
+  const book = createPeerBook("self");
+  book.learn("victim", [address("20.1.1.1")], { ...told("20.1.1.1"), source: "announced" }, 1);
+  for (let i = 0; i < 5; i++) book.failed(`name ${i}`, 1_000, address("20.1.1.1"));
+  assert.equal(choose(book, 2_000)?.peer, "victim");
+  book.learn("another", [address("20.1.1.1")], told("66.6.1.1"), 2_000);
+  book.forget("victim");
+  assert.equal(choose(book, 3_000), undefined, "whoever is only said to be there waits");
+});
+
+test("once a dial of ours reaches somebody at an IP, others that are said to be there wait no longer", () => {
+  const book = createPeerBook("self");
+  book.failed("nobody", 1_000, address("20.1.1.1"));
+  book.learn("another", [address("20.1.1.1")], told("30.1.1.1"), 1_000);
+  assert.equal(choose(book, 2_000), undefined);
+  book.reached("a", address("20.1.1.1"), "exchanged", 2_000);
+  assert.equal(choose(book, 3_000)?.peer, "another");
+});
