@@ -85,6 +85,9 @@ function* decodeRows(bytes: Uint8Array): Generator<BackupPart> {
     const keyEnd = at + ROW_HEAD_BYTES + view.getUint16(at, true);
     const end = keyEnd + view.getUint32(at + 2, true);
     if (end > bytes.length) throw new RangeError("a row is cut off");
+    // A table is an ASCII character: nobody would meet another row, to judge it or to leave it out.
+    if (keyEnd === at + ROW_HEAD_BYTES || (bytes[at + ROW_HEAD_BYTES] ?? 0) >= 0x80)
+      throw new RangeError("a row is of no table");
     rows.push({ key: bytes.subarray(at + ROW_HEAD_BYTES, keyEnd), value: bytes.subarray(keyEnd, end) });
     at = end;
     if (rows.length < MAX_ROWS_AT_ONCE) continue;

@@ -20,7 +20,7 @@ import {
 } from "../files/index.ts";
 import { createGenesis } from "../ledger/index.ts";
 import { type KeyValueStore, StoreError, type Write } from "../ports/index.ts";
-import { parseGenesis } from "../primitives/index.ts";
+import { MAX_GENESIS_BYTES, parseGenesis } from "../primitives/index.ts";
 import { createLevelStore } from "./adapters/level-store.ts";
 import { GENESIS_FILE, KEYS_FOLDER, NETWORK_KEY_FILE } from "./backup.ts";
 import { RESTORED_FOLDER, RESTORING_FOLDER } from "./data-directory.ts";
@@ -76,7 +76,18 @@ export interface RestoreResult {
   };
 }
 
+/** What became of a backup's parts. */
+type Filled = Omit<RestoreResult, "chain" | "network" | "head" | "firstHeight">;
+
 const NOTHING: LeftOut = { reorgs: 0, marks: 0 };
+/** Of a restore that was interrupted in its last step nobody knows more than that it is whole. */
+const UNKNOWN: Filled = {
+  rows: 0,
+  keys: 0,
+  identity: false,
+  judged: false,
+  leftOut: { ...NOTHING, keys: 0, identity: false },
+};
 
 const refused = (message: string, cause?: unknown): NodeError =>
   new NodeError("NODE_RESTORE_REFUSED", message, { cause });
@@ -120,15 +131,20 @@ const countKeys = (names: ReadonlySet<string>): { readonly keys: number; readonl
   identity: names.has(NETWORK_KEY_FILE),
 });
 
-/** Whether the directory holds this very backup already but for its last moves; refuses what is neither that nor empty. */
-async function isReady(dataDir: string, note: string): Promise<boolean> {
+/**
+ * What was done already where the directory holds this very backup but for its last moves; `undefined` where it is empty.
+ * Refuses any other.
+ */
+async function filledBefore(dataDir: string, note: string): Promise<Filled | undefined> {
   const names = await namesIn(dataDir);
   if (names.includes(RESTORED_FOLDER)) {
     const text = await readBounded(join(dataDir, RESTORED_FOLDER, HEADER_FILE), MAX_HEADER_BYTES).catch(
       () => "",
     );
     // Without its header all but the last step was done.
-    if (text === "" || text === note) return true;
+    if (text === "") return UNKNOWN;
+    const [head, filled] = text.split("\n");
+    if (head === note) return filled === undefined ? UNKNOWN : (JSON.parse(filled) as Filled);
     throw refused(
       `${dataDir} holds an unfinished restore of another backup, or one with other options; run it again as it was, or choose another --data DIR`,
     );
@@ -139,7 +155,7 @@ async function isReady(dataDir: string, note: string): Promise<boolean> {
       `${dataDir} is not empty (it has ${others.slice(0, 3).join(", ")}); a backup is restored into a new directory: choose another --data DIR`,
     );
   if (names.length > 0) await clearUnfinished(dataDir);
-  return false;
+  return undefined;
 }
 
 async function writeRows(store: KeyValueStore, rows: readonly Write[]): Promise<number> {
@@ -153,13 +169,14 @@ async function fill(
   parts: AsyncIterable<BackupPart>,
   header: BackupHeader,
   { trusted, withKeys, signal, onJudged }: RestoreOptions,
-): Promise<Pick<RestoreResult, "rows" | "keys" | "identity" | "judged" | "leftOut">> {
+): Promise<Filled> {
   const store = await createLevelStore({ directory: join(folder, "chain") });
   const files = new Set<string>();
   const kept = new Set<string>();
   const unwanted = new Set<string>();
   let rows = 0;
   let leftOut = NOTHING;
+  let genesisText = "";
   try {
     for await (const part of parts) {
       signal.throwIfAborted();
@@ -171,6 +188,8 @@ async function fill(
           "the backup holds a file that none may hold; use another one",
         );
       files.add(part.name);
+      if (part.name === GENESIS_FILE && part.content.length <= MAX_GENESIS_BYTES)
+        genesisText = new TextDecoder().decode(part.content);
       if (part.name !== GENESIS_FILE && !withKeys) {
         unwanted.add(part.name);
         continue;
@@ -179,8 +198,7 @@ async function fill(
       await createWhole(join(folder, part.name), part.content);
       kept.add(part.name);
     }
-    const text = files.has(GENESIS_FILE) ? await readBounded(join(folder, GENESIS_FILE), READ_BYTES) : "";
-    const genesis = parseGenesis(text);
+    const genesis = parseGenesis(genesisText);
     if (!genesis.ok)
       throw new BackupError(
         "BACKUP_DAMAGED",
@@ -200,13 +218,15 @@ async function fill(
   } finally {
     await store.close();
   }
-  await createWhole(join(folder, HEADER_FILE), noteOf(header, { trusted, withKeys }));
-  return {
+  const filled: Filled = {
     rows,
     ...countKeys(kept),
     judged: !trusted,
     leftOut: { ...leftOut, ...countKeys(unwanted) },
   };
+  const note = noteOf(header, { trusted, withKeys });
+  await createWhole(join(folder, HEADER_FILE), `${note}\n${JSON.stringify(filled)}`);
+  return filled;
 }
 
 /** The bytes of a file, told as they are read. */
@@ -239,20 +259,10 @@ export async function restoreData(options: RestoreOptions): Promise<RestoreResul
     const { header } = first.value;
     checkBackupHeader(header);
     const { chain, network, head, firstHeight } = header;
-    if (await isReady(dataDir, noteOf(header, options))) {
+    const before = await filledBefore(dataDir, noteOf(header, options));
+    if (before !== undefined) {
       await moveIn(dataDir);
-      const judged = !options.trusted;
-      return {
-        chain,
-        network,
-        head,
-        firstHeight,
-        rows: 0,
-        keys: 0,
-        identity: false,
-        judged,
-        leftOut: { ...NOTHING, ...countKeys(new Set()) },
-      };
+      return { chain, network, head, firstHeight, ...before };
     }
     const made = await makePrivateDirectory(dataDir).catch((error: unknown) => {
       throw refused(

@@ -7,6 +7,7 @@ import { type TestContext, test } from "node:test";
 import { type BackupPart, decodeBackup, encodeBackup } from "../../../src/chain/index.ts";
 import { createKeyStore } from "../../../src/keys/index.ts";
 import { backupData, checkData, reindexData, restoreData } from "../../../src/node/index.ts";
+import { MAX_GENESIS_BYTES } from "../../../src/primitives/index.ts";
 import { buildChain, openBuilt } from "../../support/built-chain.ts";
 
 const signal = new AbortController().signal;
@@ -117,6 +118,16 @@ test("a backup that is cut off, changed, foreign or newer is refused with what t
   await refused(withHeader({ head: { id: "0".repeat(64), height: 1 } }), "BACKUP_DAMAGED", /do not fit/);
   const noFiles = parts.filter(({ kind }) => kind !== "file");
   await refused(noFiles, "BACKUP_DAMAGED", /no genesis.json/);
+  const large = {
+    kind: "file",
+    name: "genesis.json",
+    content: new Uint8Array(MAX_GENESIS_BYTES + 1),
+  } as const;
+  await refused([...noFiles, large], "BACKUP_DAMAGED", /no genesis.json that can be used/);
+  for (const key of [[], [0x80], [0xff, 0xff]]) {
+    const row = { key: Uint8Array.from(key), value: new Uint8Array(1) };
+    await refused([...parts, { kind: "rows", rows: [row] }], "BACKUP_DAMAGED", /a row is of no table/);
+  }
   await refused([header, ...parts.slice(2)], "BACKUP_DAMAGED", /start the node once|do not fit/);
   for (const name of ["../outside", "/etc/passwd", "keys/../../x.json", "api-token"])
     await refused(
@@ -220,9 +231,19 @@ test("case 37: a restore that was interrupted looks like no node, and the next o
   );
   await assert.rejects(restore(), { code: "NODE_RESTORE_REFUSED", message: /of another backup/ });
   const note = JSON.stringify({ ...header.header, trusted: false, withKeys: false });
-  await writeFile(join(dataDir, "restored", "backup.json"), note);
+  const filled = {
+    rows: 5,
+    keys: 0,
+    identity: false,
+    judged: true,
+    leftOut: { reorgs: 1, marks: 2, keys: 3, identity: true },
+  };
+  await writeFile(join(dataDir, "restored", "backup.json"), `${note}\n${JSON.stringify(filled)}`);
   await assert.rejects(restore(file, "new", true), { message: /with other options; run it again as it was/ });
-  await restore();
+  const ended = await restore();
+  assert.deepEqual(ended, { ...ended, ...filled }, "what was left out before it was interrupted is told");
+  await mkdir(join(dataDir, "restored"));
+  assert.equal((await restore()).judged, false, "nobody knows how the first call was told to treat it");
   assert.deepEqual((await readdir(dataDir)).sort(), ["chain", "genesis.json"]);
   assert.deepEqual((await checkData({ dataDir, withSignatures: false })).findings, []);
   const stopped = AbortSignal.abort();
