@@ -8,9 +8,10 @@ import { fileURLToPath } from "node:url";
 import { formatWork, nextDifficulty, targetOf } from "../../src/consensus/index.ts";
 import { keyFromSeed, signTransaction } from "../../src/keys/index.ts";
 import { plainKeyFile, sealedKeyFile, writeKeyFile } from "../../src/keys/key-file.ts";
-import { buildStateTree, createGenesis } from "../../src/ledger/index.ts";
+import { type AccountRecord, applyBlock, buildStateTree, createGenesis } from "../../src/ledger/index.ts";
 import { gossipMessageId } from "../../src/network/gossip.ts";
 import {
+  assembleBlock,
   encodeAddress,
   encodeBody,
   type GenesisJson,
@@ -23,6 +24,7 @@ import {
   specFromJson,
   specRoot,
   specToJson,
+  stateRootBranch,
   transactionsRoot,
 } from "../../src/primitives/index.ts";
 
@@ -183,6 +185,94 @@ const states = () =>
     return { accounts, issued: totals.issued, burned: totals.burned, root: hex(root) };
   });
 
+interface Execution {
+  readonly rules: Pick<GenesisJson, "reward" | "halvingInterval" | "accountCreationFee">;
+  readonly height: number;
+  readonly proposer: string;
+  readonly transfers: (readonly [from: string, to: string, amount: number, nonce: number, fee: number])[];
+}
+const executionCases: readonly Execution[] = [
+  // New accounts, one of which spends what it got; a halved reward and fees for a proposer who has none yet.
+  {
+    rules: { reward: 1_001, halvingInterval: 10, accountCreationFee: 7 },
+    height: 21,
+    proposer: "erin",
+    transfers: [
+      ["alice", "bob", 100, 3, 305],
+      ["alice", "dave", 2_000, 4, 306],
+      ["dave", "alice", 900, 0, 307],
+      ["bob", "bob", 1_000, 9, 308],
+    ],
+  },
+  // The proposer pays itself, and its reward is halved away.
+  {
+    rules: { reward: 1, halvingInterval: 1, accountCreationFee: 0 },
+    height: 2,
+    proposer: "alice",
+    transfers: [["alice", "alice", 1, 3, 309]],
+  },
+  // Nothing for a proposer without account: it gets none.
+  {
+    rules: { reward: 0, halvingInterval: 0, accountCreationFee: 5 },
+    height: 1,
+    proposer: "erin",
+    transfers: [],
+  },
+];
+
+const executions = () =>
+  executionCases.map(({ rules, height, proposer, transfers: list }) => {
+    const given = { name: "execution", ...rules };
+    const spec = specOf(given);
+    const { chainId: chain } = createGenesis(spec);
+    const keyOf = (name: string) => keyFromSeed(seedOf(name));
+    const before: AccountRecord[] = ["alice", "bob", "carol"].map((name, index) => ({
+      index,
+      key: hex(keyOf(name).publicKey),
+      balance: 10_000 * (index + 1),
+      nonce: 3 * (index === 1 ? 3 : 1),
+    }));
+    const totals = { accounts: 3, issued: 60_500, burned: 500 };
+    const signed = list.map(([from, to, amount, nonce, fee]) => {
+      const value = { to: keyOf(to).publicKey, amount, memo: new Uint8Array() };
+      const action = { selector: 0 as const, value };
+      const sender = keyOf(from);
+      return signTransaction({ chain, sender: sender.publicKey, nonce, fee, expiry: 100, action }, sender);
+    });
+    const body = encodeBody(signed, new Uint8Array());
+    const core = {
+      rulesVersion: 1,
+      chain,
+      height,
+      parent: label("parent"),
+      timestampMs: 1_700_000_000_000,
+      transactionsRoot: transactionsRoot(signed),
+      stateRoot: fill(0),
+      proposer: keyOf(proposer).publicKey,
+      difficulty: 1n,
+      engineRoot: fill(0),
+      extra: fill(0),
+    };
+    const accounts = new Map(before.map((account) => [account.key, account]));
+    const execution = applyBlock(spec, accounts, totals, assembleBlock(sealHeader({ core, nonce: 0 }), body));
+    if (!execution.ok) throw new Error(execution.detail);
+    for (const account of execution.change.accounts) accounts.set(account.key, account);
+    const after = [...accounts.values()].sort((a, b) => a.index - b.index);
+    const tree = buildStateTree({ accounts: after, totals: execution.change.totals });
+    const header = sealHeader({ core: { ...core, stateRoot: tree.root }, nonce: 5 });
+    const { issued, burned } = execution.change.totals;
+    const branch = stateRootBranch(header.header);
+    return {
+      given,
+      before: { accounts: before, issued: totals.issued, burned: totals.burned },
+      header: hex(header.bytes),
+      body: hex(body.bodyBytes),
+      after: { accounts: after, issued, burned, root: hex(tree.root) },
+      id: header.id,
+      proofs: after.map(({ index }) => [...tree.prove(index), ...branch].map(hex)),
+    };
+  });
+
 const difficulties = () =>
   [
     { smoothing: 72, intervalMs: 2_000, difficultyBits: 10, pattern: [2_000, 1, 900, 100_000, 2_100, 1_999] },
@@ -276,6 +366,7 @@ export async function currentVectors(): Promise<Record<string, unknown>> {
     "transaction.json": transactions(),
     "body.json": bodies(),
     "state.json": states(),
+    "execution.json": executions(),
     "difficulty.json": difficulties(),
     "reward.json": rewards(),
     "target.json": targets(),

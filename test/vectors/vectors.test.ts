@@ -135,6 +135,84 @@ test("state roots by hand", () => {
   }
 });
 
+interface ExecutionVector {
+  readonly given: {
+    readonly reward: number;
+    readonly halvingInterval: number;
+    readonly accountCreationFee: number;
+  };
+  readonly before: PlainState;
+  readonly header: string;
+  readonly body: string;
+  readonly after: PlainState & { readonly root: string };
+  readonly id: string;
+  readonly proofs: string[][];
+}
+interface PlainState {
+  readonly accounts: chain.PlainAccount[];
+  readonly issued: number;
+  readonly burned: number;
+}
+
+const numberAt = (bytes: Uint8Array, at: number): number => Number(Buffer.from(bytes).readBigUInt64LE(at));
+
+/** The rules of docs/protocol.md, "State", from the bytes of header and body. */
+function executed({ given, before, header, body }: ExecutionVector): PlainState {
+  const accounts = new Map(before.accounts.map((account) => [account.key, { ...account }]));
+  const accountOf = (key: string): { balance: number; nonce: number } => {
+    const found = accounts.get(key) ?? { index: accounts.size, key, balance: 0, nonce: 0 };
+    accounts.set(key, found);
+    return found;
+  };
+  const bytes = fromHex(body);
+  // Two offsets, then a list of transactions, which is all there is.
+  const list = bytes.subarray(8);
+  const count = list.length === 0 ? 0 : Buffer.from(list).readUInt32LE(0) / 4;
+  let [fees, burned] = [0, before.burned];
+  for (let i = 0; i < count; i++) {
+    const transaction = list.subarray(Buffer.from(list).readUInt32LE(4 * i));
+    const sender = accountOf(toHex(transaction.subarray(100, 132)));
+    const [fee, amount] = [numberAt(transaction, 140), numberAt(transaction, 193)];
+    const to = toHex(transaction.subarray(161, 193));
+    sender.balance -= amount + fee;
+    sender.nonce += 1;
+    const created = accounts.has(to) ? 0 : given.accountCreationFee;
+    accountOf(to).balance += amount;
+    burned += created;
+    fees += fee - created;
+  }
+  const height = numberAt(fromHex(header), 36);
+  const halvings = given.halvingInterval === 0 ? 0 : Math.floor((height - 1) / given.halvingInterval);
+  const reward = Math.floor(given.reward / 2 ** halvings);
+  const proposer = toHex(fromHex(header).subarray(148, 180));
+  if (reward + fees > 0) accountOf(proposer).balance += reward + fees;
+  return { accounts: [...accounts.values()], issued: before.issued + reward, burned };
+}
+
+test("a block's execution by hand, and proofs of accounts up to its id", () => {
+  for (const vector of frozen<ExecutionVector>("execution")) {
+    const { root, ...after } = vector.after;
+    assert.deepEqual(executed(vector), after);
+    assert.equal(toHex(chain.stateRoot(after.accounts, after.issued, after.burned)), root);
+    assert.equal(toHex(fromHex(vector.header).subarray(116, 148)), root);
+    assert.equal(decodeHeader(fromHex(vector.header))?.id, vector.id);
+    after.accounts.forEach(({ key, balance, nonce }, index) => {
+      const left = codec.sha256(fromHex(key), codec.uintRoot(balance));
+      let node = codec.sha256(left, codec.sha256(codec.uintRoot(nonce), new Uint8Array(32)));
+      const byIndex = [...index.toString(2).padStart(32, "0")].reverse().join("");
+      // The length, 4 to slot 0, 4 to field 6, the nonce: on the right where there is a 1.
+      const sides = [byIndex, "0", "0000", "0110", "0"].join("");
+      const siblings = vector.proofs[index] ?? [];
+      assert.equal(siblings.length, sides.length);
+      siblings.forEach((hex, i) => {
+        const sibling = fromHex(hex);
+        node = sides[i] === "1" ? codec.sha256(sibling, node) : codec.sha256(node, sibling);
+      });
+      assert.equal(toHex(node), vector.id, `account ${index}`);
+    });
+  }
+});
+
 test("difficulty sequences by big integers", () => {
   interface Vector {
     readonly smoothing: number;
