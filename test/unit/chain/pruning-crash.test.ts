@@ -1,9 +1,21 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Chain, checkChain } from "../../../src/chain/index.ts";
-import { otherBases, tableRange } from "../../../src/chain/schema.ts";
-import { createMemoryStore, type MemoryStoreData } from "../../../src/ports/index.ts";
-import type { Block } from "../../../src/primitives/index.ts";
+import { checkRestored } from "../../../src/chain/backup.ts";
+import type { BackupHeader } from "../../../src/chain/backup-format.ts";
+import { readBase } from "../../../src/chain/base.ts";
+import { type Chain, checkChain, createSignatureVerifier } from "../../../src/chain/index.ts";
+import { recover } from "../../../src/chain/recovery.ts";
+import { judgeRestored } from "../../../src/chain/restored.ts";
+import { keys, otherBases, SCHEMA_VERSION, tableRange } from "../../../src/chain/schema.ts";
+import { readRows } from "../../../src/chain/stored-rows.ts";
+import { tasks } from "../../../src/keys/verify-tasks.ts";
+import {
+  createInlineWorkerPool,
+  createMemoryStore,
+  type MemoryStoreData,
+  silentLogger,
+} from "../../../src/ports/index.ts";
+import { type Block, bytesToHex } from "../../../src/primitives/index.ts";
 import { createBlockBuilder, testGenesis, transfer } from "../../support/block-builder.ts";
 import { headStateRoot, importAll, importOne, openTestChain, replayedRoot } from "../../support/chain-lab.ts";
 import { createFailingStore } from "../../support/failing-store.ts";
@@ -14,6 +26,7 @@ import { seededStream, streamGenesis } from "../../support/seeded-stream.ts";
 const genesis = testGenesis();
 const DEPTH = 6;
 const HEIGHT = 19;
+const signatures = createSignatureVerifier(createInlineWorkerPool(tasks));
 
 /** The best chain in the order of heights, with a short side branch on every fifth block of it. */
 function createStory(): Block[] {
@@ -68,6 +81,30 @@ async function checkAfter(data: MemoryStoreData, what: string): Promise<boolean>
   return rebuilt;
 }
 
+/** As a backup made at that moment: it is taken as it is, and what the pruning had still to delete is not in it. */
+async function checkRestore(data: MemoryStoreData, what: string): Promise<void> {
+  const store = createMemoryStore(new Map(data));
+  const id = bytesToHex((await store.get(keys.meta("head"))) ?? genesis.block.header.idBytes);
+  const { height = 0 } = (await readBase(store)) ?? {};
+  const header: BackupHeader = {
+    chain: genesis.block.header.id,
+    network: genesis.spec.name,
+    schema: SCHEMA_VERSION,
+    head: { id, height: 0 },
+    firstHeight: height === 0 ? 0 : height + 1,
+    createdMs: 0,
+  };
+  const nowMs = story.at(-1)?.header.header.core.timestampMs ?? 0;
+  await checkRestored(store, genesis, header);
+  await judgeRestored(store, genesis, header, { signatures, nowMs });
+  const { rows } = await readRows(store);
+  const { cut, pruned } = await recover(store, genesis, silentLogger);
+  assert.deepEqual([cut, pruned], [[], height + 1], what);
+  assert.ok(rows.length >= height, what);
+  for (const range of otherBases(height || undefined))
+    for await (const _ of store.scan(range)) assert.fail(`${what}: a copy was left behind`);
+}
+
 test("case 34: a crash at any write of a pruning leaves a whole chain, and the next start finishes it", async () => {
   let failures = 0;
   for (let good = 3; ; good++) {
@@ -81,6 +118,7 @@ test("case 34: a crash at any write of a pruning leaves a whole chain, and the n
     await chain.close();
     if (isDone) break;
     failures += 1;
+    await checkRestore(data, `after ${good} writes`);
     assert.equal(await checkAfter(data, `after ${good} writes`), false, "a crash needs no replay");
   }
   assert.ok(failures > 20, `${failures} crashes`);

@@ -71,3 +71,27 @@ test("told events make room again, and come in order", async () => {
     [0, 1, 2].flatMap((round) => [0, 1, 2].map((n) => `${round}-${n}`)),
   );
 });
+
+test("a listener that throws takes nothing from the others, and events go on", async () => {
+  const { events, told, answer, logger } = await slowNode();
+  const fail = (): never => {
+    throw new Error("this listener is broken");
+  };
+  events.subscribe(fail, fail);
+  const heard: string[] = [];
+  events.subscribe((event) => heard.push(event.type));
+  for (const id of ["one", "two"]) {
+    events.transactionsChanged([id]);
+    await answer();
+    await until("it is told", () => told.at(-1) === id);
+  }
+  for (let count = MAX_UNTOLD; count >= 0; count -= 1_000) events.transactionsChanged(ids("lost", 1_000));
+  assert.deepEqual(
+    [told, heard],
+    [
+      ["one", "two", "missed"],
+      ["tx", "tx"],
+    ],
+  );
+  assert.equal(logger.lines.filter(({ level }) => level === "error").length, 3);
+});
