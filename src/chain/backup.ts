@@ -81,12 +81,13 @@ export async function checkRestored(
   header: BackupHeader,
 ): Promise<void> {
   async function problemOf(): Promise<string | undefined> {
-    const { id } = await wholeHead(store, genesis);
+    const { id, height } = await wholeHead(store, genesis);
     const schema = await store.get(keys.meta("schema"));
     // Not `schemaOf`: a store that does not say has ours of today, and would have that of each later version.
     if (schema === undefined || new TextDecoder().decode(schema) !== String(header.schema))
       return "its schema is not the one that it says";
-    const isSame = id === header.head.id && (await firstHeightOf(store)) === header.firstHeight;
+    const { head, firstHeight } = header;
+    const isSame = id === head.id && height === head.height && (await firstHeightOf(store)) === firstHeight;
     const { block, spec } = genesis;
     if (!isSame || block.header.id !== header.chain || spec.name !== header.network)
       return "its parts do not fit together";

@@ -116,6 +116,7 @@ test("a backup that is cut off, changed, foreign or newer is refused with what t
   await refused(withHeader({ network: "another" }), "BACKUP_DAMAGED", /do not fit together/);
   await refused(withHeader({ network: "\u001b[2J" }), "BACKUP_DAMAGED", /name is none/);
   await refused(withHeader({ head: { id: "0".repeat(64), height: 1 } }), "BACKUP_DAMAGED", /do not fit/);
+  await refused(withHeader({ head: { ...said.head, height: 41 } }), "BACKUP_DAMAGED", /do not fit/);
   const noFiles = parts.filter(({ kind }) => kind !== "file");
   await refused(noFiles, "BACKUP_DAMAGED", /no genesis.json/);
   const large = {

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { checkRestored } from "../../../src/chain/backup.ts";
 import type { BackupHeader } from "../../../src/chain/backup-format.ts";
 import { readBase } from "../../../src/chain/base.ts";
+import { createBlockStore } from "../../../src/chain/block-store.ts";
 import { type Chain, checkChain, createSignatureVerifier } from "../../../src/chain/index.ts";
 import { recover } from "../../../src/chain/recovery.ts";
 import { judgeRestored } from "../../../src/chain/restored.ts";
@@ -86,11 +87,12 @@ async function checkRestore(data: MemoryStoreData, what: string): Promise<void> 
   const store = createMemoryStore(new Map(data));
   const id = bytesToHex((await store.get(keys.meta("head"))) ?? genesis.block.header.idBytes);
   const { height = 0 } = (await readBase(store)) ?? {};
+  const head = await createBlockStore(store).header(id);
   const header: BackupHeader = {
     chain: genesis.block.header.id,
     network: genesis.spec.name,
     schema: SCHEMA_VERSION,
-    head: { id, height: 0 },
+    head: { id, height: head?.header.core.height ?? 0 },
     firstHeight: height === 0 ? 0 : height + 1,
     createdMs: 0,
   };
