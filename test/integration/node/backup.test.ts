@@ -247,6 +247,8 @@ test("case 37: a restore that was interrupted looks like no node, and the next o
   assert.equal((await restore()).judged, false, "nobody knows how the first call was told to treat it");
   assert.deepEqual((await readdir(dataDir)).sort(), ["chain", "genesis.json"]);
   assert.deepEqual((await checkData({ dataDir, withSignatures: false })).findings, []);
+  await mkdir(join(root, "none", "restored"), { recursive: true });
+  await assert.rejects(restore(file, "none"), { code: "NODE_RESTORE_REFUSED" }, "there is nothing to end");
   const stopped = AbortSignal.abort();
   await assert.rejects(
     restoreData({ file, dataDir: join(root, "never"), trusted: false, withKeys: false, signal: stopped }),
