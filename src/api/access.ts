@@ -90,8 +90,11 @@ export function createAccessCheck(options: AccessOptions): AccessCheck {
     const asked = askedHost(request.raw) ?? "";
     const name = hostName(asked);
     if (name === undefined || !isKnown(name)) {
-      const message = `this node does not serve the host name ${JSON.stringify(asked.slice(0, 80))}; use localhost or an address of this machine`;
-      throw new ServiceError("HOST_NOT_SERVED", 421, message);
+      const what =
+        asked === ""
+          ? "a request must name its host, once"
+          : `this node does not serve the host name ${JSON.stringify(asked.slice(0, 80))}`;
+      throw new ServiceError("HOST_NOT_SERVED", 421, `${what}; use localhost or an address of this machine`);
     }
     if (!loopback && options.apiRead !== "open") {
       throw new ServiceError(

@@ -74,7 +74,8 @@ export function createHttpApp(deps: HttpAppDeps, access: AccessOptions): Fastify
     logger: false,
     bodyLimit: BODY_BYTES,
     requestTimeout: REQUEST_ARRIVAL_MS,
-    http: { connectionsCheckingInterval: ARRIVAL_CHECK_MS },
+    // Node would refuse a request without Host with an empty answer; the access check says what is missing.
+    http: { connectionsCheckingInterval: ARRIVAL_CHECK_MS, requireHostHeader: false },
     keepAliveTimeout: 5_000,
     connectionTimeout: deps.idleTimeoutMs ?? 0,
     forceCloseConnections: true,
@@ -90,6 +91,8 @@ export function createHttpApp(deps: HttpAppDeps, access: AccessOptions): Fastify
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   app.setErrorHandler(answerError);
   limitConnections(app.server);
+  // Node would answer an unknown Expect with an empty 417; servers may disregard it (RFC 9110, 10.1.1).
+  app.server.on("checkExpectation", (request, response) => app.server.emit("request", request, response));
   const { check, hasToken } = createAccessCheck(access);
   const charge = deps.limits === undefined ? undefined : createCharge(deps.limits, hasToken);
   // Node's own deadline ends with the answer; a body that trickles on after a refusal would hold its socket for ever.
@@ -138,7 +141,7 @@ function listenError(error: unknown, host: string, port: number): ApiServerError
     code === "EACCES"
       ? "not permitted"
       : code === "EADDRNOTAVAIL"
-        ? "not an address of this machine"
+        ? "not an address of this machine; give one of its own, such as 127.0.0.1"
         : code === "ENOTFOUND" || code === "EAI_AGAIN"
           ? "no such host name is known; give an address, such as 127.0.0.1"
           : message;

@@ -156,6 +156,9 @@ async function findFunder(
   throw new ClusterError("CLUSTER_LOAD_FAILED", message);
 }
 
+/** What each transfer of a load costs at most: one base unit, and a fee for some 210 bytes. */
+const transferCost = (network: Network): number => 1 + 250 * network.minFeePerByte;
+
 /**
  * Gives each sender `amount`, and waits until every sender sees it at its own node. Settles with how many blocks were
  * mined for it.
@@ -166,8 +169,13 @@ async function fund(
   senders: readonly Sender[],
   { amount, passphrase }: { readonly amount: number; readonly passphrase: PassphraseSource | undefined },
 ): Promise<number> {
-  const balances = await Promise.all(senders.map(({ client, key }) => client.account(key.address)));
-  const poor = senders.filter((_, i) => (balances[i]?.balance ?? 0) < amount);
+  // What an earlier load left pending is paid from the same balance.
+  const hasEnough = async ({ client, key }: Sender): Promise<boolean> => {
+    const { balance, pending } = await client.account(key.address);
+    return balance - pending * transferCost(network) >= amount;
+  };
+  const enough = await Promise.all(senders.map(hasEnough));
+  const poor = senders.filter((_, i) => enough[i] === false);
   if (poor.length === 0) return 0;
   if (groupsOf(await cluster.snapshot()).length > 1) {
     const message = `the load's keys need coins first, which do not reach every node of a split cluster; heal it with ${hint("heal", cluster.directory)}, or make load before the split`;
@@ -187,10 +195,7 @@ async function fund(
   const statuses = await cluster.snapshot();
   const blocksMined = statuses.some(({ status }) => status?.mining.on) ? 0 : 1;
   if (blocksMined > 0) await funder.client.mining({ mode: "blocks", count: blocksMined });
-  const funded = async (): Promise<boolean> => {
-    const now = await Promise.all(poor.map(({ client, key }) => client.account(key.address)));
-    return now.every(({ balance }) => balance >= amount);
-  };
+  const funded = async (): Promise<boolean> => (await Promise.all(poor.map(hasEnough))).every(Boolean);
   if (await waitUntil(funded, FUND_MS)) return blocksMined;
   const message = `the load's keys were not funded within ${FUND_MS / 1_000} s; is the cluster split, or is nothing mined?`;
   throw new ClusterError("CLUSTER_LOAD_FAILED", message);
@@ -275,8 +280,7 @@ export async function runLoad(cluster: ClusterClient, options: LoadOptions): Pro
   // An equal share each, however unevenly the clock calls them: none sends more than it was funded for.
   const share = Math.ceil(total / senders.length);
   const left = new Map(senders.map((sender) => [sender, share]));
-  // Each transfer costs one unit and a fee for some 210 bytes.
-  const amount = share * (1 + 250 * network.minFeePerByte);
+  const amount = share * transferCost(network);
   const { passphrase } = options;
   const blocksMined = await fund(cluster, network, senders, { amount, passphrase });
   await Promise.all(senders.map(refresh));

@@ -3,6 +3,7 @@ export type KeyErrorCode =
   | "KEY_EXISTS"
   | "KEY_NOT_FOUND"
   | "KEY_FILE_INVALID"
+  | "KEY_FILE_NEWER"
   | "KEY_FILE_IO"
   | "KEY_ENCRYPTED"
   | "KEY_NOT_ENCRYPTED"

@@ -26,8 +26,20 @@ export type KeyFile =
   | (Public & { readonly version: 1; readonly key: Key })
   | (Public & { readonly version: 2; readonly sealed: SealedSecret });
 
-/** The key file in this text, or what is wrong with it: never a quotation, which might be of a secret. */
-export function parseKeyFile(text: string): KeyFile | string {
+/** Why a text is no key file, or none for us. */
+export interface KeyFileFault {
+  readonly code: "KEY_FILE_INVALID" | "KEY_FILE_NEWER";
+  /** A part of a sentence, such as "it is not JSON"; never a quotation, which might be of a secret. */
+  readonly problem: string;
+}
+
+/** The key file in this text, or what is wrong with it. */
+export function parseKeyFile(text: string): KeyFile | KeyFileFault {
+  const found = parse(text);
+  return typeof found === "string" ? { code: "KEY_FILE_INVALID", problem: found } : found;
+}
+
+function parse(text: string): KeyFile | KeyFileFault | string {
   let json: Record<string, unknown>;
   try {
     json = JSON.parse(text) as Record<string, unknown>;
@@ -44,6 +56,8 @@ export function parseKeyFile(text: string): KeyFile | string {
     if (address !== key.address) return "its address does not belong to its secret";
     return { version, name, address: key.address, publicKey: key.publicKey, key };
   }
+  if (Number.isSafeInteger(version) && Number(version) > 2)
+    return { code: "KEY_FILE_NEWER", problem: `a later cumulo wrote it (version ${version} of key files)` };
   if (version !== 2) return "its version is neither 1 nor 2";
   const publicKey = typeof address === "string" ? decodeAddress(address) : undefined;
   // An address may be written in capitals too, but what is bound to the secret are these bytes.
@@ -104,13 +118,18 @@ export async function openKeyFile(
   const key = keyFromSeed(seed);
   seed.fill(0);
   // Whoever sealed it knew the passphrase and wrote a false address.
-  if (key.address !== address) throw invalidKeyFile(where, "its address does not belong to its secret");
+  if (key.address !== address) {
+    const problem = "its address does not belong to its secret";
+    throw keyFileError(where, { code: "KEY_FILE_INVALID", problem });
+  }
   return key;
 }
 
-/** The error for a file that is no key file. */
-export const invalidKeyFile = (where: string, problem: string): KeyError =>
-  new KeyError(
-    "KEY_FILE_INVALID",
-    `${where} is not a key file: ${problem}; restore it from a backup or move it away`,
-  );
+/** The error for a file that is no key file, or none for us. */
+export function keyFileError(where: string, { code, problem }: KeyFileFault): KeyError {
+  const message =
+    code === "KEY_FILE_NEWER"
+      ? `${where} cannot be read: ${problem}; use that version`
+      : `${where} is not a key file: ${problem}; restore it from a backup or move it away`;
+  return new KeyError(code, message);
+}

@@ -4,8 +4,9 @@ import { createWhole, fileProblem, makePrivateDirectory, readBounded, replaceWho
 import { decodeAddress } from "../primitives/index.ts";
 import { KeyError, type KeyErrorCode } from "./errors.ts";
 import {
-  invalidKeyFile,
   type KeyFile,
+  type KeyFileFault,
+  keyFileError,
   openKeyFile,
   parseKeyFile,
   plainKeyFile,
@@ -113,7 +114,7 @@ const entryOf = (name: string, { address, publicKey, version }: KeyFile): KeyEnt
 });
 
 /** The key file at this path; fails as reading does, or with what is wrong in words where it is no key file. */
-async function readKeyFile(file: string): Promise<KeyFile | string> {
+async function readKeyFile(file: string): Promise<KeyFile | KeyFileFault> {
   return parseKeyFile(await readBounded(file, MAX_KEY_FILE_BYTES));
 }
 
@@ -142,14 +143,14 @@ export function createKeyStore(directory: string, { cost }: { readonly cost?: Sc
   async function read(name: string): Promise<KeyFile> {
     assertName(name);
     const file = fileOf(name);
-    let found: KeyFile | string;
+    let found: KeyFile | KeyFileFault;
     try {
       found = await readKeyFile(file);
     } catch (error) {
       if (codeOf(error) === "ENOENT") throw notFound(name);
       throw new KeyError("KEY_FILE_IO", `cannot read ${file}: ${fileProblem(error)}`, { cause: error });
     }
-    if (typeof found === "string") throw invalidKeyFile(file, found);
+    if ("problem" in found) throw keyFileError(file, found);
     return found;
   }
 
@@ -219,8 +220,8 @@ export function createKeyStore(directory: string, { cost }: { readonly cost?: Sc
       const file = fileOf(name);
       try {
         const found = await readKeyFile(file);
-        if (typeof found !== "string") keys.push(entryOf(name, found));
-        else damaged.push({ name, file, code: "KEY_FILE_INVALID", problem: found });
+        if ("problem" in found) damaged.push({ name, file, ...found });
+        else keys.push(entryOf(name, found));
       } catch (error) {
         damaged.push({ name, file, code: "KEY_FILE_IO", problem: fileProblem(error) });
       }
@@ -282,7 +283,7 @@ export function createKeyStore(directory: string, { cost }: { readonly cost?: Sc
       const found = await readKeyFile(file).catch((error: unknown) => {
         throw new KeyError("KEY_FILE_IO", `cannot read ${file}: ${fileProblem(error)}`, { cause: error });
       });
-      if (typeof found === "string") throw invalidKeyFile(file, found);
+      if ("problem" in found) throw keyFileError(file, found);
       const name = given ?? found.name ?? "";
       if (given === undefined && !NAME.test(name))
         throw new KeyError("KEY_NAME_INVALID", `${file} names no key that can be; name it with --name NAME`);

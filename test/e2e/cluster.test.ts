@@ -62,6 +62,14 @@ describe("a local cluster", () => {
     await run("cluster wait converged --timeout 20s");
   });
 
+  it("carries load again while that of before is pending", async () => {
+    const again = "cluster load --tps 20 --for 1s --json";
+    for (const load of [JSON.parse(await run(again)), JSON.parse(await run(again))])
+      assert.deepEqual([load.sent, load.accepted, load.refusals], [20, 20, {}]);
+    await mine(2, 1);
+    await run("cluster wait converged --timeout 20s");
+  });
+
   it("split, both sides mine, heal: one head, and the lighter side tells its reorg", async () => {
     await run("cluster split 1,2/3");
     await mine(3, 2);

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import type { Command } from "commander";
-import { fileProblem } from "../../files/index.ts";
+import { createWhole, fileProblem } from "../../files/index.ts";
 import type { JsonOption } from "../connection.ts";
 import { failure, usageError } from "../failure.ts";
 import { printJson, printLine, shellWord } from "../output.ts";
@@ -57,7 +57,8 @@ function validators(amounts: Amounts, given: readonly string[]) {
 
 async function write(file: string, text: string, force: boolean): Promise<void> {
   try {
-    await writeFile(file, text, { flag: force ? "w" : "wx" });
+    // Whole or not at all, so that a full disk leaves nothing that stands in the way; --force may name a device.
+    await (force ? writeFile(file, text) : createWhole(file, text, 0o666));
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "EEXIST")

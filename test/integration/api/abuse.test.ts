@@ -92,9 +92,18 @@ describe("API: whose requests are served", () => {
       assert.deepEqual(node.calls, []);
     });
 
-  it("HTTP/1.1 without a host is no HTTP", async (t) => {
+  it("HTTP/1.1 without a host gets an answer in the same form", async (t) => {
     const { url } = await startApi(t);
-    assert.equal((await raw(t, url, request("/v1/status", []))).status, 400);
+    const { status, code } = await raw(t, url, request("/v1/status", []));
+    assert.deepEqual([status, code], [421, "HOST_NOT_SERVED"]);
+  });
+
+  it("an expectation that nobody knows changes no answer", async (t) => {
+    const { url } = await startApi(t);
+    const expecting = ["Host: localhost", "Expect: a-miracle"];
+    assert.equal((await raw(t, url, request("/v1/status", expecting))).status, 200);
+    const { status, code } = await raw(t, url, request("/nowhere", expecting));
+    assert.deepEqual([status, code], [404, "ROUTE_NOT_FOUND"]);
   });
 
   it("bytes that are not HTTP get an answer in the same form", async (t) => {

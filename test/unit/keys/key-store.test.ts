@@ -277,7 +277,8 @@ describe("keys that travel", () => {
       [{ version, secret, address }, "KEY_NAME_INVALID"],
       [{ version, secret, address, name: "../x" }, "KEY_NAME_INVALID"],
       [{ version, secret, address: generateKey().address, name: "x" }, "KEY_FILE_INVALID"],
-      [{ version: 3, secret, address, name: "x" }, "KEY_FILE_INVALID"],
+      [{ version: 3, secret, address, name: "x" }, "KEY_FILE_NEWER"],
+      [{ version: "3", secret, address, name: "x" }, "KEY_FILE_INVALID"],
       [{ version: 2, secret, address, name: "x" }, "KEY_FILE_INVALID"],
     ] as const) {
       await writeFile(file, JSON.stringify(content));
