@@ -18,7 +18,7 @@ import {
 } from "./schema.ts";
 import { readRows } from "./stored-rows.ts";
 
-/** Deletions per batch while a table is wiped. */
+/** Rows per batch while a table is wiped, or gone through. */
 const WIPE_BATCH = 10_000;
 
 function numberBytes(value: number): Uint8Array {
@@ -99,12 +99,15 @@ export async function wipe(
  * rule that one broke goes, also from a row that says no more than that.
  */
 export async function acquit(store: KeyValueStore, journal: Journal, target: BlockId): Promise<void> {
-  const writes: Write[] = [];
+  let writes: Write[] = [];
   for await (const [key, value] of store.scan(tableRange("blocks"))) {
     const row = decodeOr(() => decodeStoredBlock(value));
     if (row === undefined || (row.status !== "invalid" && row.refusal === "")) continue;
     const status = row.status === "invalid" ? "stored" : row.status;
     writes.push({ key, value: encodeStoredBlock({ ...row, status, refusal: "" }) });
+    if (writes.length < WIPE_BATCH) continue;
+    await journal.commit(writes, target);
+    writes = [];
   }
   if (writes.length > 0) await journal.commit(writes, target);
 }

@@ -5,6 +5,7 @@ import type { BackupHeader } from "../../../src/chain/backup-format.ts";
 import { createBlockStore } from "../../../src/chain/block-store.ts";
 import { checkChain, createSignatureVerifier } from "../../../src/chain/index.ts";
 import { createJournal } from "../../../src/chain/journal.ts";
+import { acquit } from "../../../src/chain/reset.ts";
 import { judgeRestored } from "../../../src/chain/restored.ts";
 import {
   encodeStoredBlock,
@@ -20,6 +21,7 @@ import {
   createMemoryStore,
   type KeyValueStore,
   type MemoryStoreData,
+  type Write,
 } from "../../../src/ports/index.ts";
 import {
   type Block,
@@ -287,6 +289,29 @@ test("a rule that the head is said to have broken is left out", async () => {
   await judge(store);
   const { status, refusal } = (await createBlockStore(store).stored(head.header.id)) ?? {};
   assert.deepEqual([status, refusal], ["valid", ""]);
+});
+
+test("verdicts are taken back in batches, however many there are", async () => {
+  const data: MemoryStoreData = new Map();
+  const row = await createBlockStore(copy()).stored(head.header.id);
+  assert.ok(row);
+  const value = encodeStoredBlock({ ...row, status: "invalid" });
+  const rows = Array.from({ length: 12_000 }, (_, i) => ({
+    key: keys.block(i.toString(16).padStart(64, "0")),
+    value,
+  }));
+  await createMemoryStore(data).write(rows, { sync: true });
+  const sizes: number[] = [];
+  const journal = {
+    commit: async (writes: readonly Write[]) => {
+      sizes.push(writes.length);
+      await createMemoryStore(data).write(writes, { sync: true });
+    },
+  };
+  await acquit(createMemoryStore(data), journal, head.header.id);
+  assert.deepEqual(sizes, [10_000, 2_000]);
+  await acquit(createMemoryStore(data), journal, head.header.id);
+  assert.equal(sizes.length, 2, "nothing is left to be taken back");
 });
 
 test("what belongs to no whole block, and tables that nobody knows, are left out", async () => {
