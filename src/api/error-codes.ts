@@ -51,7 +51,7 @@ export const API_ERRORS = {
   },
   BLOCK_NOT_FOUND: {
     status: 404,
-    message: "the best chain has no height 99 yet",
+    message: "the best chain has no height 99 yet; blocks of other branches go by their ids",
     details: { block: "99" },
   },
   TRANSACTION_NOT_FOUND: {

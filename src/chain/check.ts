@@ -121,6 +121,10 @@ class ChainCheck {
     const headId = await this.#store.get(keys.meta("head"));
     const head = headId === undefined ? this.#genesis.block.header.id : bytesToHex(headId);
     await this.#compareGenesis();
+    if ((await this.#store.get(keys.meta("reindex"))) !== undefined) {
+      const goesOn = "as a reindex was interrupted; the next one, or a start of the node, goes on with it";
+      this.#unchecked.push(`what the blocks above the head do to the state, ${goesOn}`);
+    }
     const ids = await this.#pathTo(head);
     const base = await readBase(this.#store);
     if (await this.#startAt(base, ids)) {

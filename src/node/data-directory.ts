@@ -1,5 +1,5 @@
 import { access, rm } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import {
   createWhole,
   fileProblem,
@@ -203,6 +203,13 @@ export async function openStoredChain(
   return { store: await openStore(dataDir, chainPath, "stop it first"), spec };
 }
 
+/** The error for a node's chain in which LevelDB itself finds damage, when it is opened or later. */
+export function damagedStore(dataDir: string, error: StoreError): NodeError {
+  const chainPath = join(dataDir, "chain");
+  const mend = `restore it from a backup, or remove ${chainPath}: blocks come from peers again, and keys are not in it`;
+  return unusable(`the chain in ${chainPath} is damaged (${error.message}); ${mend}`, error);
+}
+
 /** Opens a chain's store, or says why it cannot be. `ifLocked`: what to do about a node that has it. */
 async function openStore(path: string, chainPath: string, ifLocked: string): Promise<KeyValueStore> {
   try {
@@ -213,10 +220,8 @@ async function openStore(path: string, chainPath: string, ifLocked: string): Pro
       const message = `${path} is in use by another node; ${ifLocked}`;
       throw new NodeError("NODE_DATA_LOCKED", message, { cause: error });
     }
-    if (code === "STORE_CORRUPT") {
-      const mend = `restore it from a backup, or remove ${chainPath}: blocks come from peers again, and keys are not in it`;
-      throw unusable(`the chain in ${chainPath} is damaged (${(error as Error).message}); ${mend}`, error);
-    }
+    if (error instanceof StoreError && code === "STORE_CORRUPT")
+      throw damagedStore(dirname(chainPath), error);
     if (code === "STORE_FULL") {
       const message = `cannot open the chain in ${chainPath}: the disk is full; make room and start again, nothing is lost`;
       throw unusable(message, error);

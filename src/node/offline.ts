@@ -8,10 +8,10 @@ import {
 } from "../chain/index.ts";
 import type { VerifyTasks } from "../keys/index.ts";
 import { createGenesis, type Genesis } from "../ledger/index.ts";
-import { type KeyValueStore, silentLogger } from "../ports/index.ts";
+import { type KeyValueStore, StoreError, silentLogger } from "../ports/index.ts";
 import { createSystemClock } from "./adapters/system-clock.ts";
 import { createThreadWorkerPool } from "./adapters/thread-worker-pool.ts";
-import { openStoredChain } from "./data-directory.ts";
+import { damagedStore, openStoredChain } from "./data-directory.ts";
 
 /** Work on the directory of a node that does not run; the lock of its store keeps one from starting meanwhile. */
 interface OfflineOptions {
@@ -36,6 +36,9 @@ async function withStore<T>(
   const { store, spec } = await openStoredChain(dataDir);
   try {
     return await work(store, createGenesis(spec));
+  } catch (error) {
+    if (error instanceof StoreError && error.code === "STORE_CORRUPT") throw damagedStore(dataDir, error);
+    throw error;
   } finally {
     await store.close();
   }

@@ -161,7 +161,7 @@ export async function ofBlockNamed<Found>(
     text.length === ID_DIGITS
       ? `no block ${text} is known here`
       : isHeight
-        ? `the best chain has no height ${text} yet`
+        ? `the best chain has no height ${text} yet; blocks of other branches go by their ids`
         : `no block near the head begins with ${text}; an older one needs its whole id`;
   throw notFound("BLOCK_NOT_FOUND", what, { block: text });
 }

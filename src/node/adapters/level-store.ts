@@ -1,3 +1,5 @@
+import { readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
 import { Level } from "level";
 import {
   type KeyRange,
@@ -40,7 +42,13 @@ export async function createLevelStore(options: LevelStoreOptions): Promise<KeyV
     writeBufferSize: writeBufferBytes,
     cacheSize: options.cacheBytes ?? DEFAULT_CACHE_BYTES,
   }) as Database;
-  await typed(db.open());
+  if (await hasLostCurrent(options.directory))
+    throw new StoreError("STORE_CORRUPT", "the store failed: there are tables or logs, and no file CURRENT");
+  await typed(db.open()).catch((error: StoreError) => {
+    // CURRENT names a file that is not there.
+    const isPartMissing = error.code === "STORE_IO" && /no such file/i.test(error.message);
+    throw isPartMissing ? new StoreError("STORE_CORRUPT", error.message, { cause: error }) : error;
+  });
   return {
     writeBufferBytes,
     get: (key) => typed(db.get(key).then(plain)),
@@ -53,6 +61,19 @@ export async function createLevelStore(options: LevelStoreOptions): Promise<KeyV
     scan: (range) => scan(db, range),
     close: () => typed(db.close()),
   };
+}
+
+/**
+ * Whether the file that names all others is gone from a store with content. LevelDB would begin a new store in its place
+ * and delete the tables. One that was never opened whole has neither tables nor a log.
+ */
+async function hasLostCurrent(directory: string): Promise<boolean> {
+  const names = await readdir(directory).catch((): string[] => []);
+  if (names.includes("CURRENT")) return false;
+  if (names.some((name) => /^\d+\.(ldb|sst)$/.test(name))) return true;
+  for (const name of names.filter((name) => /^\d+\.log$/.test(name)))
+    if ((await stat(join(directory, name))).size > 0) return true;
+  return false;
 }
 
 /**

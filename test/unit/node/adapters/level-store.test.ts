@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readdir, stat, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { createLevelStore } from "../../../../src/node/adapters/level-store.ts";
@@ -31,6 +31,38 @@ test("a damaged directory is reported as corrupt, one that cannot be made as an 
   await assert.rejects(createLevelStore({ directory: directory.path }), hasCode("STORE_CORRUPT"));
   const insideFile = join(directory.path, "CURRENT", "db");
   await assert.rejects(createLevelStore({ directory: insideFile }), hasCode("STORE_IO"));
+  await directory.remove();
+});
+
+test("a store whose CURRENT is gone, or names nothing, is reported as corrupt and keeps its tables", async () => {
+  const directory = await createTempDir();
+  const store = await createLevelStore({ directory: directory.path });
+  await store.write([{ key: Uint8Array.of(1), value: Uint8Array.of(2) }], { sync: true });
+  await store.close();
+  const current = join(directory.path, "CURRENT");
+  const names = await readFile(current);
+  await writeFile(current, "MANIFEST-999999\n");
+  await assert.rejects(createLevelStore({ directory: directory.path }), hasCode("STORE_CORRUPT"));
+  await rm(current);
+  await assert.rejects(createLevelStore({ directory: directory.path }), hasCode("STORE_CORRUPT"));
+  await writeFile(current, names);
+  const again = await createLevelStore({ directory: directory.path });
+  assert.deepEqual(await again.get(Uint8Array.of(1)), Uint8Array.of(2));
+  await again.compact([]);
+  await again.close();
+  await rm(current);
+  const before = await readdir(directory.path);
+  assert.ok(before.some((name) => name.endsWith(".ldb")));
+  await assert.rejects(createLevelStore({ directory: directory.path }), hasCode("STORE_CORRUPT"));
+  assert.deepEqual(await readdir(directory.path), before);
+  await directory.remove();
+});
+
+test("a store whose making was cut short is made at the next opening", async () => {
+  const directory = await createTempDir();
+  await writeFile(join(directory.path, "MANIFEST-000001"), "cut");
+  const store = await createLevelStore({ directory: directory.path });
+  await store.close();
   await directory.remove();
 });
 
