@@ -196,6 +196,11 @@ const lies: readonly (readonly [
     /does not fit its data/,
   ],
   [
+    "a row that says more transactions of a block than there are",
+    (store) => plant(store, head, { transactions: 2, status: "valid" }),
+    /does not fit its data/,
+  ],
+  [
     "an arrival after which there is no number left",
     async (store) => {
       const [first] = branch({});
@@ -245,10 +250,15 @@ test("what somebody said of blocks is left out: that one is invalid, set aside, 
   await store.write([{ key: keys.mark(spurned.header.id), value: Uint8Array.of(1) }], { sync: true });
   await store.write([{ key: keys.meta("reindex"), value: Uint8Array.of(1) }], { sync: true });
   await store.write([{ key: keys.meta("pruned"), value: Buffer.from("everything") }], { sync: true });
+  await store.write([{ key: keys.meta("published"), value: spurned.header.idBytes }], { sync: true });
   assert.deepEqual(await judge(store), { reorgs: 1, marks: 1 });
   for (const table of ["marks", "reorgs"] as const)
     for await (const [key] of store.scan(tableRange(table))) assert.fail(`a row is left: ${key}`);
-  assert.deepEqual(await store.getMany([keys.meta("reindex"), keys.meta("pruned")]), [undefined, undefined]);
+  assert.deepEqual(await store.getMany((["reindex", "pruned", "published"] as const).map(keys.meta)), [
+    undefined,
+    undefined,
+    undefined,
+  ]);
   const chain = await openTestChain(genesis, { store });
   assert.deepEqual([chain.head.id, chain.rebuilt], [head.header.id, false]);
   assert.notEqual(chain.tree.get(liked.header.id)?.status, "invalid");

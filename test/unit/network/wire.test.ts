@@ -204,6 +204,14 @@ test("blocks are accepted where they are the library's one encoding of a list, a
   assert.ok(accepted > 100, `${accepted} of 3,000 were accepted`);
 });
 
+test("each block of a response owns its bytes, and does not keep the others in memory", () => {
+  for (const { header, bodyBytes } of wire.decodeBlocks(ssz) ?? assert.fail())
+    assert.deepEqual(
+      [header.bytes.buffer.byteLength, bodyBytes.buffer.byteLength],
+      [HEADER_BYTES, bodyBytes.length],
+    );
+});
+
 test("more blocks than may be asked for, and a body above the greatest, are refused", () => {
   const list = (count: number, bodyBytes: number) =>
     wire.decodeBlocks(

@@ -72,4 +72,14 @@ describe("a chain with more headers than are kept at once", () => {
     assert.equal(list.at(-1), undefined);
     assert.equal(list.at(3_200), undefined);
   });
+
+  it("can be gone on from in a copy, apart from it", () => {
+    const [first = "", second = "", third = ""] = ids;
+    const list = createIdList();
+    list.push(first);
+    const copy = list.copy();
+    list.push(second);
+    copy.push(third);
+    assert.deepEqual([list.at(1), copy.at(1), list.length, copy.length], [second, third, 2, 2]);
+  });
 });
