@@ -99,7 +99,7 @@ async function restore(file: string, options: RestoreFlags): Promise<void> {
   if (options.json) return printJson(result);
   const { network, head, firstHeight, keys, identity, judged, leftOut } = result;
   printLine(`restored ${network} at ${head.height} ${shortId(head.id)} into ${dataDir}`);
-  if (judged) printLine("every block in it was judged by every rule");
+  if (judged) printLine("every block in it was judged by the rules");
   tellOfPruned(firstHeight);
   if (leftOut.reorgs + leftOut.marks > 0)
     printLine(
