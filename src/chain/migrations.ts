@@ -33,10 +33,16 @@ export const OBSOLETE: readonly KeyRange[] = [
   { gte: Uint8Array.of("a".charCodeAt(0)), lt: Uint8Array.of("a".charCodeAt(0) + 1) },
 ];
 
-/** The schema of a store; that of this program where the store is empty. */
+/** The schema of a store; that of this program where the store is empty. Fails with CHAIN_CORRUPT where it is no number. */
 export async function schemaOf(store: KeyValueStore): Promise<number> {
   const row = await store.get(keys.meta("schema"));
-  return row === undefined ? SCHEMA_VERSION : Number(new TextDecoder().decode(row));
+  if (row === undefined) return SCHEMA_VERSION;
+  const text = new TextDecoder().decode(row);
+  if (!/^[1-9]\d{0,8}$/.test(text)) {
+    const mend = "restore a backup, or move chain/ away and sync again";
+    throw new ChainError("CHAIN_CORRUPT", `the database's schema version is damaged; ${mend}`);
+  }
+  return Number(text);
 }
 
 /** Brings a whole database to this program's schema. Fails with CHAIN_CORRUPT where its state is damaged. */

@@ -102,3 +102,18 @@ test("what an interrupted migration left, and the earlier version has since move
   await (await openTestChain(genesis, { store })).close();
   assert.deepEqual((await checkChain(createMemoryStore(data), genesis)).findings, []);
 });
+
+test("a schema version that is no number is damage: refused with what to do, and left as it is", async () => {
+  const whole: MemoryStoreData = new Map();
+  await (await openTestChain(genesis, { store: createMemoryStore(whole) })).close();
+  for (const text of ["", "c", "-1", "0", "3 ", "3.5", "1e1"]) {
+    const data = new Map(whole);
+    const value = new TextEncoder().encode(text);
+    await createMemoryStore(data).write([{ key: keys.meta("schema"), value }], { sync: true });
+    const before = new Map(data);
+    const damaged = { code: "CHAIN_CORRUPT", message: /schema version is damaged; restore a backup/ };
+    await assert.rejects(openTestChain(genesis, { store: createMemoryStore(data) }), damaged, text);
+    await assert.rejects(checkChain(createMemoryStore(data), genesis), damaged, text);
+    assert.deepEqual(data, before, text);
+  }
+});
