@@ -35,6 +35,9 @@ const NO_KEY = new Uint8Array(1);
 
 /** Opens the key-value store of a directory. Fails with a `StoreError`: `STORE_LOCKED` when somebody has it open. */
 export async function createLevelStore(options: LevelStoreOptions): Promise<KeyValueStore> {
+  // Before the database object is made, which begins to open by itself.
+  if (await hasLostCurrent(options.directory))
+    throw new StoreError("STORE_CORRUPT", "the store failed: there are tables or logs, and no file CURRENT");
   const writeBufferBytes = options.writeBufferBytes ?? DEFAULT_WRITE_BUFFER_BYTES;
   const db = new Level<Uint8Array, Uint8Array>(options.directory, {
     keyEncoding: "view",
@@ -42,8 +45,6 @@ export async function createLevelStore(options: LevelStoreOptions): Promise<KeyV
     writeBufferSize: writeBufferBytes,
     cacheSize: options.cacheBytes ?? DEFAULT_CACHE_BYTES,
   }) as Database;
-  if (await hasLostCurrent(options.directory))
-    throw new StoreError("STORE_CORRUPT", "the store failed: there are tables or logs, and no file CURRENT");
   await typed(db.open()).catch((error: StoreError) => {
     // CURRENT names a file that is not there.
     const isPartMissing = error.code === "STORE_IO" && /no such file/i.test(error.message);

@@ -54,6 +54,10 @@ test("a store whose CURRENT is gone, or names nothing, is reported as corrupt an
   const before = await readdir(directory.path);
   assert.ok(before.some((name) => name.endsWith(".ldb")));
   await assert.rejects(createLevelStore({ directory: directory.path }), hasCode("STORE_CORRUPT"));
+  // Whatever would have gone on beside the refusal has ended when another store was opened and closed.
+  const beside = await createTempDir();
+  await (await createLevelStore({ directory: beside.path })).close();
+  await beside.remove();
   assert.deepEqual(await readdir(directory.path), before);
   await directory.remove();
 });
