@@ -16,8 +16,8 @@ Every command, every option, every key of \`genesis.json\`. Made by \`npm run re
 itself works by, and held to them by a test: change those, not this page. How to run a node is in
 [operations.md](operations.md); what the rules mean in [protocol.md](protocol.md).
 
-Every command takes \`--help\`. Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 timed out. A node has no configuration file: its
-options stand on its command line, the rules of its network in \`genesis.json\`.
+Every command takes \`--help\`. Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 timed out, 130 interrupted. A node has no
+configuration file: its options stand on its command line, the rules of its network in \`genesis.json\`.
 `;
 
 const cell = (text: string): string => text.replaceAll("|", "\\|").replaceAll("\n", " ");

@@ -158,6 +158,11 @@ export const API_ERRORS = {
     message:
       "20.1.1.1 is banned, but that cannot be written to disk, so a restart forgets it; the node's log has the reason",
   },
+  CHAIN_STOPPED: {
+    status: 503,
+    message:
+      "the chain stopped: the store failed: no space left on device; make room on the disk and start the node again, nothing acknowledged is lost (STORE_FULL)",
+  },
   STREAMS_EXHAUSTED: { status: 503, message: "64 event streams are open already; close one first" },
   MINING_TIMEOUT: {
     status: 504,

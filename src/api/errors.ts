@@ -25,6 +25,8 @@ const FRAMEWORK_ERRORS: Readonly<
   FST_ERR_MAX_PARAM_LENGTH: ["URL_INVALID", "a part of the URL's path is too long"],
 };
 
+const CHAIN_STOPPED = "CHAIN_STOPPED";
+
 export const errorBody = (code: string, message: string, details: Details = {}): ErrorBody => ({
   code,
   message,
@@ -38,6 +40,9 @@ function describe(
   if (error instanceof ServiceError) {
     return { status: error.status, body: errorBody(error.code, error.message, error.details) };
   }
+  // A disk that is full, mostly: the message says what to do, and the node is about to end.
+  if ((error as { readonly code?: string }).code === CHAIN_STOPPED)
+    return { status: 503, body: errorBody(CHAIN_STOPPED, error.message) };
   const status = error.statusCode ?? 500;
   if (status < 400 || status >= 500) return undefined;
   if (error.code === "FST_ERR_CTP_BODY_TOO_LARGE") {

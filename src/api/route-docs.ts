@@ -29,6 +29,7 @@ export const COMMON_ERRORS: readonly ApiErrorCode[] = [
   "REQUEST_TIMEOUT",
   "RATE_LIMITED",
   "INTERNAL",
+  "CHAIN_STOPPED",
 ];
 export const READING_ERRORS: readonly ApiErrorCode[] = ["HOST_NOT_SERVED"];
 export const BODY_ERRORS: readonly ApiErrorCode[] = [

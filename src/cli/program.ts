@@ -41,7 +41,7 @@ export function createProgram(): Command {
     .version(VERSION, "-V, --version", "print the version")
     .addHelpText(
       "after",
-      "\nExit codes: 0 ok, 1 failed, 2 wrong usage, 3 timed out.\nEvery command has --help with an example.",
+      "\nExit codes: 0 ok, 1 failed, 2 wrong usage, 3 timed out, 130 interrupted.\nEvery command has --help with an example.",
     );
   const add = [
     addNode,

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { request } from "node:http";
 import { describe, it } from "node:test";
 import { ServiceError } from "../../../src/api/index.ts";
+import { ChainError } from "../../../src/chain/index.ts";
 import { startApi, TOKEN } from "../../support/api-server.ts";
 import { ID_A, ID_B, PEER, stubStatus } from "../../support/stub-node-service.ts";
 import { until } from "../../support/until.ts";
@@ -139,7 +140,13 @@ describe("API server", () => {
       status: async () => {
         throw new Error("secret path /home/x");
       },
+      reorgs: async () => {
+        const message = "the chain stopped: the disk is full; make room";
+        throw new ChainError("CHAIN_STOPPED", message);
+      },
     });
+    const stopped = { code: "CHAIN_STOPPED", message: "the chain stopped: the disk is full; make room" };
+    assert.deepEqual(await get(`${url}/v1/reorgs`), { status: 503, body: { ...stopped, details: {} } });
     const body = { code: "NODE_SYNCING", message: "the node is syncing; try later", details: { height: 5 } };
     assert.deepEqual(await get(`${url}/v1/tips`), { status: 503, body });
     const internal = await get(`${url}/v1/status`);
