@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { before, describe, it } from "node:test";
+import { after, before, describe, it } from "node:test";
 import { runCli } from "../../support/cli.ts";
 import { createTempDir } from "../../support/temp-dir.ts";
 
@@ -39,7 +39,7 @@ for (const shell of ["bash", "zsh", "fish"] as const)
       const { path, remove } = await createTempDir();
       file = join(path, "completion");
       await writeFile(file, (await runCli(["completion", shell])).stdout);
-      process.once("exit", () => void remove());
+      after(remove);
     });
 
     it("knows commands, also those below others", () => {
