@@ -35,12 +35,14 @@ for (const shell of ["bash", "zsh", "fish"] as const)
   describe(`completion in ${shell}`, { skip: has(shell) ? false : `${shell} is not installed` }, () => {
     const complete = (...words: string[]): string[] => COMPLETE[shell](file, ["cumulo", ...words]);
     let file = "";
+    let removeAll = async (): Promise<void> => {};
     before(async () => {
       const { path, remove } = await createTempDir();
       file = join(path, "completion");
       await writeFile(file, (await runCli(["completion", shell])).stdout);
-      after(remove);
+      removeAll = remove;
     });
+    after(() => removeAll());
 
     it("knows commands, also those below others", () => {
       assert.ok(complete("st").includes("status"));
