@@ -44,8 +44,8 @@ export interface RestoreOptions {
   /** Empty, or not there yet. */
   readonly dataDir: string;
   /**
-   * Believes all that is in it, as it is: for a backup of one's own. Otherwise every block in it is judged by every rule,
-   * and what cannot be judged is left out.
+   * Believes all that is in it, as it is: for a backup of one's own. Otherwise every block in it is judged, those of side
+   * branches by the rules that need no state, and what cannot be judged is left out.
    */
   readonly trusted: boolean;
   /** Takes the key files in it, and the name among peers: whoever made the backup has them too. */
