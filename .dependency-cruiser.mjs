@@ -26,8 +26,8 @@ export const layers = [
   { name: "client", only: [], typesOnly: ["api"] },
   { name: "cluster" },
   { name: "cli" },
-  // Browser code, speaks HTTP only.
-  { name: "dashboard", only: [] },
+  // Browser code: speaks HTTP only, through the client library.
+  { name: "dashboard", only: ["client"], typesOnly: ["api"] },
 ];
 
 /** What a pure folder may import from outside: computation only, no clock, no chance, no I/O. */

@@ -2,6 +2,17 @@
 #
 # Any image will do that has Node 22.18 or later, npm, and the user "node" that the official images have.
 ARG NODE_IMAGE=node:24-bookworm-slim
+
+# The dashboard is built by packages that the image has no other use for.
+FROM ${NODE_IMAGE} AS page
+WORKDIR /opt/cumulo
+COPY package.json package-lock.json ./
+RUN npm ci --no-audit --no-fund --no-update-notifier --cache /tmp/npm
+COPY scripts/build-dashboard.ts scripts/
+COPY tsconfig.json ./
+COPY src src
+RUN node --disable-warning=ExperimentalWarning scripts/build-dashboard.ts
+
 FROM ${NODE_IMAGE}
 
 WORKDIR /opt/cumulo
@@ -15,6 +26,7 @@ RUN npm ci --omit=dev --no-audit --no-fund --no-update-notifier --cache /tmp/npm
 
 COPY scripts/lib.sh scripts/cumulo scripts/
 COPY src src
+COPY --from=page /opt/cumulo/dist dist
 
 # A start that works is part of the build, and leaves compiled code behind: at run time the root is read-only.
 RUN set -e; ln -s /opt/cumulo/scripts/cumulo /usr/local/bin/cumulo; \

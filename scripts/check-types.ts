@@ -1,5 +1,6 @@
 /**
- * `npm run types`: everything type-checks, and the pure folders also do so without what Node adds to the language.
+ * `npm run types`: everything type-checks, the dashboard with the DOM, and the pure folders also do so without what Node
+ * adds to the language.
  *
  * The second check would pass unnoticed if a dependency pulled Node's types in, so a planted file that uses Node's
  * globals is checked along with the pure folders, and each of them must be an error.
@@ -10,6 +11,11 @@ import { fileURLToPath } from "node:url";
 import ts from "typescript";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
+/** The daemon, and the page that runs in browsers. */
+const projects = [
+  { folder: "", cache: "types" },
+  { folder: "src/dashboard", cache: "dashboard-types" },
+];
 const plant = `${root}test/fixtures/pure/globals.ts`;
 
 export interface PureReport {
@@ -59,17 +65,17 @@ function plantedNames(): string[] {
 }
 
 function main(): number {
-  const buildInfo = `${root}node_modules/.cache/types.tsbuildinfo`;
-  const tsc = [
-    `${root}node_modules/typescript/bin/tsc`,
-    "-p",
-    root,
-    "--incremental",
-    "--tsBuildInfoFile",
-    buildInfo,
-  ];
-  const whole = spawnSync(process.execPath, tsc, { stdio: "inherit" });
-  if (whole.status !== 0) return 1;
+  for (const project of projects) {
+    const tsc = [
+      `${root}node_modules/typescript/bin/tsc`,
+      "-p",
+      `${root}${project.folder}`,
+      "--incremental",
+      "--tsBuildInfoFile",
+      `${root}node_modules/.cache/${project.cache}.tsbuildinfo`,
+    ];
+    if (spawnSync(process.execPath, tsc, { stdio: "inherit" }).status !== 0) return 1;
+  }
   const { files, errors, leaked } = checkPure();
   if (errors !== "") console.error(errors);
   if (leaked.length > 0)

@@ -64,7 +64,7 @@ take_lock() {
       break_stale_lock
       continue
     fi
-    [ "$waited_s" -ne 0 ] || say "waiting for another run that is installing dependencies..."
+    [ "$waited_s" -ne 0 ] || say "waiting for another run that is installing or building..."
     [ "$waited_s" -lt "$lock_deadline_s" ] ||
       die "another run (pid $(lock_pids)) has been installing for $((lock_deadline_s / 60)) minutes; stop it, or remove $lock_dir if it is gone."
     sleep 1
@@ -123,6 +123,45 @@ pick_node() {
   die "no Node.js >= $min_node for this machine was found; install one from your system's packages or nodejs.org and run this again."
 }
 
+# Of the dashboard's sources, by content: git sets new times on old files.
+page_sum() (
+  cd "$root" &&
+    find src/dashboard src/client scripts/build-dashboard.ts package-lock.json -type f 2>/dev/null |
+    LC_ALL=C sort | xargs cksum | cksum
+)
+
+# A build that failed counts until the sources change, or every run would try again; build.log then says why.
+built() {
+  [ -f "$root/dist/dashboard/index.html" ] || [ -f "$root/build.log" ] || return 1
+  [ "$(cat "$root/dist/dashboard.stamp" 2>/dev/null)" = "$page_sum" ]
+}
+
+run_build() {
+  say "building the dashboard (once; a few seconds)..."
+  "$node" --disable-warning=ExperimentalWarning "$root/scripts/build-dashboard.ts" >"$root/build.log" 2>&1 </dev/null &
+  build_pid=$!
+  echo "$build_pid" >"$lock_dir/npm"
+  trap 'kill "$build_pid" 2>/dev/null; wait "$build_pid"; rm -rf "$lock_dir"; exit 130' INT TERM HUP
+  if wait "$build_pid"; then
+    rm -f "$root/build.log"
+  else
+    tail -n 15 "$root/build.log" >&2
+    say "the dashboard could not be built; the daemon runs without it (the whole output is in $root/build.log)."
+  fi
+  printf '%s\n' "$page_sum" >"$root/dist/dashboard.stamp"
+}
+
+# Where nothing can be built (no packages for development, a folder of somebody else) the daemon serves what there is.
+ensure_built() (
+  [ -f "$root/node_modules/vite/package.json" ] && [ -f "$root/scripts/build-dashboard.ts" ] || exit 0
+  page_sum=$(page_sum)
+  built && exit 0
+  [ -w "$root" ] && mkdir -p "$root/dist" 2>/dev/null && [ -w "$root/dist" ] || exit 0
+  take_lock
+  trap 'rm -rf "$lock_dir"' EXIT
+  built || run_build
+)
+
 # Replaces this process by our Node running a source file: run_source src/cli/main.ts "$@"
 run_source() {
   source_file=$root/$1
@@ -136,3 +175,4 @@ run_source() {
 
 ensure_installed || exit $?
 pick_node
+ensure_built || :

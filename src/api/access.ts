@@ -16,8 +16,8 @@ export interface AccessOptions {
 }
 
 export interface AccessCheck {
-  /** Throws where the request may not do what it asks for. */
-  check(request: FastifyRequest): void;
+  /** Throws where the request may not do what it asks for. `isPage`: it asks for a file that is the same at every node. */
+  check(request: FastifyRequest, isPage?: boolean): void;
   hasToken(request: FastifyRequest): boolean;
 }
 
@@ -70,7 +70,7 @@ export function createAccessCheck(options: AccessOptions): AccessCheck {
     return given !== undefined && timingSafeEqual(digest(given), expected);
   }
 
-  function check(request: FastifyRequest): void {
+  function check(request: FastifyRequest, isPage = false): void {
     const { authorization } = request.headers;
     if (hasToken(request)) return;
     if (authorization !== undefined) {
@@ -96,7 +96,7 @@ export function createAccessCheck(options: AccessOptions): AccessCheck {
           : `this node does not serve the host name ${JSON.stringify(asked.slice(0, 80))}`;
       throw new ServiceError("HOST_NOT_SERVED", 421, `${what}; use localhost or an address of this machine`);
     }
-    if (!loopback && options.apiRead !== "open") {
+    if (!loopback && options.apiRead !== "open" && !isPage) {
       throw new ServiceError(
         "TOKEN_REQUIRED",
         401,

@@ -111,6 +111,10 @@ export const API_ERRORS = {
   MINER_NOT_READY: { status: 409, message: "the node is syncing; mine when it is done" },
   MINER_REFUSED: { status: 409, message: "the chain refused a block of our own" },
   MINER_STOPPED: { status: 409, message: "the miner was stopped" },
+  DASHBOARD_NOT_BUILT: {
+    status: 503,
+    message: "the dashboard is not built; run scripts/build in the checkout, then load this page again",
+  },
   BLOCK_PRUNED: {
     status: 410,
     message: "block 12 was pruned here: this node keeps blocks from height 1001 on; ask a full node",

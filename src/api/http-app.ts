@@ -34,6 +34,8 @@ declare module "fastify" {
   interface FastifyContextConfig {
     /** Tokens that a request costs (`rate-limits.ts`): 1 unless the answer takes more work than a look. */
     readonly cost?: number;
+    /** A file of the dashboard: it tells nothing of the node, so reading it needs no token anywhere. */
+    readonly isPage?: boolean;
   }
 }
 
@@ -109,7 +111,7 @@ export function createHttpApp(deps: HttpAppDeps, access: AccessOptions): Fastify
     // Before anything is looked at: guessing tokens and asking for nothing costs too.
     charge?.(request, reply, request.routeOptions.config.cost ?? 1);
     const wrongMethod = routes.wrongMethod(request);
-    if (wrongMethod === undefined) return check(request);
+    if (wrongMethod === undefined) return check(request, request.routeOptions.config.isPage === true);
     reply.header("allow", (wrongMethod.details["allowed"] as string[]).join(", "));
     throw wrongMethod;
   });

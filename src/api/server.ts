@@ -5,6 +5,7 @@ import { createEventStreams } from "./event-stream.ts";
 import { createHttpApp, listen } from "./http-app.ts";
 import { createApiMetrics } from "./metrics.ts";
 import { completeOpenApi, type OpenApiDocument } from "./openapi.ts";
+import { addPage } from "./page.ts";
 import { createRateLimits } from "./rate-limits.ts";
 import { openApiPath, ROUTE_DOCS } from "./route-docs.ts";
 import { addChangingRoutes } from "./routes/changing.ts";
@@ -25,6 +26,8 @@ export interface ApiServerOptions extends AccessOptions {
   readonly port: number;
   /** The daemon's version, for OpenAPI. */
   readonly version: string;
+  /** Where the built dashboard is; default: this checkout's. */
+  readonly pageDirectory?: string;
 }
 
 export interface ApiServer {
@@ -81,6 +84,7 @@ export function createApiServer(deps: ApiServerDeps, options: ApiServerOptions):
     app.get("/metrics", { schema: { summary: "Prometheus metrics" } }, async (_request, reply) => {
       return reply.type(metrics.contentType).send(await metrics.text());
     });
+    addPage(app, options.pageDirectory);
     let document: unknown;
     app.get("/openapi.json", { schema: { hide: true } }, async () => {
       // Made once: it says the same as long as the server runs.

@@ -111,6 +111,7 @@ export const JSON_OUTPUTS: Readonly<Record<string, JsonOutput>> = {
   send: one(Strict({ id: Id, nonce: Count, fee: Amount, fate: Fate })),
   mine: one(MiningResult),
   watch: stream(WatchedEvent),
+  dashboard: one(Strict({ url: Text, controls: Type.Boolean() })),
   "cluster up": one(
     Strict({
       directory: Text,

@@ -5,6 +5,7 @@ import { addBackup, addRestore } from "./commands/backup.ts";
 import { addBlock } from "./commands/block.ts";
 import { addCluster } from "./commands/cluster/index.ts";
 import { addCompletion } from "./commands/completion.ts";
+import { addDashboard } from "./commands/dashboard.ts";
 import { addDb, addReindex } from "./commands/db.ts";
 import { addGenesis } from "./commands/genesis.ts";
 import { addKey } from "./commands/key.ts";
@@ -61,6 +62,7 @@ export function createProgram(): Command {
     addSend,
     addMine,
     addWatch,
+    addDashboard,
     addCluster,
     addReindex,
     addDb,

@@ -1,5 +1,5 @@
 import type { FastifyPluginAsync } from "fastify";
-import { ApiServerError, createHttpApp, listen } from "../api/index.ts";
+import { ApiServerError, addPage, createHttpApp, listen } from "../api/index.ts";
 import type { Logger } from "../ports/index.ts";
 import { ClusterError } from "./errors.ts";
 import type { Fleet } from "./fleet.ts";
@@ -38,6 +38,7 @@ export async function startSupervisorServer(
     apiRead: "token",
     hostNames: [],
   });
+  addPage(app);
   addSupervisorRoutes(app, deps.fleet, options.directory);
   for (const member of deps.fleet.members) {
     const plugin: FastifyPluginAsync = async (scope) => addNodeProxy(scope, member, options.directory);

@@ -50,6 +50,7 @@ describe("what commands print with --json fits their schemas", () => {
     await run("tx", [sent.id]);
     await run("mine", ["off"]);
     await run("status", []);
+    await run("dashboard", []);
     await run("tips", []);
     await run("peer add", [second.multiaddr]);
     await poll("they are connected", async () => (await first.client.status()).peers === 1);

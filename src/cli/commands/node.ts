@@ -162,6 +162,8 @@ async function start(options: StartOptions): Promise<void> {
   else {
     printLine(`node runs: API ${api}, data ${dataDir}`);
     for (const address of multiaddrs) printLine(`listens on ${address}`);
+    // A cluster has one page for all its nodes.
+    if (!hasParent) printLine(`see it in a browser: cumulo dashboard --data ${shellWord(dataDir)}`);
   }
   await node.done;
   if (process.connected) process.disconnect();

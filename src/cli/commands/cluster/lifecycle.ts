@@ -41,7 +41,8 @@ async function up(options: UpOptions): Promise<void> {
   const cluster = await open(options);
   if (options.json) return printJson({ ...(await cluster.info()), url: cluster.url });
   printLine(await headsTable(await cluster.snapshot()));
-  printLine(`\nall nodes at ${cluster.url}; end it with: cumulo cluster down${dirFlag(options)}`);
+  printLine(`\nsee it in a browser: cumulo dashboard${dirFlag(options)}`);
+  printLine(`all nodes at ${cluster.url}; end it with: cumulo cluster down${dirFlag(options)}`);
 }
 
 async function status(options: Options): Promise<void> {

@@ -8,7 +8,7 @@ export interface Options extends JsonOption {
   readonly dir: string;
 }
 
-const DEFAULT_DIR = "./.cumulo-cluster";
+export const DEFAULT_DIR = "./.cumulo-cluster";
 /** The most nodes of a cluster; not imported from its room, which would load for every command. */
 export const MAX_NODES = 32;
 
