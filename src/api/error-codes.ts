@@ -104,7 +104,7 @@ export const API_ERRORS = {
     message: "1,000 blocks are invalidated already; reconsider some of them first",
     details: { block: ID },
   },
-  TOO_MANY_PEERS: { status: 409, message: "1024 peers are refused already; allow some again first" },
+  TOO_MANY_PEERS: { status: 409, message: "1024 links are conditioned already; heal some first" },
   TOO_MANY_BANS: { status: 409, message: "10000 bans are in force; end some first" },
   BACKUP_RUNNING: { status: 409, message: "a backup of this node is being made; wait for it" },
   MINER_BUSY: { status: 409, message: "blocks are being mined already; wait for them" },

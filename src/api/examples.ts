@@ -10,6 +10,7 @@ import type {
   BlockMark,
   BlockRef,
   Link,
+  LinkRequest,
   MiningRequest,
   MiningResult,
   Page,
@@ -240,7 +241,19 @@ const mark: BlockMark = {
   head,
   reorg: "2",
 };
-const link: Link = { peer: PEER, mode: "refuse" };
+const link: Link = { peer: PEER, mode: "refuse", out: null, in: null, untilMs: null };
+const shape: LinkRequest = {
+  mode: "shape",
+  out: { delayMs: 80, jitterMs: 20, lossRatio: 0.05 },
+  forMs: 30_000,
+};
+const shaped: Link = {
+  peer: PEER,
+  mode: "shape",
+  out: { delayMs: 80, jitterMs: 20, lossRatio: 0.05 },
+  in: null,
+  untilMs: TIME + 30_000,
+};
 const ban: Ban = {
   subject: PEER,
   kind: "peer",
@@ -282,8 +295,10 @@ export const examples = {
   addPeer,
   added,
   mark,
-  linkMode: { mode: "refuse" },
+  refuse: { mode: "refuse" },
+  shape,
   link,
+  shaped,
   banRequest,
   ban,
   done,

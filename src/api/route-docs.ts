@@ -154,8 +154,8 @@ export const ROUTE_DOCS: Readonly<Record<string, RouteDoc>> = {
   },
   "PUT /v1/links/{peer}": {
     errors: ["PEER_INVALID", "TOO_MANY_PEERS"],
-    requests: { refuse: examples.linkMode },
-    answers: { refused: examples.link },
+    requests: { refuse: examples.refuse, shape: examples.shape },
+    answers: { refused: examples.link, shaped: examples.shaped },
   },
   "DELETE /v1/links/{peer}": { errors: [], answers: { done: examples.done } },
   "PUT /v1/bans/{peer}": {

@@ -9,6 +9,7 @@ import type {
   BlockDetail,
   BlockMark,
   Link,
+  LinkRequest,
   MiningStatus,
   NodeEvent,
   Page,
@@ -64,12 +65,12 @@ export interface NodeService {
   /** Forgets a configured peer, by name or multiaddr, and disconnects it. False when there is no such peer. */
   removePeer(peerOrAddress: string): Promise<boolean>;
 
-  /** Peers the conditioner refuses. */
+  /** Links that are not whole. */
   links(): Promise<Link[]>;
-  /** Closes connections to the peer and refuses new ones, both ways, until `allowLink`. Repeating it is harmless. */
-  refuseLink(peer: string): Promise<void>;
-  /** Ends `refuseLink` and redials at once. False when the peer was not refused. */
-  allowLink(peer: string): Promise<boolean>;
+  /** Refuses or shapes the link to a peer, in place of all that it was before. Answers a whole one as `shape`. */
+  setLink(peer: string, request: LinkRequest): Promise<Link>;
+  /** Makes the link whole and redials at once. False when it was whole. */
+  healLink(peer: string): Promise<boolean>;
 
   /** Bans in force, by subject. `after` is a `next` of an earlier page. */
   bans(page: { readonly limit: number; readonly after?: string }): Promise<Page<Ban>>;

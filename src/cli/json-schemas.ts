@@ -20,9 +20,11 @@ import {
   Peer,
   PeerName,
   Reorg,
+  Shape,
   Status,
   StreamNoteSchemas,
   Strict,
+  TimeMs,
   Tip,
   TransactionStatus,
 } from "../api/index.ts";
@@ -44,6 +46,14 @@ const BackupHead = Strict({ id: Id, height: Height });
 const NodeState = Type.Enum(["starting", "running", "paused", "ended"]);
 const NodeNumber = Type.Integer({ minimum: 1 });
 const Groups = Type.Array(Type.Array(NodeNumber));
+const UntilMs = Type.Union([TimeMs, Type.Null()]);
+const ClusterSplit = Strict({
+  groups: Groups,
+  names: Type.Union([Type.Array(Text), Type.Null()]),
+  sinceMs: TimeMs,
+  untilMs: UntilMs,
+});
+const ClusterLink = Strict({ from: NodeNumber, to: NodeNumber, shape: Shape, untilMs: UntilMs });
 const NodeView = Strict({
   n: NodeNumber,
   pid: Count,
@@ -116,7 +126,8 @@ export const JSON_OUTPUTS: Readonly<Record<string, JsonOutput>> = {
     Strict({
       directory: Text,
       pid: Count,
-      groups: Type.Union([Groups, Type.Null()]),
+      split: Type.Union([ClusterSplit, Type.Null()]),
+      links: Type.Array(ClusterLink),
       nodes: Type.Array(NodeView),
       url: Text,
     }),
@@ -131,7 +142,7 @@ export const JSON_OUTPUTS: Readonly<Record<string, JsonOutput>> = {
   "cluster restart": node,
   // As pino writes them; a line that is no entry comes as { msg }.
   "cluster logs": stream(Type.Record(Text, Type.Unknown())),
-  "cluster split": one(Strict({ groups: Groups })),
+  "cluster split": one(ClusterSplit),
   "cluster heal": one(Strict({ healed: Type.Boolean() })),
   "cluster wait": one(Strict({ converged: Type.Boolean(), head: Head, timeMs: Count })),
   "cluster load": one(

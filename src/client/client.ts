@@ -8,6 +8,7 @@ import type {
   BlockDetail,
   BlockMark,
   Link,
+  LinkRequest,
   MiningRequest,
   MiningResult,
   Page,
@@ -28,6 +29,14 @@ import { createHttp, type HttpOptions, readBytes } from "./http.ts";
 export interface CallOptions {
   readonly signal?: AbortSignal;
 }
+
+export interface LinkOptions extends CallOptions {
+  /** When the link becomes whole by itself. Absent: it does not. */
+  readonly forMs?: number;
+}
+
+/** What is absent is whole. */
+export type LinkShapes = Pick<Extract<LinkRequest, { mode: "shape" }>, "out" | "in">;
 
 export interface PageOptions extends CallOptions {
   /** 1 to 1,000; 100 by default. */
@@ -54,8 +63,12 @@ export interface Client {
   addPeer(address: string, options?: CallOptions): Promise<AddedPeer>;
   removePeer(peerOrAddress: string, options?: CallOptions): Promise<{ done: boolean }>;
   links(options?: CallOptions): Promise<Page<Link>>;
-  refuseLink(peer: string, options?: CallOptions): Promise<Link>;
-  allowLink(peer: string, options?: CallOptions): Promise<{ done: boolean }>;
+  /** Closes the connections with the peer and refuses new ones, both ways. */
+  refuseLink(peer: string, options?: LinkOptions): Promise<Link>;
+  /** Shapes what is sent to the peer (`out`) and read from it (`in`), in place of all that the link was before. */
+  shapeLink(peer: string, shapes: LinkShapes, options?: LinkOptions): Promise<Link>;
+  /** Makes the link whole, and redials. */
+  healLink(peer: string, options?: CallOptions): Promise<{ done: boolean }>;
   bans(page?: PageOptions): Promise<Page<Ban>>;
   /** By name, IP address or multiaddr (its name if it has one, else its IP address); for 24 hours by default. */
   ban(peerOrAddress: string, request?: BanRequest, options?: CallOptions): Promise<Ban>;
@@ -109,6 +122,12 @@ export function createClient(options: HttpOptions): Client {
       method: "POST",
       timeoutMs: REORG_TIMEOUT_MS,
     });
+  const putLink = (peer: string, request: LinkRequest, { forMs, signal }: LinkOptions = {}): Promise<Link> =>
+    http(`/v1/links/${part(peer)}`, {
+      signal,
+      method: "PUT",
+      json: forMs === undefined ? request : { ...request, forMs },
+    });
   return {
     url,
     status: (call) => http("/v1/status", call),
@@ -117,9 +136,9 @@ export function createClient(options: HttpOptions): Client {
     addPeer: (address, call) => http("/v1/peers", { ...call, method: "POST", json: { address } }),
     removePeer: (peer, call) => http(`/v1/peers/${part(peer)}`, { ...call, method: "DELETE" }),
     links: (call) => http("/v1/links", call),
-    refuseLink: (peer, call) =>
-      http(`/v1/links/${part(peer)}`, { ...call, method: "PUT", json: { mode: "refuse" } }),
-    allowLink: (peer, call) => http(`/v1/links/${part(peer)}`, { ...call, method: "DELETE" }),
+    refuseLink: (peer, call) => putLink(peer, { mode: "refuse" }, call),
+    shapeLink: (peer, shapes, call) => putLink(peer, { ...shapes, mode: "shape" }, call),
+    healLink: (peer, call) => http(`/v1/links/${part(peer)}`, { ...call, method: "DELETE" }),
     bans: (page = {}) => http(`/v1/bans${pageQuery(page)}`, { signal: page.signal }),
     ban: (peer, request = {}, call = {}) =>
       http(`/v1/bans/${part(peer)}`, { ...call, method: "PUT", json: request }),

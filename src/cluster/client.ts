@@ -1,10 +1,11 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import type { Status } from "../api/index.ts";
+import type { Shape, Status } from "../api/index.ts";
 import { type Client, createClient } from "../client/index.ts";
 import { readClusterFile } from "./cluster-file.ts";
 import { ClusterError, type ClusterErrorCode, hint } from "./errors.ts";
 import type { NodeDeed } from "./fleet.ts";
+import type { ClusterLink, ClusterSplit } from "./link-plan.ts";
 import type { NodeState, NodeView } from "./member.ts";
 import { isAlive } from "./processes.ts";
 import type { ClusterInfo, NodeLog } from "./supervisor-routes.ts";
@@ -22,6 +23,13 @@ export interface NodeSnapshot {
   readonly refuses: readonly string[];
 }
 
+export interface SplitOptions {
+  /** What the groups are called. */
+  readonly names?: readonly string[] | undefined;
+  /** When it heals by itself. */
+  readonly forMs?: number | undefined;
+}
+
 /** A running cluster, through its supervisor. Nodes are numbered from 1. */
 export interface ClusterClient {
   readonly directory: string;
@@ -32,10 +40,14 @@ export interface ClusterClient {
   node(n: number): Client;
   /** All nodes asked at the same time. */
   snapshot(): Promise<readonly NodeSnapshot[]>;
-  /** Cuts all links between the groups and restores those within; each node belongs to exactly one group. */
-  split(groups: readonly (readonly number[])[]): Promise<void>;
-  /** Restores all links. */
+  /** Cuts all links between the groups and joins those within; each node belongs to exactly one group. */
+  split(groups: readonly (readonly number[])[], options?: SplitOptions): Promise<ClusterSplit>;
+  /** Joins all groups again. Links that are shaped stay so. */
   heal(): Promise<void>;
+  /** Shapes what node `from` sends to node `to`, in place of what was before. Where the shape does nothing, it is whole. */
+  link(from: number, to: number, shape: Shape, forMs?: number): Promise<ClusterLink | null>;
+  /** Makes links whole: that one, all from or to a node, or all there are. Answers those that were not. */
+  unlink(from?: number, to?: number): Promise<readonly ClusterLink[]>;
   /** Signals or restarts the process of node `n`; settles when that is done. */
   act(n: number, deed: NodeDeed): Promise<NodeView>;
   /** The last lines of a node's log, or those after an earlier answer. */
@@ -45,7 +57,7 @@ export interface ClusterClient {
 async function askNode(client: Client): Promise<Pick<NodeSnapshot, "status" | "refuses">> {
   try {
     const [status, links] = await Promise.all([client.status(), client.links()]);
-    return { status, refuses: links.items.map(({ peer }) => peer) };
+    return { status, refuses: links.items.flatMap(({ peer, mode }) => (mode === "refuse" ? [peer] : [])) };
   } catch {
     // Dead or busy: the snapshot shows it as not answering.
     return { status: undefined, refuses: [] };
@@ -125,11 +137,18 @@ export async function createClusterClient(directory: string): Promise<ClusterCli
         }),
       );
     },
-    async split(groups) {
-      await ask("PUT", "/split", { groups });
-    },
+    split: (groups, options = {}) => ask("PUT", "/split", { groups, ...options }),
     async heal() {
       await ask("DELETE", "/split");
+    },
+    link: async (from, to, shape, forMs) =>
+      (await ask<{ link: ClusterLink | null }>("PUT", "/links", { from, to, shape, forMs })).link,
+    async unlink(from, to) {
+      const query = new URLSearchParams();
+      if (from !== undefined) query.set("from", String(from));
+      if (to !== undefined) query.set("to", String(to));
+      const suffix = query.size === 0 ? "" : `?${query}`;
+      return (await ask<{ healed: ClusterLink[] }>("DELETE", `/links${suffix}`)).healed;
     },
     act: (n, deed) => ask("POST", `/nodes/${n}/${deed}`),
     log: (n, from) =>

@@ -1,8 +1,10 @@
 import { join } from "node:path";
-import type { Client } from "../client/index.ts";
+import { isDeepStrictEqual } from "node:util";
+import type { Link, Shape } from "../api/index.ts";
 import type { Logger } from "../ports/index.ts";
 import { ClusterError } from "./errors.ts";
-import { checkGroups } from "./groups.ts";
+import type { Split } from "./groups.ts";
+import { type ClusterLink, type ClusterSplit, createLinkPlan, type PlannedLink } from "./link-plan.ts";
 import { createMember, type Member, type NodeView, startingError } from "./member.ts";
 import type { NodeProcessOptions } from "./node-process.ts";
 import { waitUntil } from "./processes.ts";
@@ -16,19 +18,24 @@ const CONNECT_MS = 20_000;
 export const NODE_DEEDS = ["kill", "pause", "resume", "restart"] as const;
 export type NodeDeed = (typeof NODE_DEEDS)[number];
 
-/** The nodes of one cluster: started together, connected as the topology says, split and healed. */
+/** The nodes of one cluster: started together, connected as the topology says, split, healed, their links shaped. */
 export interface Fleet {
   readonly members: readonly Member[];
-  /** The split in force: nodes that are started or go on later get it too. */
-  groups(): readonly (readonly number[])[] | undefined;
+  /** The split in force, and the links that are not whole. */
+  split(): ClusterSplit | undefined;
+  links(): readonly ClusterLink[];
   /** Fails with a `CLUSTER_NODE_UNKNOWN`. */
   member(n: number): Member;
   /** Starts all nodes and connects them; fails when one does not come up. What runs then is ended by `stop`. */
   start(signal: AbortSignal): Promise<void>;
   act(n: number, deed: NodeDeed): Promise<NodeView>;
-  /** Cuts all links between the groups and restores those within. */
-  split(groups: readonly (readonly number[])[]): Promise<void>;
+  /** Cuts all links between the groups and joins those within, until `heal` or for a time. */
+  cut(split: Split, forMs?: number): Promise<ClusterSplit>;
   heal(): Promise<void>;
+  /** Answers undefined where the shape does nothing: then the link is whole. */
+  link(from: number, to: number, shape: Shape, forMs?: number): Promise<ClusterLink | undefined>;
+  /** Makes whole what goes from and to these nodes (absent: any), and answers it. */
+  unlink(from?: number, to?: number): Promise<readonly ClusterLink[]>;
   /** Gives up what is under way, and ends every node. */
   stop(): Promise<void>;
 }
@@ -71,13 +78,18 @@ async function eachBounded<T>(
   either.throwIfAborted();
 }
 
+function isAsPlanned(link: Link | undefined, planned: PlannedLink | undefined): boolean {
+  if (link === undefined || planned === undefined) return link === planned;
+  const { mode, out, untilMs } = link;
+  const shape = planned.mode === "shape" ? planned.out : null;
+  return mode === planned.mode && untilMs === null && link.in === null && isDeepStrictEqual(out, shape);
+}
+
 export function createFleet(deps: FleetDeps, options: FleetOptions): Fleet {
   const { directory, topology } = options;
   const stopping = new AbortController();
   /** Nodes that are being changed: one change at a time. */
   const changing = new Map<number, Promise<unknown>>();
-  let groups: readonly (readonly number[])[] | undefined;
-
   const members = Array.from({ length: topology.nodes }, (_, i) => {
     const n = i + 1;
     const dataDir = join(directory, `node${n}`);
@@ -119,31 +131,48 @@ export function createFleet(deps: FleetDeps, options: FleetOptions): Fleet {
       });
   }
 
-  const isCut = (a: number, b: number): boolean => {
-    const groupOf = (n: number) => groups?.findIndex((group) => group.includes(n));
-    return groupOf(a) !== groupOf(b);
-  };
+  const plan = createLinkPlan({
+    nodes: members.map(({ n }) => n),
+    expired: () => {
+      void setAllLinks().catch((error: unknown) =>
+        deps.logger.error({ error: String(error) }, "a link's time is over, and it could not be healed"),
+      );
+    },
+  });
 
-  /** Sets every link of one node to cut or whole, on its own end. */
+  /** Sets the near ends of one node's links as they are planned. */
   async function setLinks(one: Member): Promise<void> {
-    const client: Client = one.client();
-    const refused = (await client.links()).items.map(({ peer }) => peer);
+    const client = one.client();
+    const present = new Map((await client.links()).items.map((link) => [link.peer, link]));
     for (const other of members) {
       const peer = other.address()?.peer;
       if (other === one || peer === undefined) continue;
-      if (!isCut(one.n, other.n)) {
-        if (refused.includes(peer)) await client.allowLink(peer);
-      } else if (!refused.includes(peer)) await client.refuseLink(peer);
+      const wanted = plan.between(one.n, other.n);
+      const link = present.get(peer);
+      if (isAsPlanned(link, wanted)) continue;
+      if (wanted === undefined) await client.healLink(peer);
+      else if (wanted.mode === "refuse") await client.refuseLink(peer);
+      else await client.shapeLink(peer, { out: wanted.out });
     }
   }
 
+  /** The last setting of each node's links: one after the other, each by the plan of its moment. */
+  const setting = new Map<number, Promise<void>>();
+  function setLinksInTurn(one: Member): Promise<void> {
+    const next = (setting.get(one.n) ?? Promise.resolve()).then(() => setLinks(one));
+    setting.set(
+      one.n,
+      next.catch(() => {}),
+    );
+    return next;
+  }
+
   /** On all nodes that can be asked now; the others get it when they can, and the far ends hold until then. */
-  async function setAllLinks(wanted: typeof groups): Promise<void> {
-    groups = wanted;
+  async function setAllLinks(): Promise<void> {
     const set = async (one: Member): Promise<void> => {
       if (!(await isRunning(one))) return;
       try {
-        await setLinks(one);
+        await setLinksInTurn(one);
       } catch (error) {
         // It ended meanwhile.
         if (await isRunning(one)) throw error;
@@ -159,7 +188,7 @@ export function createFleet(deps: FleetDeps, options: FleetOptions): Fleet {
     await one.start(stopping.signal);
     await deps.note();
     // Before it knows anybody: what it refused was in its memory, and the split must not leak for a moment.
-    await setLinks(one);
+    await setLinksInTurn(one);
     await introduce(one, neighbours(one), stopping.signal);
     const [old] = before?.multiaddrs ?? [];
     const [now] = one.address()?.multiaddrs ?? [];
@@ -176,7 +205,7 @@ export function createFleet(deps: FleetDeps, options: FleetOptions): Fleet {
     if (deed === "restart") return restart(one);
     if (deed === "pause") return one.pause();
     await one.resume();
-    await setLinks(one);
+    await setLinksInTurn(one);
   }
 
   /** One change of a node at a time; a second one is told so. */
@@ -193,7 +222,8 @@ export function createFleet(deps: FleetDeps, options: FleetOptions): Fleet {
 
   return {
     members,
-    groups: () => groups,
+    split: plan.split,
+    links: plan.links,
     member,
     async start(signal) {
       await eachBounded(members, signal, (one, either) => one.start(either));
@@ -208,15 +238,27 @@ export function createFleet(deps: FleetDeps, options: FleetOptions): Fleet {
       deps.logger.info({ node: n, nodePid: one.process()?.pid, deed }, "a node was changed");
       return one.view();
     },
-    async split(wanted) {
-      checkGroups(
-        wanted,
-        members.map(({ n }) => n),
-      );
-      await setAllLinks(wanted);
+    async cut(wanted, forMs) {
+      const split = plan.cut(wanted, forMs);
+      await setAllLinks();
+      return split;
     },
-    heal: () => setAllLinks(undefined),
+    async heal() {
+      plan.join();
+      await setAllLinks();
+    },
+    async link(from, to, shape, forMs) {
+      const link = plan.set(from, to, shape, forMs);
+      await setAllLinks();
+      return link;
+    },
+    async unlink(from, to) {
+      const gone = plan.remove(from, to);
+      await setAllLinks();
+      return gone;
+    },
     async stop() {
+      plan.stop();
       stopping.abort(new ClusterError("CLUSTER_NOT_RUNNING", "the cluster is being ended"));
       await Promise.allSettled(changing.values());
       await Promise.all(members.map((one) => one.stop()));

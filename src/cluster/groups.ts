@@ -42,6 +42,40 @@ export function parseGroups(text: string, nodes: readonly number[]): number[][] 
   return groups;
 }
 
+/** How a cluster is cut: its groups, and what they are called where they have names. */
+export interface Split {
+  readonly groups: readonly (readonly number[])[];
+  /** One for each group, or none at all. */
+  readonly names: readonly string[] | null;
+}
+
+const GROUP_NAME = /^[a-z][a-z0-9_-]{0,29}$/i;
+
+/** Fails with `CLUSTER_GROUPS_INVALID` unless each group has a name of its own. */
+export function checkNames(names: readonly string[], groups: number): void {
+  const wrong = (why: string) =>
+    new ClusterError(
+      "CLUSTER_GROUPS_INVALID",
+      `${why}; name all groups or none, such as minority=1,2/majority=3-5, each by a letter and up to 29 letters, digits, - or _`,
+    );
+  if (names.length !== groups) throw wrong(`there are ${names.length} names for ${groups} groups`);
+  const bad = names.find((name) => !GROUP_NAME.test(name));
+  if (bad !== undefined) throw wrong(`"${bad.slice(0, 40)}" is no name of a group`);
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) throw wrong(`two groups are called ${twice}`);
+}
+
+/** "minority=1,2/majority=3-5" or "1,2/3-5". Fails with `CLUSTER_GROUPS_INVALID`. */
+export function parseSplit(text: string, nodes: readonly number[]): Split {
+  const parts = text.split("/").map((part) => part.split("="));
+  const named = parts.filter((part) => part.length > 1);
+  if (named.length === 0) return { groups: parseGroups(text, nodes), names: null };
+  const names = named.map(([name = ""]) => name);
+  checkNames(names, parts.length);
+  const groups = parts.map(([, ...rest]) => rest.join("=")).join("/");
+  return { groups: parseGroups(groups, nodes), names };
+}
+
 /** [1, 2, 5, 6, 7] to "1,2,5-7": three in a row are a range. */
 export function formatGroup(group: readonly number[]): string {
   const sorted = group.toSorted((a, b) => a - b);
@@ -53,6 +87,10 @@ export function formatGroup(group: readonly number[]): string {
   }
   return rows.map((row) => (row.length > 2 ? `${row[0]}-${row.at(-1)}` : row.join(","))).join(",");
 }
+
+/** As `split` takes it: "minority=1,2/majority=3-5". */
+export const formatSplit = ({ groups, names }: Split, between = "/"): string =>
+  groups.map((group, i) => `${names === null ? "" : `${names[i]}=`}${formatGroup(group)}`).join(between);
 
 /** As `split` takes them. */
 export const formatGroups = (groups: readonly (readonly number[])[], between = "/"): string =>

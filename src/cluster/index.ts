@@ -14,6 +14,7 @@ export { stopCluster } from "./down.ts";
 export * from "./errors.ts";
 export type { NodeDeed } from "./fleet.ts";
 export * from "./groups.ts";
+export type { ClusterLink, ClusterSplit } from "./link-plan.ts";
 export * from "./load.ts";
 export { MAX_LOG_BYTES } from "./log-file.ts";
 export type { NodeState, NodeView } from "./member.ts";

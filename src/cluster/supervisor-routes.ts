@@ -1,19 +1,21 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import Type from "typebox";
 import { NoQuery, ServiceError, Strict } from "../api/index.ts";
-import { ClusterError, type ClusterErrorCode } from "./errors.ts";
 import { type Fleet, NODE_DEEDS } from "./fleet.ts";
+import type { ClusterLink, ClusterSplit } from "./link-plan.ts";
+import { addLinkRoutes } from "./link-routes.ts";
 import { isLogPlace, type LogPage, readLogAfter, readLogEnd } from "./log-file.ts";
 import type { NodeView } from "./member.ts";
 import { nodeLogOf } from "./node-process.ts";
-import { MAX_NODES } from "./topology.ts";
+import { told } from "./told.ts";
 
 /** `GET /v1/cluster`. */
 export interface ClusterInfo {
   readonly directory: string;
   readonly pid: number;
-  /** The split in force. */
-  readonly groups: readonly (readonly number[])[] | null;
+  readonly split: ClusterSplit | null;
+  /** Those that are not whole; links that the split cuts are not among them. */
+  readonly links: readonly ClusterLink[];
   readonly nodes: readonly NodeView[];
 }
 
@@ -23,14 +25,6 @@ export type NodeLog = LogPage;
 const DEFAULT_LINES = 50;
 export const MAX_LINES = 10_000;
 
-const NodeNumber = Type.Integer({ minimum: 1, maximum: 1_000, description: "the number of a node" });
-const Split = Strict({
-  groups: Type.Array(Type.Array(NodeNumber, { maxItems: MAX_NODES }), {
-    minItems: 1,
-    maxItems: MAX_NODES,
-    description: "a list of groups of nodes, such as [[1, 2], [3]]",
-  }),
-});
 const LogQuery = Strict({
   lines: Type.Optional(
     Type.Integer({
@@ -44,26 +38,6 @@ const LogQuery = Strict({
 interface LogQuery {
   readonly lines?: number;
   readonly after?: string;
-}
-
-const STATUS: Partial<Record<ClusterErrorCode, number>> = {
-  CLUSTER_NODE_UNKNOWN: 404,
-  CLUSTER_GROUPS_INVALID: 400,
-  CLUSTER_NODE_FAILED: 500,
-  CLUSTER_START_FAILED: 500,
-  CLUSTER_PROCESS_UNKNOWN: 500,
-  CLUSTER_NOT_RUNNING: 503,
-};
-
-/** A cluster's error as an answer; the rest say that a node is in the wrong state. */
-async function told<T>(work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    if (!(error instanceof ClusterError)) throw error;
-    const { code, message, details } = error;
-    throw new ServiceError(code, STATUS[code] ?? 409, message, { details, cause: error });
-  }
 }
 
 /** Logs are files that only their owner may read, so here reading needs the token too. A wrong one was refused before. */
@@ -104,29 +78,14 @@ export function addSupervisorRoutes(app: FastifyInstance, fleet: Fleet, director
   const info = async (): Promise<ClusterInfo> => ({
     directory,
     pid: process.pid,
-    groups: fleet.groups() ?? null,
+    split: fleet.split() ?? null,
+    links: fleet.links(),
     nodes: await Promise.all(fleet.members.map((member) => member.view())),
   });
   app.get(
     "/v1/cluster",
-    { schema: { summary: "The nodes of this cluster, and how it is split", querystring: NoQuery } },
+    { schema: { summary: "The nodes of this cluster, and what its links are like", querystring: NoQuery } },
     () => told(info()),
-  );
-  app.put<{ Body: { groups: number[][] } }>(
-    "/v1/cluster/split",
-    { schema: { summary: "Cuts the cluster into groups", querystring: NoQuery, body: Split } },
-    async ({ body }) => {
-      await told(fleet.split(body.groups));
-      return { groups: body.groups };
-    },
-  );
-  app.delete(
-    "/v1/cluster/split",
-    { schema: { summary: "Joins all groups again", querystring: NoQuery } },
-    async () => {
-      await told(fleet.heal());
-      return { groups: null };
-    },
   );
   for (const deed of NODE_DEEDS)
     app.post<{ Params: { n: string } }>(
@@ -135,4 +94,5 @@ export function addSupervisorRoutes(app: FastifyInstance, fleet: Fleet, director
       ({ params }) => told((async () => fleet.act(memberOf(fleet, params.n).n, deed))()),
     );
   addLog(app, fleet);
+  addLinkRoutes(app, fleet);
 }

@@ -1,17 +1,11 @@
-import { type Ban, type Link, type NodeService, type Page, type Peer, ServiceError } from "../api/index.ts";
+import { type Ban, type NodeService, type Page, type Peer, ServiceError } from "../api/index.ts";
 import { isDialable, isPeerName } from "../network/index.ts";
 import { type Ban as BanEntry, formatIp, ipIn, isLocal, MAX_BANS, parseIp } from "../sync/index.ts";
 import { type PeerViewsDeps, peerViews } from "./peer-views.ts";
 
-/** Peers refused at a time: by hand or by a cluster's split, so a bound that nobody meets but a mistake. */
-const MAX_REFUSED = 1_024;
-
 const DEFAULT_BAN_MS = 24 * 60 * 60_000;
 
-type PeerService = Pick<
-  NodeService,
-  "peers" | "addPeer" | "removePeer" | "links" | "refuseLink" | "allowLink" | "bans" | "ban" | "unban"
->;
+type PeerService = Pick<NodeService, "peers" | "addPeer" | "removePeer" | "bans" | "ban" | "unban">;
 
 const banView = (ban: BanEntry): Ban => ({
   ...ban,
@@ -70,28 +64,6 @@ export function createPeerService(deps: PeerViewsDeps): PeerService {
       const connected = network.connections().filter(({ peer }) => peers.has(peer));
       for (const { peer } of connected) await network.disconnect(peer, "removed by an operator");
       return removed.length > 0 || connected.length > 0;
-    },
-    links: async (): Promise<Link[]> => network.refused().map((peer) => ({ peer, mode: "refuse" })),
-    async refuseLink(peer) {
-      const details = { at: "peer", value: peer };
-      if (!isPeerName(peer) || peer === network.self) {
-        const what = peer === network.self ? "this node itself" : "no peer's name, which begins with 12D3Koo";
-        throw new ServiceError("PEER_INVALID", 400, `${peer} is ${what}; GET /v1/peers lists peers`, {
-          details,
-        });
-      }
-      const refused = network.refused();
-      if (refused.length >= MAX_REFUSED && !refused.includes(peer)) {
-        const message = `${MAX_REFUSED} peers are refused already; allow some again first`;
-        throw new ServiceError("TOO_MANY_PEERS", 409, message);
-      }
-      await network.refuse(peer);
-    },
-    async allowLink(peer) {
-      const wasRefused = network.refused().includes(peer);
-      network.allow(peer);
-      supervisor.redialNow();
-      return wasRefused;
     },
     async bans({ limit, after }): Promise<Page<Ban>> {
       const from = after === undefined ? "" : Buffer.from(after, "base64url").toString();

@@ -28,6 +28,7 @@ import { createBackups } from "./backup.ts";
 import type { Bans } from "./bans.ts";
 import { createBlockMarks } from "./block-marks.ts";
 import { historyOf } from "./history-view.ts";
+import type { NodeLinks } from "./links.ts";
 import { createLookups } from "./lookups.ts";
 import { createPeerService } from "./peer-service.ts";
 import { findIds } from "./short-ids.ts";
@@ -56,6 +57,7 @@ export interface NodeServiceDeps {
   readonly supervisor: Supervisor;
   readonly sync: SyncDriver;
   readonly bans: Bans;
+  readonly links: NodeLinks;
   readonly forget: (peer: string) => void;
   readonly miner: Miner;
   /** Public key that gets rewards. */
@@ -209,6 +211,9 @@ export function createNodeService(deps: NodeServiceDeps): NodeService {
     },
     genesis: () => specToJson(spec),
     ...createPeerService(deps),
+    links: deps.links.links,
+    setLink: deps.links.setLink,
+    healLink: deps.links.healLink,
     tips: () => {
       // The head need be neither the heaviest nor a leaf: what is above it may be invalid, or invalidated.
       const { head } = chain;

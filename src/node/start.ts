@@ -29,6 +29,7 @@ import { createBans } from "./bans.ts";
 import { createBlockRelay } from "./block-relay.ts";
 import { chooseNetwork, openDataDirectory } from "./data-directory.ts";
 import { createNodeEvents } from "./events.ts";
+import { createNodeLinks } from "./links.ts";
 import { createNodeLogger } from "./logger.ts";
 import { findFate } from "./lookups.ts";
 import { createMining } from "./mining.ts";
@@ -297,6 +298,8 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
     void chain.prune();
     shutdown.add("history index", () => index.close());
   }
+  const links = createNodeLinks({ network, supervisor, clock, timers, logger });
+  shutdown.add("links", () => links.stop());
   const service = createNodeService({
     version: VERSION,
     history,
@@ -308,6 +311,7 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
     supervisor,
     sync,
     bans,
+    links,
     forget: book.forget,
     miner: mining.miner,
     rewardTo,

@@ -38,7 +38,7 @@ async function split(one: readonly Daemon[], other: readonly Daemon[]): Promise<
 
 async function heal(one: readonly Daemon[], other: readonly Daemon[]): Promise<void> {
   const links = one.flatMap((a) => other.map((b) => [a, b] as const));
-  await Promise.all(links.flatMap(([a, b]) => [a.client.allowLink(b.peer), b.client.allowLink(a.peer)]));
+  await Promise.all(links.flatMap(([a, b]) => [a.client.healLink(b.peer), b.client.healLink(a.peer)]));
   await connected([...one, ...other]);
 }
 

@@ -88,7 +88,7 @@ test("no more than 1,024 peers can be refused; one that is refused already still
   for (const name of names.slice(0, -1)) await client.refuseLink(name);
   await assert.rejects(client.refuseLink(last), { code: "TOO_MANY_PEERS", status: 409 });
   await client.refuseLink(first);
-  await client.allowLink(first);
+  await client.healLink(first);
   await client.refuseLink(last);
   assert.equal((await client.links()).items.length, 1_024);
 });

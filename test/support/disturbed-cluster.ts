@@ -78,7 +78,7 @@ export async function disturbCluster(
     );
     await pause(pauseMs);
     await Promise.all(
-      rest.flatMap((one) => [one.client.allowLink(third.peer), third.client.allowLink(one.peer)]),
+      rest.flatMap((one) => [one.client.healLink(third.peer), third.client.healLink(one.peer)]),
     );
     await agrees("a loss of network");
 

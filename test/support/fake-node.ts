@@ -34,8 +34,7 @@ const digest = createHash("sha256").update(dataDir).digest("hex");
 const peer = `12D3KooW${digest.replaceAll("0", "x").slice(0, 44)}`;
 const token = `token-of-${basename(dataDir)}`;
 const configured = new Set<string>();
-const refused = new Set<string>();
-const links = (): Link[] => [...refused].map((name) => ({ peer: name, mode: "refuse" }));
+const links = new Map<string, Link>();
 
 const server = createApiServer(
   {
@@ -45,9 +44,14 @@ const server = createApiServer(
         configured.add(address);
         return { address, peer: null };
       },
-      links: async () => links(),
-      refuseLink: async (name) => void refused.add(name),
-      allowLink: async (name) => refused.delete(name),
+      links: async () => [...links.values()],
+      setLink: async (name, request) => {
+        const { out = null, in: into = null } = request.mode === "shape" ? request : {};
+        const link: Link = { peer: name, mode: request.mode, out, in: into, untilMs: null };
+        links.set(name, link);
+        return link;
+      },
+      healLink: async (name) => links.delete(name),
     }),
     clock: realClock,
     timers: createRealTimers(),

@@ -58,10 +58,13 @@ export function createStubNodeService(overrides: Partial<NodeService> = {}): Stu
       note("removePeer", peer);
       return peer === PEER;
     },
-    links: async () => [{ peer: PEER, mode: "refuse" }],
-    refuseLink: async (peer) => note("refuseLink", peer),
-    allowLink: async (peer) => {
-      note("allowLink", peer);
+    links: async () => [{ peer: PEER, mode: "refuse", out: null, in: null, untilMs: null }],
+    setLink: async (peer, request) => {
+      note("setLink", peer, JSON.stringify(request));
+      return { peer, mode: request.mode, out: null, in: null, untilMs: null };
+    },
+    healLink: async (peer) => {
+      note("healLink", peer);
       return true;
     },
     bans: async ({ limit, after }) => {

@@ -11,7 +11,7 @@ import {
   BlockMark,
   ErrorBody,
   Link,
-  LinkMode,
+  LinkRequest,
   MiningRequest,
   MiningResult,
   Multiaddr,
@@ -211,25 +211,23 @@ function addBlockMarks(app: FastifyInstance, node: NodeService): void {
 
 function addLinks(app: FastifyInstance, node: NodeService): void {
   const params = Strict({ peer: PeerName });
-  app.put<{ Params: { peer: string }; Body: unknown }>(
+  app.put<{ Params: { peer: string }; Body: LinkRequest }>(
     "/v1/links/:peer",
     {
       schema: {
-        summary: "Refuses all connections with a peer, both ways",
+        summary:
+          "Refuses all connections with a peer, both ways, or shapes what is sent to it and read from it, until DELETE or for a time",
         params,
-        body: LinkMode,
+        body: LinkRequest,
         response: answers(Link),
       },
     },
-    async ({ params: { peer } }) => {
-      await node.refuseLink(peer);
-      return { peer, mode: "refuse" as const };
-    },
+    ({ params: { peer }, body }) => node.setLink(peer, body),
   );
   app.delete<{ Params: { peer: string } }>(
     "/v1/links/:peer",
-    { schema: { summary: "Ends what PUT did, and redials", params, response: answers(Done) } },
-    async ({ params: { peer } }) => ({ done: await node.allowLink(peer) }),
+    { schema: { summary: "Makes the link to a peer whole, and redials", params, response: answers(Done) } },
+    async ({ params: { peer } }) => ({ done: await node.healLink(peer) }),
   );
 }
 

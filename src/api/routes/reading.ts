@@ -67,7 +67,7 @@ function addOverviews(app: FastifyInstance, node: NodeService): void {
   app.get("/v1/peers", schema("Connected, configured and refused peers", PeerList), async () =>
     whole(await node.peers()),
   );
-  app.get("/v1/links", schema("Peers the link conditioner refuses", LinkList), async () =>
+  app.get("/v1/links", schema("Links to peers that are not whole", LinkList), async () =>
     whole(await node.links()),
   );
   app.get("/v1/tips", schema("The leaves of all branches, the head first", TipList), async () =>

@@ -62,11 +62,6 @@ export type AddPeer = Type.Static<typeof AddPeer>;
 export const AddedPeer = Strict({ address: Multiaddr, peer: Type.Union([PeerName, Type.Null()]) });
 export type AddedPeer = Type.Static<typeof AddedPeer>;
 
-export const LinkMode = Strict({ mode: Type.Literal("refuse", { description: '"refuse"' }) });
-export const Link = Strict({ peer: PeerName, mode: Type.Literal("refuse") });
-export type Link = Type.Static<typeof Link>;
-export const LinkList = ListOf(Link);
-
 /** Longest ban. */
 const MAX_BAN_MS = 365 * 24 * 60 * 60_000;
 export const Ban = Strict({

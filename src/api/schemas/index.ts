@@ -3,5 +3,6 @@ export * from "./chain.ts";
 export * from "./common.ts";
 export * from "./control.ts";
 export * from "./events.ts";
+export * from "./links.ts";
 export * from "./status.ts";
 export * from "./transactions.ts";

@@ -67,8 +67,8 @@ describe("API server", () => {
     assert.deepEqual(node.calls, [
       ...expected,
       `removePeer ${PEER}`,
-      `refuseLink ${PEER}`,
-      `allowLink ${PEER}`,
+      `setLink ${PEER} {"mode":"refuse"}`,
+      `healLink ${PEER}`,
       `ban ${PEER} 5000 spam`,
       `unban ${PEER}`,
     ]);

@@ -57,14 +57,16 @@ describe("client", () => {
     }
     assert.equal((await client.tree(5)).head.height, 12);
     assert.equal((await client.account(ADDRESS)).address, ADDRESS);
-    assert.deepEqual((await client.links()).items, [{ peer: PEER, mode: "refuse" }]);
+    assert.deepEqual((await client.links()).items, [
+      { peer: PEER, mode: "refuse", out: null, in: null, untilMs: null },
+    ]);
     await client.addPeer("/ip4/127.0.0.1/tcp/4001");
     await assert.rejects(client.removePeer("/ip4/127.0.0.1/tcp/4001"), {
       code: "PEER_NOT_FOUND",
       status: 404,
     });
     await client.refuseLink(PEER);
-    await client.allowLink(PEER);
+    await client.healLink(PEER);
     assert.deepEqual((await client.mining({ mode: "blocks", count: 1 })).blocks, [ID_B]);
     await assert.rejects(client.block(99), { code: "BLOCK_NOT_FOUND" });
     await assert.rejects(client.transaction(ID_A), { code: "TRANSACTION_NOT_FOUND" });

@@ -151,7 +151,7 @@ describe("one node of a cluster", { timeout: SUITE_MS }, () => {
     await cluster.act(1, "restart");
     await cluster.act(4, "kill");
     await cluster.act(3, "pause");
-    assert.deepEqual((await cluster.info()).groups, [
+    assert.deepEqual((await cluster.info()).split?.groups, [
       [1, 2],
       [3, 4],
     ]);
@@ -164,7 +164,7 @@ describe("one node of a cluster", { timeout: SUITE_MS }, () => {
     await cluster.heal();
     await cluster.act(2, "restart");
     assert.deepEqual(await refusals(), [0, 0, 0, 0]);
-    assert.equal((await cluster.info()).groups, null);
+    assert.equal((await cluster.info()).split, null);
   });
 
   it("is changed by nobody without the cluster's token, nor is its log read", async (t) => {

@@ -4,16 +4,20 @@ import { formatDuration, printJson, printLine, shortId, withProgress } from "../
 import { duration, integer, path, quoted, timeOption } from "../../values.ts";
 import { dirFlag, inDirectory, type Options, open } from "./shared.ts";
 
-async function split(text: string, options: Options): Promise<void> {
-  const { formatGroups, parseGroups } = await import("../../../cluster/index.ts");
+async function split(text: string, options: Options & { for?: number }): Promise<void> {
+  const { formatSplit, parseSplit } = await import("../../../cluster/index.ts");
   const cluster = await open(options);
-  const groups = parseGroups(
+  const { groups, names } = parseSplit(
     text,
     (await cluster.info()).nodes.map(({ n }) => n),
   );
-  await cluster.split(groups);
-  if (options.json) printJson({ groups });
-  else printLine(`split: ${formatGroups(groups, " / ")}; heal with: cumulo cluster heal${dirFlag(options)}`);
+  const made = await cluster.split(groups, { names: names ?? undefined, forMs: options.for });
+  if (options.json) return printJson(made);
+  const end =
+    options.for === undefined
+      ? `heal with: cumulo cluster heal${dirFlag(options)}`
+      : `it heals in ${formatDuration(options.for)}`;
+  printLine(`split: ${formatSplit(made, " / ")}; ${end}`);
 }
 
 async function heal(options: Options): Promise<void> {
@@ -82,8 +86,15 @@ async function load(options: LoadOptions): Promise<void> {
 export function addNetwork(cluster: Command): void {
   inDirectory(cluster.command("split"))
     .description("cut the network into groups that cannot reach each other")
-    .argument("<groups>", "node numbers and ranges, groups apart by /, such as 1,2/3 or 1-5/6-10")
-    .addHelpText("after", "\nExample:\n  cumulo cluster split 1/2,3")
+    .argument(
+      "<groups>",
+      "node numbers and ranges, groups apart by /, such as 1,2/3 or 1-5/6-10; with names: minority=1,2/majority=3-5",
+    )
+    .option("--for <time>", "heal by itself after this time", duration)
+    .addHelpText(
+      "after",
+      "\nExample:\n  cumulo cluster split 1/2,3\n  cumulo cluster split minority=1,2/majority=3-5 --for 30s",
+    )
     .action(split);
   inDirectory(cluster.command("heal"))
     .description("join all groups again")
