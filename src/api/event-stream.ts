@@ -1,5 +1,5 @@
 import type { ServerResponse } from "node:http";
-import type { Clock, Timers } from "../ports/index.ts";
+import type { Clock, Counter, Timers } from "../ports/index.ts";
 import { createEventHistory } from "./event-history.ts";
 import type { NodeEvent, NodeEventType, StreamNotes } from "./schemas/index.ts";
 import { ServiceError } from "./service.ts";
@@ -49,7 +49,12 @@ type GapReason = StreamNotes["gap"]["reason"];
  * id, and costs no memory of its own while it is slow. One that needs what is not kept any more is told so.
  */
 export function createEventStreams(
-  deps: { readonly timers: Timers; readonly clock: Clock },
+  deps: {
+    readonly timers: Timers;
+    readonly clock: Clock;
+    /** Streams that are ended for a reason other than their reader's wish. Where left out, nothing is counted. */
+    readonly cut?: Readonly<Record<"too-slow" | "stalled" | "missed", Counter>>;
+  },
   { run }: { readonly run: string },
 ): EventStreams {
   const { timers, clock } = deps;
@@ -81,6 +86,7 @@ export function createEventStreams(
     const events = history.after(stream.sentUpTo, kinds);
     if (events === undefined) {
       const message = "you read too slowly, and missed events; connect again and read the present state";
+      deps.cut?.["too-slow"].increment();
       cut(stream, "STREAM_TOO_SLOW", message);
       return;
     }
@@ -98,10 +104,11 @@ export function createEventStreams(
   function beat(): void {
     for (const stream of open) {
       const { response, stalledMs } = stream;
-      if (stalledMs !== undefined && clock.monotonicMs() - stalledMs > MAX_STALL_MS)
+      if (stalledMs !== undefined && clock.monotonicMs() - stalledMs > MAX_STALL_MS) {
+        deps.cut?.stalled.increment();
         cut(stream, "STREAM_TOO_SLOW", `nothing was read for ${MAX_STALL_MS / 1_000} s`);
-      // With the id: who asked for a rare kind stays near the end of what is kept.
-      else if (stalledMs === undefined) response.write(`: still here\nid: ${idOf(stream.sentUpTo)}\n\n`);
+        // With the id: who asked for a rare kind stays near the end of what is kept.
+      } else if (stalledMs === undefined) response.write(`: still here\nid: ${idOf(stream.sentUpTo)}\n\n`);
     }
     heartbeat = timers.set(HEARTBEAT_MS, beat);
   }
@@ -154,6 +161,7 @@ export function createEventStreams(
     },
     missed() {
       const message = "more happened than could be told; connect again and read the present state";
+      deps.cut?.missed.increment(open.size);
       for (const stream of open) cut(stream, "EVENTS_MISSED", message);
       history.lose();
     },

@@ -304,5 +304,5 @@ export const examples = {
   done,
   events: `${eventText(0, "start", { run: "miq1k9s2" })}${eventText(1, "head", status.head)}`,
   metrics:
-    "# HELP cumulo_head_height Height of the head\n# TYPE cumulo_head_height gauge\ncumulo_head_height 7\n",
+    "# HELP cumulo_chain_head_height Height of the head\n# TYPE cumulo_chain_head_height gauge\ncumulo_chain_head_height 7\n",
 } as const;

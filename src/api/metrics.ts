@@ -1,48 +1,41 @@
-import { collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
-import type { NodeService } from "./service.ts";
+import { type Counter, eachOf, type Histogram, type Metrics } from "../ports/index.ts";
 
 export interface ApiMetrics {
-  readonly contentType: string;
-  /** The text of one scrape; asks the node for its state. */
-  text(): Promise<string>;
   observeRequest(method: string, route: string, status: number, seconds: number): void;
+  readonly cutStreams: Readonly<Record<"too-slow" | "stalled" | "missed", Counter>>;
+  watchStreams(size: () => number): void;
 }
 
-/** Numbers for Prometheus: the process (with event-loop delay), the node's state, and the requests served. */
-export function createApiMetrics(node: NodeService): ApiMetrics {
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
-  const gauge = (name: string, help: string) =>
-    new Gauge({ name: `cumulo_${name}`, help, registers: [registry] });
-  const height = gauge("head_height", "Height of the head");
-  const peers = gauge("peers", "Connected peers");
-  const transactions = gauge("mempool_transactions", "Pending transactions");
-  const bytes = gauge("mempool_bytes", "Bytes of pending transactions");
-  const hashRate = gauge("hash_rate", "Tries a second, measured");
-  const reorgs = gauge("reorgs", "Reorgs since the chain's data was made");
-  const synced = gauge("synced", "1 when the state is synced");
-  const requests = new Histogram({
-    name: "cumulo_http_request_seconds",
-    help: "Time to answer a request",
-    labelNames: ["method", "route", "status"],
-    buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10],
-    registers: [registry],
-  });
+const BUCKETS = [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10];
+const KNOWN_METHODS = new Set(["GET", "HEAD", "POST", "PUT", "DELETE"]);
+
+/** The requests and streams of the API. `route`: as declared, so that addresses and ids are no labels. */
+export function createApiMetrics(metrics: Metrics): ApiMetrics {
+  const known = new Map<string, Histogram>();
+
+  function histogram(method: string, route: string, status: number): Histogram {
+    const labels = { method, route, status: String(status) };
+    const help = "Time to answer a request";
+    return metrics.histogram({ name: "cumulo_api_request_seconds", help, labels, buckets: BUCKETS });
+  }
+
   return {
-    contentType: registry.contentType,
-    async text() {
-      const status = await node.status();
-      height.set(status.head.height);
-      peers.set(status.peers);
-      transactions.set(status.mempool.transactions);
-      bytes.set(status.mempool.bytes);
-      hashRate.set(status.mining.hashRate);
-      reorgs.set(status.reorgs);
-      synced.set(status.state === "synced" ? 1 : 0);
-      return registry.metrics();
+    observeRequest(givenMethod, route, status, seconds) {
+      const method = KNOWN_METHODS.has(givenMethod) ? givenMethod : "other";
+      const key = `${method} ${route} ${status}`;
+      const one = known.get(key) ?? histogram(method, route, status);
+      known.set(key, one);
+      one.observe(seconds);
     },
-    observeRequest(method, route, status, seconds) {
-      requests.observe({ method, route, status: String(status) }, seconds);
+    cutStreams: eachOf(["too-slow", "stalled", "missed"], (reason) =>
+      metrics.counter({
+        name: "cumulo_api_cut_streams_total",
+        help: "Event streams that were ended because their reader was too slow, or events were missed",
+        labels: { reason },
+      }),
+    ),
+    watchStreams(size) {
+      metrics.gaugeOf({ name: "cumulo_api_streams", help: "Open event streams" }, size);
     },
   };
 }

@@ -1,5 +1,5 @@
 import swagger from "@fastify/swagger";
-import type { Clock, Logger, Timers } from "../ports/index.ts";
+import type { Clock, Logger, Metrics, MetricsPage, Timers } from "../ports/index.ts";
 import type { AccessOptions } from "./access.ts";
 import { createEventStreams } from "./event-stream.ts";
 import { createHttpApp, listen } from "./http-app.ts";
@@ -19,6 +19,8 @@ export interface ApiServerDeps {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly logger: Logger;
+  /** Where the API's own numbers go, and what `/metrics` shows. */
+  readonly metrics: Metrics & MetricsPage;
 }
 
 export interface ApiServerOptions extends AccessOptions {
@@ -50,8 +52,12 @@ export function createApiServer(deps: ApiServerDeps, options: ApiServerOptions):
     { logger, limits: createRateLimits(deps.clock), idleTimeoutMs: IDLE_MS },
     options,
   );
-  const streams = createEventStreams(deps, { run: deps.clock.nowMs().toString(36) });
-  const metrics = createApiMetrics(deps.node);
+  const metrics = createApiMetrics(deps.metrics);
+  const streams = createEventStreams(
+    { ...deps, cut: metrics.cutStreams },
+    { run: deps.clock.nowMs().toString(36) },
+  );
+  metrics.watchStreams(() => streams.size);
   const closing = new AbortController();
   const unsubscribe = deps.node.subscribe(streams.publish, streams.missed);
 
@@ -82,7 +88,7 @@ export function createApiServer(deps: ApiServerDeps, options: ApiServerOptions):
     addChangingRoutes(app, { node: deps.node, timers: deps.timers, closing: closing.signal });
     addEventRoute(app, streams);
     app.get("/metrics", { schema: { summary: "Prometheus metrics" } }, async (_request, reply) => {
-      return reply.type(metrics.contentType).send(await metrics.text());
+      return reply.type(deps.metrics.contentType).send(await deps.metrics.text());
     });
     addPage(app, options.pageDirectory);
     let document: unknown;

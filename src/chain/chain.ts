@@ -1,6 +1,6 @@
 import type { ForkTree, Refusal, TreeBlock } from "../consensus/index.ts";
 import type { AccountKey, AccountRecord, Genesis, LedgerTotals } from "../ledger/index.ts";
-import type { Clock, KeyValueStore, Logger, Timers } from "../ports/index.ts";
+import type { Clock, KeyValueStore, Logger, Metrics, Timers } from "../ports/index.ts";
 import type { Block, BlockId } from "../primitives/index.ts";
 import type { BackupPart } from "./backup-format.ts";
 import type { BlockChecks } from "./block-checks.ts";
@@ -33,6 +33,8 @@ export interface ChainDeps {
   readonly genesis: Genesis;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Where left out, nothing is counted. */
+  readonly metrics?: Metrics;
   readonly signatures: SignatureVerifier;
   /** This node's name in reorg records. */
   readonly node: string;

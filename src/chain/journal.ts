@@ -14,8 +14,8 @@ import {
  * say nothing: batches in the hole are gone, later ones are there. The missing number shows it.
  */
 export interface Journal {
-  /** Writes one atomic, synced batch that leaves `head` as the head. */
-  commit(writes: Write[], head: BlockId): Promise<void>;
+  /** Writes one atomic, synced batch that leaves `head` as the head; settles with the bytes of what was given. */
+  commit(writes: Write[], head: BlockId): Promise<number>;
 }
 
 /** What the links on disk say. */
@@ -131,6 +131,7 @@ export function createJournal(store: KeyValueStore, check: JournalCheck): Journa
       keptBytes += countedBytes - droppedBytes;
       sequence = nextSequence;
       link = next;
+      return sizeBytes;
     },
   };
 }

@@ -41,6 +41,8 @@ const PAGE_ACCOUNTS = 16;
 export interface LedgerState extends AccountView {
   readonly totals: LedgerTotals;
   readonly root: Uint8Array;
+  /** Accounts that were asked for since it was opened, by where they were found. */
+  readonly lookups: { readonly cache: number; readonly store: number };
   /** Makes `get` right for these keys, as far as the database is. */
   prefetch(accountKeys: ReadonlySet<AccountKey>): Promise<void>;
   /**
@@ -123,6 +125,7 @@ function createLedgerState(store: KeyValueStore, tree: StateTree, start: LedgerT
   /** Those of them that were read and not compared with the tree yet. */
   const unproven = new Set<AccountKey>();
   let totals = start;
+  const lookups = { cache: 0, store: 0 };
 
   /** Only before anything is fetched: what one call asks for must all be there when it is used. */
   function evict(): void {
@@ -169,6 +172,8 @@ function createLedgerState(store: KeyValueStore, tree: StateTree, start: LedgerT
       if (old.has(key)) young.set(key, old.get(key));
       else missing.push(key);
     }
+    lookups.store += missing.length;
+    lookups.cache += accountKeys.size - missing.length;
     for (let from = 0; from < missing.length; from += READ_BATCH)
       await read(missing.slice(from, from + READ_BATCH));
   }
@@ -197,6 +202,7 @@ function createLedgerState(store: KeyValueStore, tree: StateTree, start: LedgerT
     get root() {
       return tree.root;
     },
+    lookups,
     get,
     prefetch,
     prefetchProven,

@@ -1,3 +1,4 @@
+import { silentMetrics } from "../ports/index.ts";
 import { createBlockChecks } from "./block-checks.ts";
 import { createBlockStore } from "./block-store.ts";
 import type { Chain, ChainDeps } from "./chain.ts";
@@ -5,6 +6,7 @@ import { createConnector } from "./connector.ts";
 import { ChainError } from "./errors.ts";
 import { type ChainEvents, createEmitter } from "./events.ts";
 import { createJournal } from "./journal.ts";
+import { createChainMetrics } from "./metrics.ts";
 import { createPublisher } from "./publisher.ts";
 import { isDamage, recover } from "./recovery.ts";
 import { createWriter } from "./writer.ts";
@@ -28,8 +30,9 @@ export async function openChain(deps: ChainDeps): Promise<Chain> {
 
 async function open(deps: ChainDeps): Promise<Chain> {
   const { store, genesis, logger } = deps;
+  const metrics = createChainMetrics(deps.metrics ?? silentMetrics, deps.clock);
   const recovered = await recover(store, genesis, logger);
-  const journal = createJournal(store, recovered.journal);
+  const journal = metrics.measured(createJournal(store, recovered.journal));
   const { state, tree } = recovered;
   const blocks = createBlockStore(store, () => tree.floor.height);
   const connector = createConnector({ spec: genesis.spec, tree, state, blocks, journal }, recovered.head);
@@ -38,7 +41,9 @@ async function open(deps: ChainDeps): Promise<Chain> {
     logger.error({ error }, "a listener of chain events failed"),
   );
   const publisher = await createPublisher({ ...deps, tree, state, connector, emitter });
-  const chain = createWriter({ ...deps, recovered, state, blocks, connector, checks, emitter, publisher });
+  metrics.watch({ tree, state, publisher, emitter });
+  const parts = { recovered, state, blocks, connector, checks, emitter, publisher, metrics };
+  const chain = createWriter({ ...deps, ...parts });
   await chain.resume();
   return chain;
 }

@@ -1,5 +1,5 @@
 import { packSignatures, type VerifyTasks } from "../keys/index.ts";
-import type { WorkerPool } from "../ports/index.ts";
+import { eachOf, type Metrics, silentMetrics, type WorkerPool } from "../ports/index.ts";
 import type { Leaf, SealedTransaction } from "../primitives/index.ts";
 
 /** Leaves whose signature is known to be good; 100 bytes each. Covers several full blocks and a well-filled mempool. */
@@ -54,14 +54,30 @@ interface Waiting {
  * for the same body had been seen. What is asked for in one turn of the event loop (a sync hands in many blocks at
  * once) is packed together, as every task costs two messages between threads.
  */
-export function createSignatureVerifier(pool: WorkerPool<VerifyTasks>): SignatureVerifier {
+export function createSignatureVerifier(
+  pool: WorkerPool<VerifyTasks>,
+  metrics: Metrics = silentMetrics,
+): SignatureVerifier {
+  const asked = eachOf(["memory", "worker"], (by) =>
+    metrics.counter({
+      name: "cumulo_keys_signatures_total",
+      help: "Signatures that were asked about, by who knew the answer",
+      labels: { by },
+    }),
+  );
+  const refused = metrics.counter({
+    name: "cumulo_keys_bad_signatures_total",
+    help: "Signatures that are not valid",
+  });
   const good = createMemory();
   let waiting: Waiting[] = [];
 
   async function verify(transactions: readonly SealedTransaction[]): Promise<SealedTransaction[]> {
     const input = packSignatures(transactions);
     const results = await pool.run("verifySignatures", input, { transfer: [input.buffer] });
-    return transactions.filter((_, i) => results[i] !== 1);
+    const invalid = transactions.filter((_, i) => results[i] !== 1);
+    refused.increment(invalid.length);
+    return invalid;
   }
 
   /** Cuts what waits into tasks, and answers each call as soon as the tasks that hold its own are done. */
@@ -94,6 +110,8 @@ export function createSignatureVerifier(pool: WorkerPool<VerifyTasks>): Signatur
   return {
     findInvalid(transactions, { remember = true } = {}) {
       const unknown = good.isEmpty() ? transactions : transactions.filter(({ leaf }) => !good.has(leaf));
+      asked.worker.increment(unknown.length);
+      asked.memory.increment(transactions.length - unknown.length);
       if (unknown.length === 0) return Promise.resolve([]);
       return new Promise((resolve, reject) => {
         waiting.push({ transactions: unknown, remember, resolve, reject });

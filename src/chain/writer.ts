@@ -11,6 +11,7 @@ import { ChainError } from "./errors.ts";
 import type { ChainEvents, Emitter } from "./events.ts";
 import type { LedgerState } from "./ledger-state.ts";
 import { createLock } from "./lock.ts";
+import type { ChainMetrics } from "./metrics.ts";
 import { createOperatorMarks } from "./operator-marks.ts";
 import { createPruner } from "./pruner.ts";
 import type { Publisher } from "./publisher.ts";
@@ -46,7 +47,8 @@ interface Job {
 /** What `accept` says of a block; "stored": what becomes of it shows when its batch has ended. */
 type Accepted = ImportResult | ChainError | "stored";
 
-interface WriterDeps extends ChainDeps {
+interface WriterDeps extends Omit<ChainDeps, "metrics"> {
+  readonly metrics: ChainMetrics;
   readonly recovered: RecoveredChain;
   readonly state: LedgerState;
   readonly blocks: BlockStore;
@@ -70,6 +72,7 @@ export function createWriter(deps: WriterDeps): Chain & { resume(): Promise<void
   let draining = false;
   let hasToldOfUnfollowable = false;
   let drained: Promise<void> = Promise.resolve();
+  deps.metrics.watchQueue({ blocks: () => queue.length, bytes: () => queuedBytes });
 
   function stop(error: unknown): ChainError {
     if (stopped === undefined) {
@@ -231,6 +234,27 @@ export function createWriter(deps: WriterDeps): Chain & { resume(): Promise<void
     return promise;
   }
 
+  async function importBlock(block: Block, source: BlockSource): Promise<ImportResult> {
+    refuseIfStopped();
+    const { id } = block.header;
+    const refusal = checks.knownInvalid(id);
+    if (refusal !== undefined) return { status: "refused", verdict: refusal };
+    const waiting = queued.get(id);
+    // A block that waits, or whose batch is being written, may be in the tree already, but is not durable.
+    if (waiting === undefined && tree.get(id) !== undefined) return known(id);
+    const verdict = checks.sanity(block);
+    if (!verdict.ok) {
+      // A header that fails is cheap to judge again; a body that belongs to its header and fails is not.
+      if (!verdict.mutated && !verdict.code.startsWith("HDR")) checks.rememberInvalid(id, verdict);
+      return { status: "refused", verdict };
+    }
+    if (waiting !== undefined) return await waiting;
+    if (queue.length >= MAX_QUEUED_BLOCKS || queuedBytes + block.bodyBytes.length > MAX_QUEUED_BYTES) {
+      throw new ChainError("CHAIN_BUSY", `${queue.length} blocks are waiting to be imported; try again`);
+    }
+    return await enqueue(block, source);
+  }
+
   async function withAccounts<T>(
     accountKeys: readonly AccountKey[],
     read: (accounts: (AccountRecord | undefined)[], head: TreeBlock) => T,
@@ -279,26 +303,7 @@ export function createWriter(deps: WriterDeps): Chain & { resume(): Promise<void
     get lastReorg() {
       return publisher.lastReorg;
     },
-    async import(block, source) {
-      refuseIfStopped();
-      const { id } = block.header;
-      const refusal = checks.knownInvalid(id);
-      if (refusal !== undefined) return { status: "refused", verdict: refusal };
-      const waiting = queued.get(id);
-      // A block that waits, or whose batch is being written, may be in the tree already, but is not durable.
-      if (waiting === undefined && tree.get(id) !== undefined) return known(id);
-      const verdict = checks.sanity(block);
-      if (!verdict.ok) {
-        // A header that fails is cheap to judge again; a body that belongs to its header and fails is not.
-        if (!verdict.mutated && !verdict.code.startsWith("HDR")) checks.rememberInvalid(id, verdict);
-        return { status: "refused", verdict };
-      }
-      if (waiting !== undefined) return await waiting;
-      if (queue.length >= MAX_QUEUED_BLOCKS || queuedBytes + block.bodyBytes.length > MAX_QUEUED_BYTES) {
-        throw new ChainError("CHAIN_BUSY", `${queue.length} blocks are waiting to be imported; try again`);
-      }
-      return await enqueue(block, source);
-    },
+    import: (block, source) => deps.metrics.timeImport(() => importBlock(block, source)),
     accounts: (accountKeys) => withAccounts(accountKeys, (accounts) => accounts),
     withAccounts,
     proveAccount: (key) =>

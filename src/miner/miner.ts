@@ -1,4 +1,13 @@
-import { type Clock, delay, type Logger, type Random, type Timers, type WorkerPool } from "../ports/index.ts";
+import {
+  type Clock,
+  delay,
+  type Logger,
+  type Metrics,
+  type Random,
+  silentMetrics,
+  type Timers,
+  type WorkerPool,
+} from "../ports/index.ts";
 import {
   type BlockId,
   bigintToBytes,
@@ -7,6 +16,7 @@ import {
   type SealedHeader,
   sealHeader,
 } from "../primitives/index.ts";
+import { createMinerMetrics } from "./metrics.ts";
 import { createRateMeter } from "./rate-meter.ts";
 import type { SearchTasks } from "./search-tasks.ts";
 
@@ -22,6 +32,8 @@ export interface MinerDeps<Template extends MiningTemplate> {
   readonly timers: Timers;
   readonly random: Random;
   readonly logger: Logger;
+  /** Where left out, nothing is counted. */
+  readonly metrics?: Metrics;
   readonly pool: WorkerPool<SearchTasks>;
   /** The next block on our head, with a fresh timestamp. Undefined while the node must not mine (it is syncing). */
   readonly buildTemplate: () => Promise<Template | undefined>;
@@ -110,6 +122,10 @@ export function createMiner<Template extends MiningTemplate>(
   const logger = deps.logger.child({ module: "miner" });
   const meter = createRateMeter(clock);
   let targetHashRate = options.defaultHashRate;
+  const counted = createMinerMetrics(deps.metrics ?? silentMetrics, {
+    perSecond: meter.perSecond,
+    wanted: () => (continuous === undefined ? 0 : targetHashRate),
+  });
   let headVersion = 0;
   let transactionsVersion = 0;
   let refusedInARow = 0;
@@ -122,6 +138,7 @@ export function createMiner<Template extends MiningTemplate>(
     const versions = { headVersion, transactionsVersion };
     const template = await deps.buildTemplate();
     if (template === undefined) return undefined;
+    counted.templates.increment();
     const expectedTries = template.target === 0n ? MAX_ID : MAX_ID / template.target;
     return {
       ...versions,
@@ -154,7 +171,9 @@ export function createMiner<Template extends MiningTemplate>(
         pool.run("searchNonce", { coreRoot, target, startNonce: start + lane * perLane, count: perLane }),
       ),
     );
-    meter.add(results.reduce((sum, { tried }) => sum + tried, 0));
+    const tried = results.reduce((sum, result) => sum + result.tried, 0);
+    meter.add(tried);
+    counted.tries.increment(tried);
     const nonce = results.find((result) => result.nonce !== undefined)?.nonce;
     return nonce === undefined ? undefined : sealHeader({ core: template.core, nonce });
   }
@@ -162,6 +181,7 @@ export function createMiner<Template extends MiningTemplate>(
   /** Hands a block in; true when it is connected. Throws when the node keeps refusing our own blocks. */
   async function handIn(header: SealedHeader, search: Search<Template>): Promise<boolean> {
     const { connected } = await deps.submit(header, search.template);
+    counted.blocks[connected ? "connected" : "other"].increment();
     if (connected) {
       refusedInARow = 0;
       return true;

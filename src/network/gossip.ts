@@ -17,6 +17,7 @@ import {
   type PeerName,
   type Timers,
 } from "../ports/index.ts";
+import type { GossipOutcome, NetworkMetrics } from "./metrics.ts";
 
 const HEARTBEAT_MS = 700;
 /** How long a message is kept for a late verdict and for peers that ask for it. */
@@ -49,6 +50,7 @@ export interface Topic {
 export interface GossipDeps {
   readonly timers: Timers;
   readonly logger: Logger;
+  readonly metrics: Pick<NetworkMetrics, "topic">;
   /** Closes the peer's connections; the reason is logged. */
   punish(peer: PeerName, reason: string): void;
   /** Closes the peer's connections, by no fault of its own. */
@@ -64,9 +66,6 @@ interface GossipInternals {
   readonly streamsOutbound: Map<PeerName, { readonly rawStream: Pick<Stream, "status"> }>;
   readonly seenCache: { readonly entries: Map<string, unknown> };
 }
-
-/** A verdict, or that there was no room to find one. */
-type Outcome = GossipVerdict | "no room";
 
 type Router = GossipSub & GossipInternals;
 
@@ -162,8 +161,9 @@ export function runGossip(deps: GossipDeps, service: GossipSub, topics: Readonly
   const router = service as Router;
   const pending = new Map<string, number>();
   const pendingOfPeer = new Map<string, number>();
+  const counted = new Map([...topics.keys()].map((name) => [name, deps.metrics.topic(name)]));
 
-  async function judge(topicName: string, from: PeerName, data: Uint8Array): Promise<Outcome> {
+  async function judge(topicName: string, from: PeerName, data: Uint8Array): Promise<GossipOutcome> {
     const topic = topics.get(topicName);
     if (topic === undefined) return "ignore";
     if (data.length > topic.maxBytes) {
@@ -175,7 +175,7 @@ export function runGossip(deps: GossipDeps, service: GossipSub, topics: Readonly
     const ofPeer = pendingOfPeer.get(place) ?? 0;
     if (waiting >= MAX_PENDING_VALIDATIONS_PER_TOPIC || ofPeer >= MAX_PENDING_VALIDATIONS_PER_PEER) {
       deps.logger.debug({ topic: topicName, peer: from }, "too many gossip messages wait for a verdict");
-      return "no room";
+      return "no-room";
     }
     pending.set(topicName, waiting + 1);
     pendingOfPeer.set(place, ofPeer + 1);
@@ -196,10 +196,11 @@ export function runGossip(deps: GossipDeps, service: GossipSub, topics: Readonly
     const from = propagationSource.toString();
     judge(msg.topic, from, msg.data)
       .then((outcome) => {
-        const verdict = outcome === "no room" ? "ignore" : outcome;
+        counted.get(msg.topic)?.judged(outcome, msg.data.length);
+        const verdict = outcome === "no-room" ? "ignore" : outcome;
         router.reportMessageValidationResult(msgId, from, verdict as TopicValidatorResult);
         // Or whoever floods us could keep any message from us: by bringing it first, when there is no room for it.
-        if (outcome === "no room") router.seenCache.entries.delete(msgId);
+        if (outcome === "no-room") router.seenCache.entries.delete(msgId);
       })
       .catch((error: unknown) =>
         deps.logger.error({ topic: msg.topic, error }, "a gossip verdict was not taken"),
@@ -229,6 +230,7 @@ export function runGossip(deps: GossipDeps, service: GossipSub, topics: Readonly
         );
       }
       await router.publish(topic, data);
+      counted.get(topic)?.published.increment();
     },
     peers: () => router.getPeers().map((peer) => peer.toString()),
     forgetDeadStream(peer) {

@@ -7,6 +7,7 @@ import {
   delay,
   type GossipValidator,
   type Logger,
+  type Metrics,
   type Network,
   NetworkError,
   type NetworkEvents,
@@ -14,6 +15,7 @@ import {
   type PeerName,
   type RequestHandler,
   type RequestLimits,
+  silentMetrics,
   type Timer,
   type Timers,
 } from "../ports/index.ts";
@@ -23,6 +25,7 @@ import { type Gossip, gossipService, runGossip, type Topic } from "./gossip.ts";
 import { createHost, type Host, startHost } from "./host.ts";
 import { createLinks, type Links } from "./links.ts";
 import type { LocalDiscoveryInit } from "./local-discovery.ts";
+import { createNetworkMetrics, type NetworkMetrics } from "./metrics.ts";
 import { createRequests, type Requests, type Served } from "./requests.ts";
 
 const DIAL_TIMEOUT_MS = 10_000;
@@ -34,6 +37,8 @@ export interface Libp2pNetworkDeps {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly logger: Logger;
+  /** Where left out, nothing is counted. */
+  readonly metrics?: Metrics;
 }
 
 export interface Libp2pNetworkOptions extends AdmissionOptions {
@@ -82,6 +87,7 @@ class PortOverLibp2p implements Libp2pNetwork {
   readonly #logger: Logger;
   readonly #links: Links;
   readonly #requests: Requests;
+  readonly #metrics: NetworkMetrics;
   readonly #topics = new Map<string, Topic>();
   readonly #served = new Map<string, Served>();
   readonly #forgetting = new Map<PeerName, Timer>();
@@ -97,7 +103,9 @@ class PortOverLibp2p implements Libp2pNetwork {
     this.#logger = deps.logger.child({ module: "network" });
     this.#deps = { ...deps, logger: this.#logger };
     this.#links = createLinks({ ...this.#deps, admission: createAdmission(this.#deps, options) });
-    this.#requests = createRequests({ ...this.#deps, punish: this.punish });
+    this.#metrics = createNetworkMetrics(deps.metrics ?? silentMetrics, deps.clock);
+    this.#metrics.watch(this.#links);
+    this.#requests = createRequests({ ...this.#deps, punish: this.punish, metrics: this.#metrics });
   }
 
   async start(): Promise<void> {
@@ -143,6 +151,7 @@ class PortOverLibp2p implements Libp2pNetwork {
       logger: this.#logger,
       punish: this.punish,
       cut: this.#links.cut,
+      metrics: this.#metrics,
     };
     this.#gossip = runGossip(deps, host.services.gossip, this.#topics);
     this.#logger.info({ self: this.self, addresses: this.addresses() }, "the network listens");
@@ -211,12 +220,16 @@ class PortOverLibp2p implements Libp2pNetwork {
       );
     });
     try {
-      const connection = await host.dial(target, { signal: controller.signal });
-      await this.#announced(connection, controller.signal);
-      return connection.remotePeer.toString();
-    } catch (error) {
-      if (controller.signal.aborted) throw controller.signal.reason;
-      throw dialError(address, error);
+      return await this.#metrics.dial(async () => {
+        try {
+          const connection = await host.dial(target, { signal: controller.signal });
+          await this.#announced(connection, controller.signal);
+          return connection.remotePeer.toString();
+        } catch (error) {
+          if (controller.signal.aborted) throw controller.signal.reason;
+          throw dialError(address, error);
+        }
+      });
     } finally {
       this.#deps.timers.clear(timer);
       options.signal?.removeEventListener("abort", onAbort);
@@ -273,7 +286,9 @@ class PortOverLibp2p implements Libp2pNetwork {
     }
     const connection = this.#links.connectionTo(peer);
     if (connection === undefined) throw new NetworkError("NETWORK_NOT_CONNECTED", `not connected to ${peer}`);
-    return this.#requests.ask(connection, protocol, request, limits, options.signal);
+    return this.#metrics
+      .protocol(protocol)
+      .ask(request.length, () => this.#requests.ask(connection, protocol, request, limits, options.signal));
   }
 
   #running(): Host {
@@ -310,6 +325,7 @@ class PortOverLibp2p implements Libp2pNetwork {
 
   /** Bound, for it is handed to every part that reads what peers send. */
   readonly punish = (peer: PeerName, reason: string): void => {
+    this.#metrics.penalties.increment();
     if (this.#links.cut(peer, reason))
       this.#logger.warn({ peer, reason }, "a peer broke the protocol and loses its connection");
     this.#links.tellFault(peer, reason);

@@ -9,6 +9,7 @@ import {
   type Timers,
 } from "../ports/index.ts";
 import { createFrameReader, encodeLength, type FrameFault } from "./frames.ts";
+import type { NetworkMetrics } from "./metrics.ts";
 import { createUnread } from "./unread.ts";
 
 /** Above it a request is refused, whatever its protocol: work we do for one peer at a time. */
@@ -23,6 +24,7 @@ const CONNECTION_END_GRACE_MS = 20;
 export interface RequestsDeps {
   readonly timers: Timers;
   readonly logger: Logger;
+  readonly metrics: Pick<NetworkMetrics, "protocol">;
   /** Closes the peer's connections; the reason is logged. */
   punish(peer: PeerName, reason: string): void;
 }
@@ -51,8 +53,10 @@ export function createRequests(deps: RequestsDeps): Requests {
   const unread = createUnread();
 
   async function serve(stream: Stream, peer: PeerName, protocol: string, served: Served): Promise<void> {
+    const counted = deps.metrics.protocol(protocol);
     const count = inFlight.get(peer) ?? 0;
     if (count >= MAX_INBOUND_REQUESTS_PER_PEER) {
+      counted.served("too-many");
       stream.abort(new Error("too many requests at once"));
       return;
     }
@@ -72,7 +76,9 @@ export function createRequests(deps: RequestsDeps): Requests {
       sendFrame(stream, response);
       await deadline.race(stream.close());
       if (!isClosed(stream)) await deadline.race(closed(stream));
+      counted.served("ok", bytesOf(response));
     } catch (error) {
+      counted.served("failed");
       stream.abort(toError(error));
       if (error instanceof FrameError) deps.punish(peer, `${error.fault} request`);
       deps.logger.debug({ peer, protocol, error }, "a request was not answered");
@@ -91,6 +97,8 @@ export function createRequests(deps: RequestsDeps): Requests {
         const handler = (stream: Stream, connection: Connection) => {
           void serve(stream, connection.remotePeer.toString(), protocol, served);
         };
+        // All its numbers are there from the start.
+        deps.metrics.protocol(protocol);
         await host.handle(protocol, handler, {
           maxInboundStreams: MAX_INBOUND_STREAMS,
           maxOutboundStreams: MAX_OUTBOUND_STREAMS,

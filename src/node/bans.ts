@@ -1,5 +1,5 @@
 import type { Supervisor } from "../network/index.ts";
-import type { Clock, Logger, Network } from "../ports/index.ts";
+import { type Clock, type Logger, type Metrics, type Network, silentMetrics } from "../ports/index.ts";
 import { type Ban, type BanList, formatIp, ipIn } from "../sync/index.ts";
 
 export interface BansDeps {
@@ -8,6 +8,8 @@ export interface BansDeps {
   readonly banList: BanList;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Where left out, nothing is counted. */
+  readonly metrics?: Metrics;
   /** Bans changed and are to be saved; whether that succeeded. Never rejects. */
   readonly save: () => Promise<boolean>;
 }
@@ -28,6 +30,15 @@ export function createBans(deps: BansDeps): Bans {
   const { network, supervisor, banList, clock } = deps;
   const logger = deps.logger.child({ module: "bans" });
 
+  const metrics = deps.metrics ?? silentMetrics;
+  metrics.gaugeOf(
+    { name: "cumulo_sync_bans", help: "Peers and addresses that are banned" },
+    () => banList.list(clock.nowMs()).length,
+  );
+  const bansOfFaults = metrics.counter({
+    name: "cumulo_sync_fault_bans_total",
+    help: "Bans of peers that made too many faults",
+  });
   let saving: Promise<boolean> = Promise.resolve(true);
 
   /** Connections that stand do not ask whether they may. */
@@ -44,6 +55,7 @@ export function createBans(deps: BansDeps): Bans {
   network.on("fault", (peer, reason) => {
     const ban = banList.fault(peer, reason, supervisor.wanted().has(peer), clock.nowMs());
     if (ban === undefined) return;
+    bansOfFaults.increment();
     logger.warn(
       { peer, reason, untilMs: ban.untilMs },
       "a peer made too many faults and is banned for a time",

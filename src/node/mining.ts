@@ -1,6 +1,6 @@
 import type { Chain, Template } from "../chain/index.ts";
 import { createMiner, type Miner, type MiningTemplate, type SearchTasks } from "../miner/index.ts";
-import type { Clock, Logger, Random, Timers, WorkerPool } from "../ports/index.ts";
+import type { Clock, Logger, Metrics, Random, Timers, WorkerPool } from "../ports/index.ts";
 import { assembleBlock, bigintFromBytes, bytesToHex } from "../primitives/index.ts";
 import type { BlockRelay } from "./block-relay.ts";
 import type { TransactionPool } from "./transaction-pool.ts";
@@ -13,6 +13,8 @@ export interface MiningDeps {
   readonly timers: Timers;
   readonly random: Random;
   readonly logger: Logger;
+  /** Where left out, nothing is counted. */
+  readonly metrics?: Metrics;
   readonly searchers: WorkerPool<SearchTasks>;
   /** A node that is fetching a better chain must not mine on its own. */
   readonly isSyncing: () => boolean;
@@ -37,6 +39,7 @@ export function createMining(deps: MiningDeps, options: MiningOptions): { readon
       timers: deps.timers,
       random: deps.random,
       logger: deps.logger,
+      ...(deps.metrics && { metrics: deps.metrics }),
       pool: deps.searchers,
       async buildTemplate() {
         if (deps.isSyncing()) return undefined;

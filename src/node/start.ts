@@ -21,6 +21,8 @@ import {
 import type { Logger } from "../ports/index.ts";
 import { genesisDifficulty } from "../primitives/index.ts";
 import { createBanList, createPeerBook } from "../sync/index.ts";
+import { createMeasuredStore } from "./adapters/measured-store.ts";
+import { createPrometheusMetrics } from "./adapters/prometheus-metrics.ts";
 import { createSystemClock } from "./adapters/system-clock.ts";
 import { createSystemRandom } from "./adapters/system-random.ts";
 import { createSystemTimers } from "./adapters/system-timers.ts";
@@ -41,9 +43,11 @@ import { createPeersFile, readPeers } from "./peers-file.ts";
 import { createPoolFile } from "./pool-file.ts";
 import { createProtocolHandlers } from "./protocol-handlers.ts";
 import { createNodeService } from "./service.ts";
+import { createShutdown, type Shutdown } from "./shutdown.ts";
 import { createSyncDriver } from "./sync-driver.ts";
 import { createTransactionPool } from "./transaction-pool.ts";
 import { VERSION } from "./version.ts";
+import { createWorkerMetrics } from "./worker-metrics.ts";
 
 /** A node that answers. */
 export interface RunningNode {
@@ -55,33 +59,6 @@ export interface RunningNode {
   stop(): Promise<void>;
   /** Settles when the node has stopped; rejects when it stopped itself because its store failed. */
   readonly done: Promise<void>;
-}
-
-/** The order of stopping: last started, first stopped. */
-interface Shutdown {
-  add(name: string, step: () => unknown): void;
-  run(): Promise<void>;
-}
-
-function createShutdown(logger: Logger): Shutdown {
-  const steps: { name: string; step: () => unknown }[] = [];
-  let running: Promise<void> | undefined;
-  async function run(): Promise<void> {
-    for (const { name, step } of steps.reverse()) {
-      try {
-        await step();
-      } catch (error) {
-        logger.error({ step: name, error: String(error) }, "a part of the node did not stop cleanly");
-      }
-    }
-  }
-  return {
-    add: (name, step) => steps.push({ name, step }),
-    run: () => {
-      running ??= run();
-      return running;
-    },
-  };
 }
 
 /** Starts a node: reads top to bottom what the daemon is made of. Fails with a typed error, with nothing left running. */
@@ -100,6 +77,7 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
   const clock = createSystemClock();
   const timers = createSystemTimers();
   const random = createSystemRandom();
+  const metrics = createPrometheusMetrics();
   // What is refused is refused before anything is written, and what fails later takes away what it made.
   const chosen = await chooseNetwork(options);
   const { spec } = chosen;
@@ -118,20 +96,22 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
   const verifiers = createThreadWorkerPool<VerifyTasks>({
     module: new URL("../keys/verify-tasks.ts", import.meta.url),
     size: threads,
+    observer: createWorkerMetrics(metrics, "keys"),
   });
   shutdown.add("signature workers", () => verifiers.close());
   const searchers = createThreadWorkerPool<SearchTasks>({
     module: new URL("../miner/search-tasks.ts", import.meta.url),
     size: threads,
+    observer: createWorkerMetrics(metrics, "miner"),
   });
   shutdown.add("mining workers", () => searchers.close());
-  const signatures = createSignatureVerifier(verifiers);
+  const signatures = createSignatureVerifier(verifiers, metrics);
 
   const peersPlace = { path: directory.peersFile, chain: genesis.block.header.id };
   const kept = await readPeers(peersPlace, logger);
   const banList = createBanList(kept.bans);
   const network = await createLibp2pNetwork(
-    { clock, timers, logger },
+    { clock, timers, logger, metrics },
     {
       privateKeySeed: directory.networkSeed,
       listen: options.listen,
@@ -157,6 +137,7 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
   const pool = createTransactionPool({
     genesis,
     clock,
+    metrics,
     signatures,
     chain: () => opened as Chain,
     isSyncing: () => sync.isSyncing,
@@ -166,7 +147,8 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
     },
   });
   const chain = await openChain({
-    store: directory.store,
+    store: createMeasuredStore(directory.store, { metrics, clock }, "chain"),
+    metrics,
     genesis,
     clock,
     logger,
@@ -207,6 +189,7 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
     clock,
     timers,
     logger,
+    metrics,
     network,
     protocols: () => protocols,
     ownStatus,
@@ -261,9 +244,28 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
     { network, protocols: () => protocols, supervisor, book, isBanned, clock, timers, random, logger },
     { exchange: options.exchange ?? true, maxOutbound: options.maxOutbound ?? DEFAULT_MAX_OUTBOUND },
   );
-  const bans = createBans({ network, supervisor, banList, clock, logger, save: () => peersFile.save() });
+  const bans = createBans({
+    network,
+    supervisor,
+    banList,
+    clock,
+    logger,
+    metrics,
+    save: () => peersFile.save(),
+  });
   const mining = createMining(
-    { chain, pool, relay, clock, timers, random, logger, searchers, isSyncing: () => sync.isSyncing },
+    {
+      chain,
+      pool,
+      relay,
+      clock,
+      timers,
+      random,
+      logger,
+      metrics,
+      searchers,
+      isSyncing: () => sync.isSyncing,
+    },
     {
       rewardTo,
       defaultHashRate: (Number(genesisDifficulty(spec)) * 1_000) / spec.intervalMs / (options.miners ?? 1),
@@ -286,7 +288,8 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
   if (options.history !== false) {
     const index = await createHistoryIndex({
       chain,
-      openStore: directory.openHistory,
+      openStore: async (how) =>
+        createMeasuredStore(await directory.openHistory(how), { metrics, clock }, "history"),
       timers,
       logger,
       // Where blocks are going to be deleted it must read them in time.
@@ -342,7 +345,7 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
   shutdown.add("miner", () => mining.miner.stop());
 
   const api = createApiServer(
-    { node: service, clock, timers, logger },
+    { node: service, clock, timers, logger, metrics },
     { ...options.api, version: VERSION, token: directory.token, apiRead: options.apiRead, hostNames: [] },
   );
   options.onServing?.();

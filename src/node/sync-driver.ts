@@ -2,7 +2,15 @@ import { setImmediate } from "node:timers/promises";
 import type { Chain, ImportResult } from "../chain/index.ts";
 import { formatWork, refuseMutated } from "../consensus/index.ts";
 import type { Protocols, Status } from "../network/index.ts";
-import type { Clock, Logger, Network, Timer, Timers } from "../ports/index.ts";
+import {
+  type Clock,
+  type Logger,
+  type Metrics,
+  type Network,
+  silentMetrics,
+  type Timer,
+  type Timers,
+} from "../ports/index.ts";
 import { assembleBlock, decodeBody } from "../primitives/index.ts";
 import {
   createSyncPlanner,
@@ -14,6 +22,7 @@ import {
   type SyncPlanner,
   type SyncProgress,
 } from "../sync/index.ts";
+import { createSyncMetrics } from "./sync-metrics.ts";
 
 /** Statuses kept: far above any connection limit, so that answers of peers long gone cannot pile up. */
 const MAX_STATUSES = 1_024;
@@ -32,6 +41,8 @@ export interface SyncDriverDeps {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly logger: Logger;
+  /** Where left out, nothing is counted. */
+  readonly metrics?: Metrics;
   readonly network: Pick<Network, "connections" | "disconnect" | "punish">;
   readonly protocols: () => Protocols;
   /** Our status, as peers are told it. */
@@ -92,6 +103,7 @@ export function createSyncDriver(deps: SyncDriverDeps): SyncDriver {
   let importsRun = false;
   let ticking: { readonly atMs: number; readonly timer: Timer } | undefined;
   const speed = createSpeed(clock, planner);
+  const counted = createSyncMetrics(deps.metrics ?? silentMetrics);
 
   const now = (): Moment => ({ nowMs: clock.nowMs(), monotonicMs: clock.monotonicMs() });
 
@@ -134,7 +146,9 @@ export function createSyncDriver(deps: SyncDriverDeps): SyncDriver {
     if (atMs === undefined) return;
     const timer = timers.set(Math.max(0, atMs - clock.monotonicMs()), () => {
       ticking = undefined;
-      run(planner.tick(now()));
+      const effects = planner.tick(now());
+      counted.ticked(effects);
+      run(effects);
     });
     ticking = { atMs, timer };
   }
@@ -148,12 +162,14 @@ export function createSyncDriver(deps: SyncDriverDeps): SyncDriver {
         return await ask(effect, async (options) => {
           const request = { locator: effect.locator, stop: undefined, maxCount: effect.max };
           const headers = await deps.protocols().requestHeaders(peer, request, options);
+          counted.headers(headers.length);
           return () => planner.headers(effect.request, headers, now());
         });
       case "request-blocks":
         return await ask(effect, async (options) => {
           const raw = await deps.protocols().requestBlocks(peer, effect.ids, options);
           const receivedMs = clock.nowMs();
+          counted.bodies(raw.length);
           const blocks: ReceivedBlock[] = raw.map((block) => ({ ...block, receivedMs }));
           return () => planner.bodies(effect.request, blocks, now());
         });
@@ -173,6 +189,7 @@ export function createSyncDriver(deps: SyncDriverDeps): SyncDriver {
         );
       }
       case "disconnect":
+        counted.disconnected(effect.isFault);
         if (effect.isFault) return deps.network.punish(peer, effect.reason);
         logger.warn({ peer, reason: effect.reason }, "disconnecting a peer during sync");
         return await deps.network.disconnect(peer, effect.reason).catch((error: unknown) => {
@@ -197,6 +214,7 @@ export function createSyncDriver(deps: SyncDriverDeps): SyncDriver {
     } finally {
       open.delete(request);
     }
+    counted.asked(kind, controller.signal.aborted ? "cancelled" : answer === undefined ? "failed" : "ok");
     if (controller.signal.aborted) return;
     run(answer === undefined ? planner.failed(request, now()) : answer());
   }
@@ -249,7 +267,7 @@ export function createSyncDriver(deps: SyncDriverDeps): SyncDriver {
     }
   }
 
-  return {
+  const driver: SyncDriver = {
     get progress() {
       const { progress } = planner;
       return progress === undefined ? undefined : { ...progress, ...speed.of(progress) };
@@ -270,6 +288,8 @@ export function createSyncDriver(deps: SyncDriverDeps): SyncDriver {
       for (const controller of open.values()) controller.abort();
     },
   };
+  counted.watch(driver, () => open.size);
+  return driver;
 }
 
 function createSpeed(clock: Clock, planner: SyncPlanner) {

@@ -11,7 +11,7 @@ import {
   type Removal,
   type TransactionHistory,
 } from "../mempool/index.ts";
-import type { Clock } from "../ports/index.ts";
+import { type Clock, type Metrics, silentMetrics } from "../ports/index.ts";
 import {
   type Block,
   type BlockId,
@@ -21,6 +21,7 @@ import {
   type TxId,
 } from "../primitives/index.ts";
 import { createAdmissionQueue } from "./admission-queue.ts";
+import { createPoolMetrics } from "./pool-metrics.ts";
 import { createReorgIndex, type ReorgIndex } from "./reorg-index.ts";
 
 /** Blocks whose transactions peers may still ask for, to put an announced block together. */
@@ -36,6 +37,8 @@ const MAX_LEAVING_AT_ONCE = 2_000;
 export interface TransactionPoolDeps {
   readonly genesis: Genesis;
   readonly clock: Clock;
+  /** Where left out, nothing is counted. */
+  readonly metrics?: Metrics;
   readonly signatures: SignatureVerifier;
   /** Set once the chain is open. */
   readonly chain: () => Chain;
@@ -79,6 +82,8 @@ export function createTransactionPool(deps: TransactionPoolDeps): TransactionPoo
   const queue = createAdmissionQueue();
   const recent = createRecentMap<Leaf, SealedTransaction>(MAX_RECENTLY_MINED);
   let changed: TxId[] = [];
+  const counted = createPoolMetrics(deps.metrics ?? silentMetrics);
+  counted.watch(mempool);
 
   /** Whom anybody can judge without state, signatures aside. */
   function precheck(transactions: readonly SealedTransaction[]): Map<SealedTransaction, Judged> {
@@ -120,7 +125,7 @@ export function createTransactionPool(deps: TransactionPoolDeps): TransactionPoo
     return refusals;
   }
 
-  async function admit(transactions: readonly SealedTransaction[]): Promise<Judged[]> {
+  async function answerAll(transactions: readonly SealedTransaction[]): Promise<Judged[]> {
     const refuseAll = (rule: RefusalRule, detail: string): Judged[] =>
       transactions.map((transaction) => ({
         transaction,
@@ -136,6 +141,12 @@ export function createTransactionPool(deps: TransactionPoolDeps): TransactionPoo
         "more transactions are waiting to be judged than the node can take; try again later",
       )
     );
+  }
+
+  async function admit(transactions: readonly SealedTransaction[]): Promise<Judged[]> {
+    const judged = await answerAll(transactions);
+    for (const { admission } of judged) counted.judged(admission);
+    return judged;
   }
 
   async function judge(transactions: readonly SealedTransaction[]): Promise<Judged[]> {
@@ -219,6 +230,7 @@ export function createTransactionPool(deps: TransactionPoolDeps): TransactionPoo
     const timeMs = clock.nowMs();
     return removals.map((removal) => {
       const { txid } = removal.transaction;
+      counted.left(removal.fate, removal.fate === "dropped" ? removal.rule : undefined);
       if (removal.fate === "conflicted") {
         history.add(removal.transaction, { what: "conflicted", timeMs, by: removal.by });
         return { txid, fate: "conflicted", by: removal.by };
@@ -306,14 +318,17 @@ export function createTransactionPool(deps: TransactionPoolDeps): TransactionPoo
     const timeMs = clock.nowMs();
     changed.push(txid);
     if (rival !== undefined) {
+      counted.left("conflicted");
       history.add(transaction, { what: "conflicted", timeMs, by: rival });
       return { txid, fate: "conflicted", by: rival };
     }
     const admission = mempool.add(transaction, sender, height, timeMs);
     if (admission.status !== "refused") {
+      counted.returned();
       history.add(transaction, { what: "returned", timeMs });
       return { txid, fate: "returned" };
     }
+    counted.left("dropped", admission.rule);
     history.add(transaction, { what: "dropped", timeMs, rule: admission.rule });
     return { txid, fate: "dropped", rule: admission.rule, detail: admission.detail };
   }

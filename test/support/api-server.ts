@@ -1,6 +1,6 @@
 import type { TestContext } from "node:test";
 import { type ApiServerOptions, createApiServer, type NodeService } from "../../src/api/index.ts";
-import { silentLogger } from "../../src/ports/index.ts";
+import { createMemoryMetrics, silentLogger } from "../../src/ports/index.ts";
 import { createRealTimers, realClock } from "./real-time.ts";
 import { createStubNodeService, type StubNodeService } from "./stub-node-service.ts";
 
@@ -14,7 +14,13 @@ export async function startApi(
 ): Promise<{ url: string; node: StubNodeService; close: () => Promise<void> }> {
   const service = createStubNodeService(node);
   const server = createApiServer(
-    { node: service, clock: realClock, timers: createRealTimers(), logger: silentLogger },
+    {
+      node: service,
+      clock: realClock,
+      timers: createRealTimers(),
+      logger: silentLogger,
+      metrics: createMemoryMetrics(),
+    },
     {
       host: "127.0.0.1",
       port: 0,

@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
 import { createApiServer, type Link } from "../../src/api/index.ts";
-import { silentLogger } from "../../src/ports/index.ts";
+import { createMemoryMetrics, silentLogger } from "../../src/ports/index.ts";
 import { createRealTimers, realClock } from "./real-time.ts";
 import { createStubNodeService, stubStatus } from "./stub-node-service.ts";
 
@@ -56,6 +56,7 @@ const server = createApiServer(
     clock: realClock,
     timers: createRealTimers(),
     logger: silentLogger,
+    metrics: createMemoryMetrics(),
   },
   { host: "127.0.0.1", port: portIn(values.api), token, apiRead: "token", hostNames: [], version: "0" },
 );

@@ -5,6 +5,14 @@ const DEFAULT_MAX_WAITING_TASKS = 4_096;
 /** A thread takes some 12 MiB or more, and a tenth of a second to start again. */
 const DEFAULT_IDLE_MS = 10_000;
 
+/** Told what the pool does. */
+export interface PoolObserver {
+  /** Once, with what can be read at any time. */
+  watch(pool: { readonly waiting: () => number; readonly threads: () => number }): void;
+  /** A thread had a task for so long. */
+  ended(hasFailed: boolean, busyMs: number): void;
+}
+
 export interface ThreadWorkerPoolOptions {
   /** A module that exports `tasks`, a table of unary functions of cloneable data. Each thread imports it once. */
   readonly module: URL;
@@ -14,6 +22,7 @@ export interface ThreadWorkerPoolOptions {
   readonly maxWaitingTasks?: number;
   /** A thread that has had no task for so long is ended. Default 10,000. */
   readonly idleMs?: number;
+  readonly observer?: PoolObserver;
   /** The thread's own program, where a bundler has put it. */
   readonly worker?: URL;
 }
@@ -38,6 +47,8 @@ interface Task {
 interface Thread {
   readonly worker: Worker;
   task: Task | undefined;
+  /** When it got the task. */
+  taskSinceMs: number;
   /** Ends it, while it has no task. */
   idle: NodeJS.Timeout | undefined;
 }
@@ -67,6 +78,7 @@ class ThreadSet {
 
   constructor(options: ThreadWorkerPoolOptions) {
     this.#options = options;
+    options.observer?.watch({ waiting: () => this.#waiting.size, threads: () => this.#threads.size });
   }
 
   async run(
@@ -123,6 +135,7 @@ class ThreadSet {
         continue;
       }
       thread.task = task;
+      thread.taskSinceMs = performance.now();
       clearTimeout(thread.idle);
       thread.worker.ref();
     }
@@ -137,12 +150,13 @@ class ThreadSet {
     const entry = this.#options.worker ?? new URL("./thread-worker.ts", import.meta.url);
     // Without the process's own flags: --eval and its kind make no sense in a thread, and stop it from starting.
     const worker = new Worker(entry, { workerData: this.#options.module.href, execArgv: [] });
-    const thread: Thread = { worker, task: undefined, idle: undefined };
+    const thread: Thread = { worker, task: undefined, taskSinceMs: 0, idle: undefined };
     this.#threads.add(thread);
     worker.unref();
     worker.on("message", (answer: TaskAnswer) => {
       const task = thread.task;
       thread.task = undefined;
+      this.#options.observer?.ended("error" in answer, performance.now() - thread.taskSinceMs);
       worker.unref();
       if ("error" in answer) task?.reject(answer.error);
       else task?.resolve(answer.result);

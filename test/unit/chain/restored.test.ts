@@ -316,6 +316,7 @@ test("verdicts are taken back in batches, however many there are", async () => {
     commit: async (writes: readonly Write[]) => {
       sizes.push(writes.length);
       await createMemoryStore(data).write(writes, { sync: true });
+      return 0;
     },
   };
   await acquit(createMemoryStore(data), journal, head.header.id);
