@@ -64,6 +64,10 @@ export const API_ERRORS = {
     message: "/ip4/192.0.2.7/tcp/4001 is not a configured peer; GET /v1/peers lists them",
     details: { peer: "/ip4/192.0.2.7/tcp/4001" },
   },
+  ATTACK_OFF: {
+    status: 404,
+    message: "this node holds no blocks back: it was not started with --attack withhold or selfish-miner",
+  },
   ROUTE_NOT_FOUND: {
     status: 404,
     message: "nothing is served at /v2/status; /openapi.json lists the routes",

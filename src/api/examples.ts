@@ -82,6 +82,7 @@ const status: Status = {
   mining,
   reorgs: 1,
   supply: { issued: 35_000_000_000, burned: 10_000 },
+  attack: null,
 };
 const peer: Peer = {
   peer: PEER,
@@ -269,6 +270,7 @@ const eventText = (n: number, event: string, data: unknown): string =>
   `id: miq1k9s2-${n}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
 
 export const examples = {
+  attackRelease: { released: 6, head },
   status,
   genesis: { name: "devnet", engine: "pow", difficultyBits: 10, intervalMs: 2_000 },
   peers: page(peer),

@@ -158,6 +158,7 @@ export const ROUTE_DOCS: Readonly<Record<string, RouteDoc>> = {
     answers: { refused: examples.link, shaped: examples.shaped },
   },
   "DELETE /v1/links/{peer}": { errors: [], answers: { done: examples.done } },
+  "POST /v1/attack/release": { errors: ["ATTACK_OFF"], answers: { released: examples.attackRelease } },
   "PUT /v1/bans/{peer}": {
     errors: ["PEER_INVALID", "ADDRESS_LOCAL", "TOO_MANY_BANS", "BANS_NOT_SAVED"],
     requests: { day: examples.banRequest },

@@ -4,6 +4,7 @@ import type {
   AccountProof,
   AccountStatus,
   AddedPeer,
+  AttackRelease,
   Ban,
   BanRequest,
   BlockDetail,
@@ -127,6 +128,9 @@ export interface NodeService {
   mineContinuously(hashRate: number | undefined): Promise<void>;
   stopMining(): Promise<void>;
   mining(): Promise<MiningStatus>;
+
+  /** Shows peers what this node held back from them; fails with ATTACK_OFF unless it was started to do so. */
+  releaseAttack(): Promise<AttackRelease>;
 
   /**
    * A backup of the chain as it is now, without keys; the bytes come as they are taken. One at a time. To be read to its

@@ -6,6 +6,7 @@ import {
   AddedPeer,
   Address,
   Amount,
+  AttackRole,
   Ban,
   BlockDetail,
   BlockMark,
@@ -65,6 +66,7 @@ const NodeView = Strict({
   peer: Text,
   multiaddrs: Type.Array(Text),
   dataDir: Text,
+  attack: Type.Union([AttackRole, Type.Null()]),
 });
 const NodeSnapshot = Strict({
   n: NodeNumber,
@@ -73,6 +75,7 @@ const NodeSnapshot = Strict({
   peer: Text,
   state: NodeState,
   why: Type.Union([Text, Type.Null()]),
+  attack: Type.Union([AttackRole, Type.Null()]),
   /** Missing where the node did not answer. */
   status: Type.Optional(Status),
   /** Peers that it refuses. */

@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { InvalidArgumentError, Option } from "commander";
+import type { AttackRole } from "../api/index.ts";
 
 /** A value as an error shows it: whole where that fits on a line. */
 export const quoted = (text: string): string =>
@@ -30,6 +31,9 @@ export function integer(minimum: number, maximum: number): (text: string) => num
 export function timeOption(flags: string, description: string, preset: string): Option {
   return new Option(flags, description).argParser(duration).default(duration(preset), preset);
 }
+
+/** Parts that a node can play in an attack; not imported from the API's room, which would load for every command. */
+export const ATTACK_ROLES = ["withhold"] as const satisfies readonly AttackRole[];
 
 /** As the API bounds it; not imported from there, which would load its schemas for every command. */
 const MAX_HASH_RATE = 1e12;

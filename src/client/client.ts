@@ -3,6 +3,7 @@ import type {
   AccountProof,
   AccountStatus,
   AddedPeer,
+  AttackRelease,
   Ban,
   BanRequest,
   BlockDetail,
@@ -97,6 +98,8 @@ export interface Client {
   submitBatch(transactions: readonly TransactionJson[], options?: CallOptions): Promise<SubmitResult>;
   /** With mode `blocks`: settles when they are connected; fails with MINING_TIMEOUT (details.blocks) when late. */
   mining(request: MiningRequest, options?: CallOptions): Promise<MiningResult>;
+  /** Shows peers what a node started with --attack held back; fails with ATTACK_OFF where it holds nothing back. */
+  releaseAttack(options?: CallOptions): Promise<AttackRelease>;
   /**
    * Events from now on, until the signal is aborted. A lost connection is made again and goes on where it was; an
    * `ApiError` is thrown where that fails for too long. What was missed is told as a `gap`.
@@ -165,6 +168,7 @@ export function createClient(options: HttpOptions): Client {
       const deadline = mineMs === 0 ? {} : { timeoutMs: mineMs + ANSWER_SLACK_MS };
       return http("/v1/mining", { ...call, ...deadline, method: "POST", json: request });
     },
+    releaseAttack: (call) => http("/v1/attack/release", { ...call, method: "POST" }),
     events: (signal, eventsOptions) => followEvents(async () => ({ ...options, url }), signal, eventsOptions),
   };
 }

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import type { Shape, Status } from "../api/index.ts";
+import type { AttackRole, Shape, Status } from "../api/index.ts";
 import { type Client, createClient } from "../client/index.ts";
 import { readClusterFile } from "./cluster-file.ts";
 import { ClusterError, type ClusterErrorCode, hint } from "./errors.ts";
@@ -19,6 +19,8 @@ export interface NodeSnapshot {
   readonly state: NodeState;
   /** Of an ended node: how that came. */
   readonly why: string | null;
+  /** The part that it plays in an attack; null: it is honest. */
+  readonly attack: AttackRole | null;
   readonly status: Status | undefined;
   readonly refuses: readonly string[];
 }
@@ -131,9 +133,9 @@ export async function createClusterClient(directory: string): Promise<ClusterCli
     async snapshot() {
       const { nodes } = await info();
       return Promise.all(
-        nodes.map(async ({ n, pid, api, peer, state, why }) => {
+        nodes.map(async ({ n, pid, api, peer, state, why, attack }) => {
           const answer = state === "running" ? await askNode(node(n)) : { status: undefined, refuses: [] };
-          return { n, pid, api, peer, state, why, ...answer };
+          return { n, pid, api, peer, state, why, attack, ...answer };
         }),
       );
     },

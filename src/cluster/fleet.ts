@@ -47,7 +47,7 @@ export interface FleetDeps {
 }
 
 export interface FleetOptions
-  extends Omit<NodeProcessOptions, "n" | "dataDir" | "miners" | "api" | "listen"> {
+  extends Omit<NodeProcessOptions, "n" | "dataDir" | "miners" | "attack" | "api" | "listen"> {
   readonly directory: string;
   readonly topology: Topology;
 }
@@ -93,9 +93,10 @@ export function createFleet(deps: FleetDeps, options: FleetOptions): Fleet {
   const members = Array.from({ length: topology.nodes }, (_, i) => {
     const n = i + 1;
     const dataDir = join(directory, `node${n}`);
+    const attack = topology.attacks?.[n];
     return createMember(
       { logger: deps.logger, onProcess: deps.note },
-      { ...options, n, dataDir, miners: topology.nodes },
+      { ...options, n, dataDir, miners: topology.nodes, ...(attack && { attack }) },
     );
   });
 

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import type { AttackRole } from "../api/index.ts";
 import { type Client, createClient } from "../client/index.ts";
 import type { Logger } from "../ports/index.ts";
 import { NODE_GRACE_MS } from "./claim.ts";
@@ -33,6 +34,8 @@ export interface NodeView {
   readonly peer: string;
   readonly multiaddrs: readonly string[];
   readonly dataDir: string;
+  /** The part that it plays in an attack; null: it is honest. */
+  readonly attack: AttackRole | null;
 }
 
 /** One node of a cluster through all its processes: started, signalled, ended, started again. */
@@ -168,6 +171,7 @@ export function createMember(deps: MemberDeps, options: MemberOptions): Member {
       peer,
       multiaddrs,
       dataDir,
+      attack: options.attack ?? null,
     };
   }
 

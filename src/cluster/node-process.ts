@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import type { AttackRole } from "../api/index.ts";
 import { createClient } from "../client/index.ts";
 import { makePrivateDirectory } from "../files/index.ts";
 import { ClusterError } from "./errors.ts";
@@ -19,6 +20,8 @@ export interface NodeProcessOptions {
   readonly logLevel: string;
   /** Absent: it keeps all blocks. */
   readonly pruneDepth?: number;
+  /** The part that it plays in an attack; absent: it is honest. */
+  readonly attack?: AttackRole;
   /** HOST:PORT of its API, and where peers reach it; default: 127.0.0.1, any free port. */
   readonly api?: string;
   readonly listen?: string;
@@ -76,6 +79,7 @@ export async function startNodeProcess(
   args.push("--exchange", "off");
   if (options.mine) args.push("--mine");
   if (options.pruneDepth !== undefined) args.push("--prune", String(options.pruneDepth));
+  if (options.attack !== undefined) args.push("--attack", options.attack);
   const log = createLogWriter(nodeLogOf(dataDir), onLostLog);
   const child = spawn(program, [...before, ...args], { stdio: ["ignore", "pipe", "pipe", "ipc"] });
   for (const stream of [child.stdout, child.stderr]) if (stream !== null) log.follow(stream);

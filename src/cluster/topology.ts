@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { ATTACK_ROLES, type AttackRole } from "../api/index.ts";
 import { fileProblem, readBounded, replaceWhole } from "../files/index.ts";
 import { ClusterError, type ClusterErrorCode } from "./errors.ts";
 
@@ -18,7 +19,10 @@ export interface Topology {
   /** Undefined where the links were given one by one. */
   readonly name?: TopologyName;
   readonly links: readonly NodeLink[];
+  /** The parts that nodes play in attacks, by their numbers; absent: all are honest. */
+  readonly attacks?: Attacks;
 }
+export type Attacks = Readonly<Record<number, AttackRole>>;
 
 /** The file in a cluster's directory that the next `up` reads. */
 export const TOPOLOGY_FILE = "topology.json";
@@ -81,6 +85,33 @@ function unreachable(nodes: number, links: readonly NodeLink[]): number | undefi
   return Array.from({ length: nodes }, (_, i) => i + 1).find((n) => !reached.has(n));
 }
 
+const isRole = (value: unknown): value is AttackRole => (ATTACK_ROLES as readonly unknown[]).includes(value);
+
+/** What is wrong with the parts that nodes are to play, or the parts. */
+function checkAttacks(value: unknown, nodes: number): string | Attacks {
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    return 'attacks must be an object of parts by nodes, such as { "3": "withhold" }';
+  for (const [n, role] of Object.entries(value)) {
+    if (!(/^[1-9]\d{0,3}$/.test(n) && Number(n) <= nodes))
+      return `attacks names node ${n.slice(0, 40)}; the nodes are 1 to ${nodes}`;
+    if (!isRole(role)) return `attacks.${n} must be one of ${ATTACK_ROLES.join(", ")}`;
+  }
+  return value as Attacks;
+}
+
+/** A topology with these attackers in place of its own; undefined keeps those. */
+function withAttacks(topology: Topology, attacks: Attacks | undefined): Topology {
+  const wanted = attacks ?? topology.attacks ?? {};
+  const checked = checkAttacks(wanted, topology.nodes);
+  if (typeof checked === "string")
+    throw new ClusterError(
+      "CLUSTER_TOPOLOGY_INVALID",
+      `${checked}; say who attacks with --attack N=ROLE, or --attack none`,
+    );
+  const { attacks: _, ...honest } = topology;
+  return Object.keys(checked).length === 0 ? honest : { ...honest, attacks: checked };
+}
+
 /** What is wrong with a topology file's text, in words that name the key, or the topology. `kept`: it may be a name. */
 export function parseTopology(text: string, kept = false): string | Topology {
   let json: unknown;
@@ -91,16 +122,20 @@ export function parseTopology(text: string, kept = false): string | Topology {
   }
   if (typeof json !== "object" || json === null || Array.isArray(json))
     return `it must be an object such as { "nodes": 3, "links": [[1, 2], [2, 3]] }`;
-  const keys = ["nodes", "links", ...(kept ? ["name"] : [])];
+  const keys = ["nodes", "links", "attacks", ...(kept ? ["name"] : [])];
   const unknown = Object.keys(json).find((key) => !keys.includes(key));
   if (unknown !== undefined) return `unknown key ${unknown.slice(0, 40)}; allowed: ${keys.join(", ")}`;
-  const { nodes, links, name } = json as { nodes?: unknown; links?: unknown; name?: unknown };
+  const { nodes, links, name, attacks = {} } = json as Readonly<Record<string, unknown>>;
   if (!(typeof nodes === "number" && Number.isInteger(nodes) && nodes >= 1 && nodes <= MAX_NODES))
     return `nodes must be an integer from 1 to ${MAX_NODES}`;
+  const roles = checkAttacks(attacks, nodes);
+  if (typeof roles === "string") return roles;
   if (name !== undefined)
-    return isName(name) ? namedTopology(name, nodes) : `name must be one of ${TOPOLOGY_NAMES.join(", ")}`;
+    return isName(name)
+      ? withAttacks(namedTopology(name, nodes), roles)
+      : `name must be one of ${TOPOLOGY_NAMES.join(", ")}`;
   const checked = checkLinks(links, nodes);
-  return typeof checked === "string" ? checked : { nodes, links: checked };
+  return typeof checked === "string" ? checked : withAttacks({ nodes, links: checked }, roles);
 }
 
 async function readTopology(
@@ -136,6 +171,13 @@ function checkCount(nodes: number): number {
  */
 export async function chooseTopology(
   directory: string,
+  wanted: { readonly nodes?: number; readonly topology?: string; readonly attacks?: Attacks },
+): Promise<Topology> {
+  return withAttacks(await chooseLinks(directory, wanted), wanted.attacks);
+}
+
+async function chooseLinks(
+  directory: string,
   wanted: { readonly nodes?: number; readonly topology?: string },
 ): Promise<Topology> {
   const { topology } = wanted;
@@ -144,19 +186,19 @@ export async function chooseTopology(
   const kept = async () => readTopology(own, "CLUSTER_FILE_INVALID", true);
   if (isName(topology)) {
     const before = nodes === undefined ? await kept().catch(() => undefined) : undefined;
-    return namedTopology(topology, nodes ?? before?.nodes ?? DEFAULT_NODES);
+    return withAttacks(namedTopology(topology, nodes ?? before?.nodes ?? DEFAULT_NODES), before?.attacks);
   }
   const found =
     topology === undefined ? await kept() : await readTopology(topology, "CLUSTER_TOPOLOGY_INVALID", false);
   if (found === undefined) return namedTopology("full", nodes ?? DEFAULT_NODES);
   if (nodes === undefined || nodes === found.nodes) return found;
-  if (found.name !== undefined) return namedTopology(found.name, nodes);
+  if (found.name !== undefined) return withAttacks(namedTopology(found.name, nodes), found.attacks);
   const message = `${topology ?? own} is for ${found.nodes} nodes, not ${nodes}; leave --nodes out, or choose another --topology`;
   throw new ClusterError("CLUSTER_TOPOLOGY_INVALID", message);
 }
 
 /** Keeps it for the next `up`: the links, or only their name. */
-export function keepTopology(directory: string, { nodes, name, links }: Topology): Promise<void> {
-  const content = name === undefined ? { nodes, links } : { nodes, name };
+export function keepTopology(directory: string, { nodes, name, links, attacks }: Topology): Promise<void> {
+  const content = { nodes, ...(name === undefined ? { links } : { name }), ...(attacks && { attacks }) };
   return replaceWhole(join(directory, TOPOLOGY_FILE), `${JSON.stringify(content)}\n`);
 }

@@ -30,7 +30,7 @@ import { endProcess, isAlive, type ProcessId, processStart } from "./processes.t
 import type { SupervisorOptions } from "./supervisor.ts";
 import type { SupervisorMessage } from "./supervisor-main.ts";
 import { portError, SUPERVISOR_HOST } from "./supervisor-server.ts";
-import { chooseTopology, keepTopology, TOPOLOGY_FILE, type Topology } from "./topology.ts";
+import { type Attacks, chooseTopology, keepTopology, TOPOLOGY_FILE, type Topology } from "./topology.ts";
 
 export interface ClusterOptions {
   /** Holds cluster.json, genesis.json and node1, node2, ...; made if missing. */
@@ -41,6 +41,8 @@ export interface ClusterOptions {
   readonly topology?: string;
   /** Default: the directory's own genesis.json, made anew (10 bits, reward 50) for a new cluster. */
   readonly genesisFile?: string;
+  /** The parts that nodes play in attacks; default: those of the directory's last start. */
+  readonly attacks?: Attacks;
   readonly mine?: boolean;
   readonly logLevel?: string;
   /** All nodes delete the data of blocks so far below the head; default: they keep all. */

@@ -1,12 +1,13 @@
-import type { Chain, Template } from "../chain/index.ts";
+import type { Template } from "../chain/index.ts";
 import { createMiner, type Miner, type MiningTemplate, type SearchTasks } from "../miner/index.ts";
 import type { Clock, Logger, Metrics, Random, Timers, WorkerPool } from "../ports/index.ts";
 import { assembleBlock, bigintFromBytes, bytesToHex } from "../primitives/index.ts";
 import type { BlockRelay } from "./block-relay.ts";
+import type { MiningChain } from "./presence.ts";
 import type { TransactionPool } from "./transaction-pool.ts";
 
 export interface MiningDeps {
-  readonly chain: Chain;
+  readonly chain: MiningChain;
   readonly pool: TransactionPool;
   readonly relay: BlockRelay;
   readonly clock: Clock;

@@ -1,3 +1,5 @@
+import type { AttackRole } from "../api/index.ts";
+
 /** How one node runs; never consensus. */
 export interface NodeOptions {
   /** Everything the node keeps is in here. Created when missing. */
@@ -28,6 +30,8 @@ export interface NodeOptions {
   readonly maxInbound?: number;
   /** Of them, from one public IPv4 address or IPv6 /64; default 16. */
   readonly maxInboundPerIp?: number;
+  /** The part to play against its peers, for tests of a network of one's own; default: none, it is honest. */
+  readonly attack?: AttackRole;
   readonly mine: boolean;
   /** Tries a second while mining; default: the network's share of one miner. */
   readonly hashRate?: number;

@@ -31,6 +31,7 @@ import { historyOf } from "./history-view.ts";
 import type { NodeLinks } from "./links.ts";
 import { createLookups } from "./lookups.ts";
 import { createPeerService } from "./peer-service.ts";
+import type { Presence } from "./presence.ts";
 import { findIds } from "./short-ids.ts";
 import type { SyncDriver } from "./sync-driver.ts";
 import { syncView } from "./sync-view.ts";
@@ -60,6 +61,7 @@ export interface NodeServiceDeps {
   readonly links: NodeLinks;
   readonly forget: (peer: string) => void;
   readonly miner: Miner;
+  readonly presence: Presence;
   /** Public key that gets rewards. */
   readonly rewardTo: Uint8Array;
   readonly subscribe: NodeService["subscribe"];
@@ -207,6 +209,7 @@ export function createNodeService(deps: NodeServiceDeps): NodeService {
         mining: mining(),
         reorgs: chain.lastReorg,
         supply: { issued, burned },
+        attack: deps.presence.role,
       };
     },
     genesis: () => specToJson(spec),
@@ -241,6 +244,13 @@ export function createNodeService(deps: NodeServiceDeps): NodeService {
     mineContinuously: async (hashRate) => miner.startContinuous(hashRate),
     stopMining: async () => miner.stopContinuous(),
     mining: async () => mining(),
+    async releaseAttack() {
+      const { release } = deps.presence;
+      if (release !== undefined) return release();
+      const message =
+        "this node holds no blocks back: it was not started with --attack withhold or selfish-miner";
+      throw new ServiceError("ATTACK_OFF", 404, message);
+    },
     subscribe: deps.subscribe,
   };
 }

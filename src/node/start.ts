@@ -29,6 +29,7 @@ import { createSystemTimers } from "./adapters/system-timers.ts";
 import { createThreadWorkerPool } from "./adapters/thread-worker-pool.ts";
 import { createBans } from "./bans.ts";
 import { createBlockRelay } from "./block-relay.ts";
+import { choosePresence } from "./choose-presence.ts";
 import { chooseNetwork, openDataDirectory } from "./data-directory.ts";
 import { createNodeEvents } from "./events.ts";
 import { createNodeLinks } from "./links.ts";
@@ -197,6 +198,10 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
     onFirstStatus: (peer) => finder.introduced(peer),
     onPeerReorg: (peer) => exchange.reconcile(peer),
   });
+  const presence = await choosePresence(options.attack, {
+    ...{ chain, network, clock, timers, logger, searchers },
+    tellPeers: () => exchange.reconcileAll(),
+  });
   const { punish } = network;
   const relay = createBlockRelay({
     chain,
@@ -207,18 +212,16 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
     protocols: () => protocols,
     askStatus: (peer) => void sync.exchangeStatus(peer),
   });
-  const protocols = createProtocols(
-    { network, clock, timers, logger },
-    { chain: genesis.block.header.id },
-    createProtocolHandlers({
-      chain,
-      pool,
-      sync,
-      relay,
-      ownStatus,
-      punish,
-      toldPeers: (peer, limit) => finder.told(peer, limit),
-    }),
+  const answers = createProtocolHandlers({
+    ...{ chain, pool, sync, relay, ownStatus, punish },
+    toldPeers: (peer, limit) => finder.told(peer, limit),
+  });
+  const protocols = presence.requests(
+    createProtocols(
+      { network, clock, timers, logger },
+      { chain: genesis.block.header.id },
+      presence.answers(answers),
+    ),
   );
   const exchange = createPeerExchange({
     network,
@@ -255,15 +258,8 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
   });
   const mining = createMining(
     {
-      chain,
-      pool,
-      relay,
-      clock,
-      timers,
-      random,
-      logger,
-      metrics,
-      searchers,
+      ...{ pool, relay, clock, timers, random, logger, metrics, searchers },
+      chain: presence.mining(chain),
       isSyncing: () => sync.isSyncing,
     },
     {
@@ -317,6 +313,7 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
     links,
     forget: book.forget,
     miner: mining.miner,
+    presence,
     rewardTo,
     subscribe: events.subscribe,
   });
@@ -342,6 +339,8 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
   shutdown.add("finder", () => finder.stop());
   supervisor.start();
   shutdown.add("supervisor", () => supervisor.stop());
+  presence.start();
+  shutdown.add("presence", () => presence.stop());
   shutdown.add("miner", () => mining.miner.stop());
 
   const api = createApiServer(

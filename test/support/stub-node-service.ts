@@ -25,6 +25,7 @@ export const stubStatus: Status = {
   mining: { mode: "off", on: false, hashRate: 0, targetHashRate: 170, difficulty: "400", rewardTo: ADDRESS },
   reorgs: 0,
   supply: { issued: 0, burned: 0 },
+  attack: null,
 };
 
 export interface StubNodeService extends NodeService {
@@ -75,6 +76,7 @@ export function createStubNodeService(overrides: Partial<NodeService> = {}): Stu
       note("ban", peer, forMs, reason);
       return { subject: peer, kind: "peer", sinceMs: 0, untilMs: forMs, reason, byHand: true };
     },
+    releaseAttack: async () => ({ released: 0, head: { id: ID_B, height: 12, work: "3000" } }),
     unban: async (peer) => {
       note("unban", peer);
       return peer === PEER;

@@ -6,6 +6,7 @@ import { type BlockId, decodeTransaction, type SealedTransaction } from "../../p
 import {
   AddedPeer,
   AddPeer,
+  AttackRelease,
   Ban,
   BanRequest,
   BlockMark,
@@ -292,6 +293,13 @@ function addBackup(app: FastifyInstance, deps: ChangingDeps): void {
   );
 }
 
+function addAttack(app: FastifyInstance, node: NodeService): void {
+  const summary = "Shows peers the blocks that a node started with --attack has held back";
+  app.post("/v1/attack/release", { schema: { summary, response: answers(AttackRelease) } }, () =>
+    node.releaseAttack(),
+  );
+}
+
 /** Everything that changes the node. The access check has asked for the token before any of these runs. */
 export function addChangingRoutes(app: FastifyInstance, deps: ChangingDeps): void {
   app.register((scope, _options, done) => {
@@ -304,4 +312,5 @@ export function addChangingRoutes(app: FastifyInstance, deps: ChangingDeps): voi
   addBackup(app, deps);
   addLinks(app, deps.node);
   addBans(app, deps.node);
+  addAttack(app, deps.node);
 }

@@ -1,5 +1,5 @@
 import Type from "typebox";
-import { BlockRef, Id, ListOf, Multiaddr, PeerName, Strict, TimeMs } from "./common.ts";
+import { BlockRef, Count, Id, ListOf, Multiaddr, PeerName, Strict, TimeMs } from "./common.ts";
 import { MiningStatus } from "./status.ts";
 
 /** Most blocks one request may ask for. */
@@ -38,6 +38,10 @@ export type MiningRequest = Type.Static<typeof MiningRequest>;
 /** `blocks`: ids of the blocks this request mined, in order; empty for the other modes. */
 export const MiningResult = Strict({ mining: MiningStatus, blocks: Type.Array(Id) });
 export type MiningResult = Type.Static<typeof MiningResult>;
+
+/** What an attacking node showed: blocks that it had held back, and the head that its peers can know now. */
+export const AttackRelease = Strict({ released: Count, head: BlockRef });
+export type AttackRelease = Type.Static<typeof AttackRelease>;
 
 export const Peer = Strict({
   /** Null for a configured address that nobody has answered yet. */

@@ -70,6 +70,11 @@ export const SyncObstacle = Type.Union([
   }),
 ]);
 
+/** Parts that a node can be told to play against its peers, by `node start --attack` alone; docs/attacks.md. */
+export const ATTACK_ROLES = ["withhold"] as const;
+export const AttackRole = Type.Enum([...ATTACK_ROLES], { description: ATTACK_ROLES.join(", ") });
+export type AttackRole = (typeof ATTACK_ROLES)[number];
+
 export const Status = Strict({
   version: Type.String(),
   uptimeMs: Count,
@@ -97,5 +102,7 @@ export const Status = Strict({
   /** Reorgs since the chain's data was made. */
   reorgs: Count,
   supply: Strict({ issued: Amount, burned: Amount }),
+  /** The part in an attack that this node was started to play against its peers; null: it is honest. */
+  attack: Type.Union([AttackRole, Type.Null()]),
 });
 export type Status = Type.Static<typeof Status>;

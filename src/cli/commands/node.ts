@@ -1,6 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
+import type { AttackRole } from "../../api/index.ts";
 import {
   createWhole,
   fileProblem,
@@ -10,8 +11,8 @@ import {
 } from "../../files/index.ts";
 import type { JsonOption } from "../connection.ts";
 import { EXIT, failure, onLostOutput, usageError } from "../failure.ts";
-import { printJson, printLine, shellWord } from "../output.ts";
-import { collect, hashRate, hostPort, integer, multiaddr, oneOf, path } from "../values.ts";
+import { printJson, printLine, shellWord, style } from "../output.ts";
+import { ATTACK_ROLES, collect, hashRate, hostPort, integer, multiaddr, oneOf, path } from "../values.ts";
 
 interface InitOptions extends JsonOption {
   readonly data: string;
@@ -37,6 +38,7 @@ interface StartOptions extends InitOptions {
   readonly rewardTo?: string;
   readonly logLevel: string;
   readonly miners?: number;
+  readonly attack?: AttackRole;
 }
 
 /** Where a node listens unless told otherwise: this machine only, any free port. */
@@ -148,6 +150,7 @@ async function start(options: StartOptions): Promise<void> {
     ...(options.maxInboundPerIp === undefined ? {} : { maxInboundPerIp: options.maxInboundPerIp }),
     ...(options.prune === undefined ? {} : { pruneDepth: options.prune }),
     ...(options.miners === undefined ? {} : { miners: options.miners }),
+    ...(options.attack === undefined ? {} : { attack: options.attack }),
     // Once the API answers the node counts as ready, though its last file may still be on the way to the disk.
     onServing() {
       process.off("disconnect", orphaned);
@@ -161,6 +164,8 @@ async function start(options: StartOptions): Promise<void> {
   if (options.json) printJson({ pid: process.pid, api, multiaddrs, data: dataDir });
   else {
     printLine(`node runs: API ${api}, data ${dataDir}`);
+    if (options.attack !== undefined)
+      printLine(style("red", `it ATTACKS its peers (${options.attack}): for test networks of your own only`));
     for (const address of multiaddrs) printLine(`listens on ${address}`);
     // A cluster has one page for all its nodes.
     if (!hasParent) printLine(`see it in a browser: cumulo dashboard --data ${shellWord(dataDir)}`);
@@ -246,6 +251,11 @@ export function addNode(program: Command): void {
     )
     .option("--miners <n>", "miners that share the interval, for the default hash rate", integer(1, 10_000))
     .option("--reward-to <address>", "where rewards go (default: a key made in the directory)")
+    .option(
+      "--attack <role>",
+      `test networks of your own only: attack the peers, as one of ${ATTACK_ROLES.join(", ")} (docs/attacks.md)`,
+      oneOf(...ATTACK_ROLES),
+    )
     .option(
       "--log-level <level>",
       "debug, info, warn, error or silent",

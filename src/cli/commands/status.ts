@@ -33,6 +33,9 @@ function human(status: Status): string {
   const state = style(status.state === "synced" ? "green" : "yellow", status.state);
   const tied = status.tied.map(({ id }) => shortId(id)).join(", ");
   return fields([
+    ...(status.attack === null
+      ? []
+      : [["ATTACK", style("red", `this node attacks its peers: ${status.attack}`)] as const]),
     ["network", `${status.network} (chain ${status.chain.slice(0, 8)})`],
     ["head", `${head.height}  ${head.id}`],
     ["work", formatWork(head.work)],

@@ -28,6 +28,7 @@ const node = (
   peer: `peer${n}`,
   state: "running",
   why: null,
+  attack: null,
   refuses,
   status: {
     ...stubStatus,
@@ -43,6 +44,7 @@ const silent: NodeSnapshot = {
   peer: "peer9",
   state: "ended",
   why: "killed by cluster kill",
+  attack: null,
   status: undefined,
   refuses: [],
 };

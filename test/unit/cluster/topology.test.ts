@@ -43,8 +43,20 @@ describe("a topology", () => {
     ["[]", /^it must be an object/],
     ['{ "nodes": 3 }', /^links must be a list of pairs/],
     ['{ "nodes": 33, "links": [] }', /^nodes must be an integer from 1 to 32/],
-    ['{ "nodes": 2, "links": [[1, 2]], "colour": "red" }', /^unknown key colour; allowed: nodes, links$/],
+    [
+      '{ "nodes": 2, "links": [[1, 2]], "colour": "red" }',
+      /^unknown key colour; allowed: nodes, links, attacks$/,
+    ],
     ['{ "nodes": 2, "name": "ring" }', /^unknown key name/],
+    [
+      '{ "nodes": 2, "links": [[1, 2]], "attacks": ["withhold"] }',
+      /^attacks must be an object of parts by nodes/,
+    ],
+    [
+      '{ "nodes": 2, "links": [[1, 2]], "attacks": { "3": "withhold" } }',
+      /^attacks names node 3; the nodes are 1 to 2/,
+    ],
+    ['{ "nodes": 2, "links": [[1, 2]], "attacks": { "2": "steal" } }', /^attacks\.2 must be one of withhold/],
     ['{ "nodes": 2, "links": [[1, 2, 3]] }', /^links\[0\] must be a pair/],
     ['{ "nodes": 2, "links": [[1, 2], [1, 3]] }', /^links\[1\]\[1\] must be a node, an integer from 1 to 2/],
     ['{ "nodes": 2, "links": [[1, "2"]] }', /^links\[0\]\[1\] must be a node/],
@@ -74,6 +86,24 @@ describe("a topology", () => {
     await assert.rejects(chooseTopology(directory, { nodes: 4 }), {
       code: "CLUSTER_TOPOLOGY_INVALID",
       message: /is for 3 nodes, not 4; leave --nodes out, or choose another --topology$/,
+    });
+  });
+
+  it("keeps who attacks until others, or none, are named", async (t) => {
+    const directory = await temporaryDirectory(t);
+    const attacks = { 2: "withhold" } as const;
+    const chosen = await chooseTopology(directory, { nodes: 4, topology: "ring", attacks });
+    assert.deepEqual(chosen, { ...namedTopology("ring", 4), attacks });
+    await keepTopology(directory, chosen);
+    assert.deepEqual(await chooseTopology(directory, {}), chosen);
+    assert.deepEqual(await chooseTopology(directory, { topology: "line" }), {
+      ...namedTopology("line", 4),
+      attacks,
+    });
+    assert.deepEqual(await chooseTopology(directory, { attacks: {} }), namedTopology("ring", 4));
+    await assert.rejects(chooseTopology(directory, { nodes: 1 }), {
+      code: "CLUSTER_TOPOLOGY_INVALID",
+      message: /names node 2; the nodes are 1 to 1; say who attacks with --attack N=ROLE, or --attack none$/,
     });
   });
 

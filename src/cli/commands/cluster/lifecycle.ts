@@ -1,7 +1,9 @@
-import type { Command } from "commander";
-import { CliError, EXIT } from "../../failure.ts";
+import { type Command, InvalidArgumentError } from "commander";
+import type { AttackRole } from "../../../api/index.ts";
+import type { NodeSnapshot } from "../../../cluster/index.ts";
+import { CliError, EXIT, usageError } from "../../failure.ts";
 import { printJson, printLine, style, withProgress } from "../../output.ts";
-import { integer, oneOf, path } from "../../values.ts";
+import { ATTACK_ROLES, collect, integer, oneOf, path } from "../../values.ts";
 import { dirFlag, headsTable, inDirectory, MAX_NODES, type Options, open } from "./shared.ts";
 
 interface UpOptions extends Options {
@@ -12,9 +14,41 @@ interface UpOptions extends Options {
   readonly port: number;
   readonly logLevel: string;
   readonly prune?: number;
+  readonly attack?: readonly GivenAttack[];
+}
+
+/** One `--attack`: N=ROLE, or "none". */
+type GivenAttack = readonly [node: number, role: AttackRole] | "none";
+
+function attackOf(text: string): GivenAttack {
+  if (text === "none") return text;
+  const [n = "", role = "", ...more] = text.split("=");
+  const found = ATTACK_ROLES.find((one) => one === role);
+  const isNode = /^[1-9]\d?$/.test(n) && Number(n) <= MAX_NODES;
+  if (isNode && found !== undefined && more.length === 0) return [Number(n), found];
+  throw new InvalidArgumentError(
+    `It must be a node and its part, such as 3=withhold, or none; the parts are ${ATTACK_ROLES.join(", ")}.`,
+  );
+}
+
+/** Undefined where the command says nothing of attacks. */
+function attacksOf(given: readonly GivenAttack[] | undefined): Record<number, AttackRole> | undefined {
+  if (given === undefined) return undefined;
+  const attacks: Record<number, AttackRole> = {};
+  for (const one of given) {
+    if (one === "none") {
+      if (given.length > 1) throw usageError("--attack none says that all nodes are honest; give it alone");
+      continue;
+    }
+    const [n, role] = one;
+    if (attacks[n] !== undefined) throw usageError(`--attack gives node ${n} two parts`);
+    attacks[n] = role;
+  }
+  return attacks;
 }
 
 async function up(options: UpOptions): Promise<void> {
+  const attacks = attacksOf(options.attack);
   const { startCluster } = await import("../../../cluster/index.ts");
   const interrupted = new AbortController();
   const onSignal = () =>
@@ -30,6 +64,7 @@ async function up(options: UpOptions): Promise<void> {
       port: options.port,
       logLevel: options.logLevel,
       signal: interrupted.signal,
+      ...(attacks === undefined ? {} : { attacks }),
       ...(options.prune === undefined ? {} : { pruneDepth: options.prune }),
       ...(options.nodes === undefined ? {} : { nodes: options.nodes }),
       ...(options.topology === undefined ? {} : { topology: options.topology }),
@@ -40,9 +75,16 @@ async function up(options: UpOptions): Promise<void> {
   process.off("SIGTERM", onSignal);
   const cluster = await open(options);
   if (options.json) return printJson({ ...(await cluster.info()), url: cluster.url });
-  printLine(await headsTable(await cluster.snapshot()));
+  const nodes = await cluster.snapshot();
+  printLine(await headsTable(nodes));
+  tellAttacks(nodes);
   printLine(`\nsee it in a browser: cumulo dashboard${dirFlag(options)}`);
   printLine(`all nodes at ${cluster.url}; end it with: cumulo cluster down${dirFlag(options)}`);
+}
+
+function tellAttacks(nodes: readonly NodeSnapshot[]): void {
+  for (const { n, attack } of nodes)
+    if (attack !== null) printLine(style("red", `node ${n} attacks the others: ${attack}`));
 }
 
 async function status(options: Options): Promise<void> {
@@ -52,6 +94,7 @@ async function status(options: Options): Promise<void> {
   const groups = groupsOf(nodes);
   if (options.json) return printJson({ url: cluster.url, directory: cluster.directory, groups, nodes });
   printLine(await headsTable(nodes));
+  tellAttacks(nodes);
   for (const { n, state, why } of nodes) {
     const [how, command] = state === "paused" ? ["is paused", "resume"] : ["has ended", "restart"];
     if (state === "paused" || state === "ended")
@@ -93,6 +136,11 @@ export function addLifecycle(cluster: Command): void {
       path,
     )
     .option("--mine", "all nodes mine continuously")
+    .option(
+      "--attack <n=role>",
+      `node N attacks the others, as one of ${ATTACK_ROLES.join(", ")}; may be given several times; none: all are honest (default: as last time)`,
+      collect(attackOf),
+    )
     .option(
       "--prune <depth>",
       "all nodes delete the data of blocks further below the head, at least 288; cannot be taken back (default: keep all)",
