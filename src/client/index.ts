@@ -9,3 +9,4 @@ export * from "./client.ts";
 export { ApiError } from "./errors.ts";
 export { type EventsOptions, followEvents, type LostConnection, type ReceivedEvent } from "./events.ts";
 export type { HttpOptions } from "./http.ts";
+export * from "./recording/index.ts";
