@@ -88,6 +88,10 @@ export const API_ERRORS = {
     status: 409,
     message: "this node keeps no history (--no-history); start it without that, or ask another node",
   },
+  TIMELINE_OFF: {
+    status: 409,
+    message: "this node keeps no timeline (--no-timeline); start it again without that, or ask another node",
+  },
   BLOCK_IS_GENESIS: {
     status: 409,
     message: "genesis is part of every branch; to leave its network, use another --data directory",

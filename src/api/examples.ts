@@ -4,6 +4,7 @@ import type {
   AccountStatus,
   AddedPeer,
   AddPeer,
+  Arrival,
   Ban,
   BanRequest,
   BlockDetail,
@@ -21,6 +22,7 @@ import type {
   Submission,
   SubmitBatch,
   SubmitResult,
+  TimelinePage,
   Tip,
   TransactionJson,
   TransactionStatus,
@@ -40,6 +42,14 @@ const BOB = "cum1zderl6mvh5jjc46ntx5avf3qyhuma5l604pmv9q5ymqd7snhdt2st6evrk";
 const PEER = "12D3KooWGRUVh8D7JjrRmwiHGdDCBiAtWqE8jMECRUqT3zTq7LsT";
 const ADDRESS = "/ip4/192.0.2.7/tcp/4001";
 const TIME = 1_795_582_430_901;
+
+const arrival: Arrival = {
+  headerMs: TIME - 1_400,
+  headerPeer: PEER,
+  bodyMs: TIME - 1_390,
+  bodyPeer: PEER,
+  via: "gossip",
+};
 
 const page = <Item>(...items: Item[]): Page<Item> => ({ items, next: null });
 const head: BlockRef = { id: ID, height: 7, work: "1c00" };
@@ -81,6 +91,7 @@ const status: Status = {
   mempool: { transactions: 1, bytes: 205 },
   mining,
   reorgs: 1,
+  timeline: { on: true, lastSequence: 2, problem: null },
   supply: { issued: 35_000_000_000, burned: 10_000 },
   attack: null,
 };
@@ -115,6 +126,7 @@ const tree: Tree = {
       sizeBytes: 217,
       state: "best",
       hasBody: true,
+      arrival,
     },
   ],
   next: null,
@@ -128,11 +140,45 @@ const reorg: Reorg = {
   depth: 1,
   blocksOut: [{ id: OTHER, height: 5, transactions: 1 }],
   blocksIn: [{ id: ID, height: 5, transactions: 0 }],
-  cause: { peer: PEER, message: "gossip", block: ID },
+  blocksInCount: 1,
+  cause: { peer: PEER, message: "gossip", block: ID, arrival },
   receivedMs: TIME,
   startedMs: TIME + 1,
   durationMs: 4.5,
   transactions: [{ id: TRANSACTION, fate: "returned" }],
+  transactionCount: 1,
+};
+const timeline: TimelinePage = {
+  items: [
+    {
+      sequence: 1,
+      timeMs: TIME - 1_400,
+      type: "header",
+      data: {
+        ...head,
+        parent: PARENT,
+        difficulty: "400",
+        timestampMs: TIME - 1_500,
+        proposer: ALICE,
+        peer: PEER,
+        via: "gossip",
+      },
+    },
+    {
+      sequence: 2,
+      timeMs: TIME - 1_389,
+      type: "head",
+      data: {
+        ...head,
+        parent: PARENT,
+        timestampMs: TIME - 1_500,
+        mempool: { transactions: 1, bytes: 205 },
+      },
+    },
+  ],
+  next: null,
+  firstSequence: 1,
+  lastSequence: 2,
 };
 const pending: PendingTransaction = {
   id: TRANSACTION,
@@ -153,6 +199,7 @@ const block: BlockDetail = {
   proposer: ALICE,
   sizeBytes: 217,
   state: "best",
+  arrival,
   rulesVersion: 1,
   nonce: 1_204,
   transactionsRoot: TRANSACTION,
@@ -278,6 +325,7 @@ export const examples = {
   tips: page(tip),
   tree,
   reorgs: page(reorg),
+  timeline,
   bans: page(ban),
   mempool: page(pending),
   block,
@@ -304,7 +352,7 @@ export const examples = {
   banRequest,
   ban,
   done,
-  events: `${eventText(0, "start", { run: "miq1k9s2" })}${eventText(1, "head", status.head)}`,
+  events: `${eventText(0, "start", { run: "miq1k9s2" })}${eventText(1, "head", { ...timeline.items[1]?.data, timeMs: TIME - 1_389, sequence: 2 })}`,
   metrics:
     "# HELP cumulo_chain_head_height Height of the head\n# TYPE cumulo_chain_head_height gauge\ncumulo_chain_head_height 7\n",
 } as const;

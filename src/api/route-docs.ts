@@ -74,6 +74,12 @@ export const ROUTE_DOCS: Readonly<Record<string, RouteDoc>> = {
       "By height, then id, up to 5,000 blocks a page; `next` is null where all of the window is in it.",
   },
   "GET /v1/reorgs": list(examples.reorgs, { cost: 20 }),
+  "GET /v1/timeline": list(examples.timeline, {
+    cost: 20,
+    errors: ["BAD_CURSOR", "TIMELINE_OFF"],
+    description:
+      "Oldest first unless `order` is newest. `after` takes `next`, or the `sequence` of any entry. Its numbers are those of the event stream, so who reads the stream and fills holes from here misses nothing. The oldest entries are dropped in time: where an item's number is not one above that before it, what lay between is not kept.",
+  }),
   "GET /v1/bans": list(examples.bans, { cost: 4 }),
   "GET /v1/mempool": list(examples.mempool, { cost: 10 }),
   "GET /v1/blocks/{block}": {

@@ -26,6 +26,8 @@ export interface ApiServerDeps {
 export interface ApiServerOptions extends AccessOptions {
   /** 0: chosen by the system. */
   readonly port: number;
+  /** Tells this start of the node apart from others: ids of events begin with it. */
+  readonly run: string;
   /** The daemon's version, for OpenAPI. */
   readonly version: string;
   /** Where the built dashboard is; default: this checkout's. */
@@ -53,10 +55,7 @@ export function createApiServer(deps: ApiServerDeps, options: ApiServerOptions):
     options,
   );
   const metrics = createApiMetrics(deps.metrics);
-  const streams = createEventStreams(
-    { ...deps, cut: metrics.cutStreams },
-    { run: deps.clock.nowMs().toString(36) },
-  );
+  const streams = createEventStreams({ ...deps, cut: metrics.cutStreams }, { run: options.run });
   metrics.watchStreams(() => streams.size);
   const closing = new AbortController();
   const unsubscribe = deps.node.subscribe(streams.publish, streams.missed);

@@ -19,6 +19,8 @@ import type {
   Reorg,
   Status,
   Submission,
+  TimelineOrder,
+  TimelinePage,
   Tip,
   TransactionStatus,
   Tree,
@@ -89,6 +91,12 @@ export interface NodeService {
   tree(window: { readonly depth: number; readonly limit: number; readonly after?: string }): Promise<Tree>;
   /** Newest first. `after` is a `next` of an earlier page. */
   reorgs(page: { readonly limit: number; readonly after?: string }): Promise<Page<Reorg>>;
+  /** What this node saw, in order; fails with TIMELINE_OFF where it keeps none. */
+  timeline(page: {
+    readonly limit: number;
+    readonly after?: string;
+    readonly order: TimelineOrder;
+  }): Promise<TimelinePage>;
   mempool(page: { readonly limit: number; readonly after?: string }): Promise<Page<PendingTransaction>>;
   /** By height: on the best chain. */
   block(selector: BlockSelector): Promise<BlockDetail | undefined>;

@@ -55,8 +55,11 @@ export interface Publisher {
   note(id: BlockId, source: BlockSource, by?: BlockId): void;
   isConnected(id: BlockId): boolean;
   idAt(height: number): BlockId | undefined;
-  /** Settles transactions, writes the reorg record, flushes, and tells listeners. */
-  publish(): Promise<void>;
+  /**
+   * Settles transactions, writes the reorg record, flushes, and tells listeners: by `tellBlocks` of the blocks, whose
+   * outcomes stand by then, before the head that they may have moved.
+   */
+  publish(tellBlocks?: () => void): Promise<void>;
   /** Newest first; `before` continues a listing. */
   reorgs(options: { readonly limit: number; readonly before?: number }): Promise<ReorgRecord[]>;
 }
@@ -163,7 +166,7 @@ export async function createPublisher(deps: PublisherDeps): Promise<Publisher> {
     },
     isConnected,
     idAt: (height) => mainChain[height],
-    async publish() {
+    async publish(tellBlocks = () => {}) {
       const position = connector.position;
       const forkPoint = tree.forkPoint(head.id, position.id);
       const disconnected = tree.path(forkPoint.id, head.id);
@@ -185,12 +188,13 @@ export async function createPublisher(deps: PublisherDeps): Promise<Publisher> {
       sources.clear();
       startedMs = undefined;
       totals = state.totals;
-      if (!moved) return;
+      if (!moved) return tellBlocks();
       if (record !== undefined) lastReorg = record.id;
       const oldHead = summarize(head);
       mainChain.length = forkPoint.height + 1;
       for (const id of connected) mainChain.push(id);
       head = position;
+      tellBlocks();
       emitter.emit("head", { oldHead, newHead: summarize(head), disconnected, connected });
       if (record !== undefined) emitter.emit("reorg", record);
     },

@@ -13,6 +13,11 @@ export interface BlockSource {
   readonly message: "gossip" | "sync" | "mined" | "recovery" | "invalidate" | "reconsider";
   /** Unix ms when what brought it was here: the announcement, or the whole answer. */
   readonly receivedMs: number;
+  /** When its body was whole, where that was later: an announced block is put together first. */
+  readonly bodyMs?: number;
+  /** When its header was here, and who sent that, where the header came before by itself. */
+  readonly headerMs?: number;
+  readonly headerPeer?: string;
 }
 
 /** A head as people compare it. Work in hex. */

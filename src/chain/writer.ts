@@ -180,12 +180,17 @@ export function createWriter(deps: WriterDeps): Chain & { resume(): Promise<void
           if (last !== undefined) last.result = await accept(job);
           if (batch.length >= MAX_BATCH_BLOCKS || connector.pendingBytes > publisher.batchBytes) break;
         }
-        await publisher.publish();
+        await publisher.publish(() => {
+          for (const one of batch) {
+            if (one.result === "stored") one.result = outcome(one.job.block.header.id);
+            if (!(one.result instanceof ChainError)) tell(one.job, one.result);
+          }
+        });
       }).then(
         () => {
           for (const { job, result } of batch) {
-            if (result instanceof ChainError) fail(job, result);
-            else settle(job, result === "stored" ? outcome(job.block.header.id) : result);
+            if (result === "stored" || result instanceof ChainError) fail(job, result);
+            else settle(job, result);
           }
         },
         (error: unknown) => {
@@ -198,14 +203,16 @@ export function createWriter(deps: WriterDeps): Chain & { resume(): Promise<void
     draining = false;
   }
 
-  function settle(job: Job, result: ImportResult): void {
-    const { block, source } = job;
-    queued.delete(block.header.id);
+  function tell({ block, source }: Job, result: ImportResult): void {
     if (result.status === "connected" || result.status === "side") {
       emitter.emit("block", { block, source, status: result.status });
     } else if (result.status === "refused" && result.verdict.permanence === "permanent") {
       emitter.emit("block", { block, source, status: "invalid", refusal: result.verdict });
     }
+  }
+
+  function settle(job: Job, result: ImportResult): void {
+    queued.delete(job.block.header.id);
     job.resolve(result);
   }
 

@@ -19,6 +19,8 @@ import type {
   Status,
   Submission,
   SubmitResult,
+  TimelineOrder,
+  TimelinePage,
   Tip,
   TransactionJson,
   TransactionStatus,
@@ -78,6 +80,8 @@ export interface Client {
   /** Blocks from `depth` (1 to 1,000) below the head upwards; up to 5,000 a page. */
   tree(depth: number, page?: PageOptions): Promise<Tree>;
   reorgs(page?: PageOptions): Promise<Page<Reorg>>;
+  /** What the node saw, and when; oldest first by default. `after` takes any entry's sequence; up to 5,000 a page. */
+  timeline(page?: PageOptions & { readonly order?: TimelineOrder }): Promise<TimelinePage>;
   mempool(page?: PageOptions): Promise<Page<PendingTransaction>>;
   /** By id, or by height on the best chain. */
   block(idOrHeight: string | number, options?: CallOptions): Promise<BlockDetail>;
@@ -150,6 +154,10 @@ export function createClient(options: HttpOptions): Client {
     tree: (depth, page = {}) =>
       http(`/v1/tree?depth=${depth}${pageQuery(page).replace("?", "&")}`, { signal: page.signal }),
     reorgs: (page = {}) => http(`/v1/reorgs${pageQuery(page)}`, { signal: page.signal }),
+    timeline: (page = {}) =>
+      http(`/v1/timeline?order=${page.order ?? "oldest"}${pageQuery(page).replace("?", "&")}`, {
+        signal: page.signal,
+      }),
     mempool: (page = {}) => http(`/v1/mempool${pageQuery(page)}`, { signal: page.signal }),
     block: (idOrHeight, call) => http(`/v1/blocks/${part(String(idOrHeight))}`, call),
     invalidateBlock: (idOrHeight, call) => markBlock(idOrHeight, "invalidate", call),

@@ -13,10 +13,12 @@ import {
   encodeBody,
   equalBytes,
   leavesRoot,
+  type SealedHeader,
   type SealedTransaction,
 } from "../primitives/index.ts";
 import { createOrphanBlocks } from "./orphan-blocks.ts";
 import type { Punish } from "./punish.ts";
+import type { HeaderSource } from "./timeline/index.ts";
 
 /** Announced blocks that are being put together at the same time; beyond that a sync fetches them. */
 const MAX_REBUILDING = 64;
@@ -37,6 +39,8 @@ export interface BlockRelayDeps {
   readonly punish: Punish;
   /** The peer has something that we cannot place: ask where it stands, and sync. */
   readonly askStatus: (peer: string) => void;
+  /** A header that has a place on our chain was here; its body is going to be fetched. */
+  readonly headerSeen: (header: SealedHeader, source: HeaderSource) => void;
 }
 
 /** Blocks as gossip carries them: a header and leaves, put together again from what is pending here. */
@@ -102,7 +106,7 @@ export function createBlockRelay(deps: BlockRelayDeps): BlockRelay {
     try {
       const body = await rebuild(from, compact);
       if (body === undefined) return deps.askStatus(from);
-      const source = { peer: from, message: "gossip" as const, receivedMs };
+      const source = { peer: from, message: "gossip" as const, receivedMs, bodyMs: clock.nowMs() };
       const result = await chain.import(assembleBlock(compact.header, body), source);
       if (result.status !== "refused") return;
       const { code, detail, permanence, mutated } = result.verdict;
@@ -156,6 +160,7 @@ export function createBlockRelay(deps: BlockRelayDeps): BlockRelay {
     if (!equalBytes(leavesRoot(compact.leaves), core.transactionsRoot)) return reject(from, "BLK-02");
     // A leaf that stands twice is a txid that does; and whoever is asked for one twice takes the asker for a liar.
     if (new Set(compact.leaves.map(bytesToHex)).size < compact.leaves.length) return reject(from, "BLK-04");
+    deps.headerSeen(header, { peer: from, receivedMs });
     void fetchAndImport(from, compact, receivedMs);
     return "accept";
   }

@@ -56,6 +56,8 @@ export interface DataDirectory {
   readonly poolFile: string;
   /** Opens the store of the history index, which its user closes. `anew`: without what it held. */
   openHistory(options: { readonly anew: boolean }): Promise<KeyValueStore>;
+  /** The same for the store of the timeline. */
+  openTimeline(options: { readonly anew: boolean }): Promise<KeyValueStore>;
   /** Where known peers and bans are kept. */
   readonly peersFile: string;
   writeNodeFile(file: NodeFile): Promise<void>;
@@ -71,8 +73,8 @@ export const RESTORED_FOLDER = "restored";
 
 const DIRECTORY_ADVICE = "choose another --data directory, or see that this user may write there";
 const SECRET_BYTES = 32;
-/** Histories are read now and then, and a page is one range. */
-const HISTORY_CACHE_BYTES = 8 * 1024 * 1024;
+/** Histories and timelines are read now and then, and a page is one range. */
+const BESIDE_CACHE_BYTES = 8 * 1024 * 1024;
 /** Far more than its 64 hex digits and a line's end. */
 const MAX_SECRET_FILE_BYTES = 1024;
 const genesisFileOf = (dataDir: string): string => join(dataDir, "genesis.json");
@@ -311,6 +313,12 @@ export async function openDataDirectory(
     if (isNew) made.file(file.path);
     return secret;
   };
+  const openBeside = async (folder: string, { anew }: { readonly anew: boolean }): Promise<KeyValueStore> => {
+    const directory = join(path, folder);
+    if (anew) await rm(directory, { recursive: true, force: true });
+    if (!(await exists(directory))) made.tree(directory);
+    return await createLevelStore({ directory, cacheBytes: BESIDE_CACHE_BYTES });
+  };
   const abandon = async (): Promise<void> => {
     await made.remove();
     await store?.close();
@@ -350,12 +358,8 @@ export async function openDataDirectory(
         made.file(genesisFileOf(path));
       },
       poolFile: join(path, "mempool.bin"),
-      async openHistory({ anew }) {
-        const directory = join(path, "history");
-        if (anew) await rm(directory, { recursive: true, force: true });
-        if (!(await exists(directory))) made.tree(directory);
-        return await createLevelStore({ directory, cacheBytes: HISTORY_CACHE_BYTES });
-      },
+      openHistory: (options) => openBeside("history", options),
+      openTimeline: (options) => openBeside("timeline", options),
       peersFile: join(path, "peers.json"),
       writeNodeFile: (file) => writeOwn(nodeFile, replaceWhole, `${JSON.stringify(file)}\n`),
       removeNodeFile: () => rm(nodeFile, { force: true }),

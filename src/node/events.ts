@@ -1,8 +1,6 @@
 import type { Fate, NodeEvent } from "../api/index.ts";
-import type { Chain } from "../chain/index.ts";
-import type { Logger, Network } from "../ports/index.ts";
+import type { Clock, Logger } from "../ports/index.ts";
 import type { TxId } from "../primitives/index.ts";
-import { headView, reorgView } from "./views.ts";
 
 /** More changed transactions than this in one go (a sync, a deep reorg) are not told one by one. */
 const MAX_TOLD_TRANSACTIONS = 2_000;
@@ -30,12 +28,20 @@ export interface NodeEvents {
   /** `onMissed`: so many waited to be told that they were dropped; who keeps a picture of the node reads it anew. */
   subscribe(listener: (event: NodeEvent) => void, onMissed?: () => void): () => void;
   transactionsChanged(txids: readonly TxId[]): void;
-  /** Starts telling; call once everything is made. */
-  attach(chain: Chain, network: Network, findFate: FindFate): void;
+  /** Call once everything is made: how to find what became of a transaction. */
+  attach(findFate: FindFate): void;
+  /** Tells what `make` makes, after all that was told before. */
+  tell(make: Untold["make"]): void;
 }
 
 /** Turns what happens inside into the events of the API, in order. Costs nothing while nobody listens. */
-export function createNodeEvents(logger: Logger): NodeEvents {
+export function createNodeEvents({
+  clock,
+  logger,
+}: {
+  readonly clock: Clock;
+  readonly logger: Logger;
+}): NodeEvents {
   const listeners = new Set<Listener>();
   let fateOf: FindFate | undefined;
   // Views read the store, so events are told one after the other.
@@ -98,45 +104,19 @@ export function createNodeEvents(logger: Logger): NodeEvents {
     },
     transactionsChanged(txids) {
       if (listeners.size === 0 || txids.length > MAX_TOLD_TRANSACTIONS) return;
+      const timeMs = clock.nowMs();
       tell(async () => {
         const told: NodeEvent[] = [];
         for (const id of txids) {
           const fate = await fateOf?.(id);
-          if (fate !== undefined) told.push({ type: "tx", data: { id, fate } });
+          if (fate !== undefined) told.push({ type: "tx", data: { id, fate, timeMs, sequence: null } });
         }
         return told;
       }, txids.length);
     },
-    attach(chain, network, findFate) {
+    attach(findFate) {
       fateOf = findFate;
-      // The chain tells of the head first; people want the reorg that explains it before.
-      let head: NodeEvent | undefined;
-      chain.on("head", ({ disconnected }) => {
-        const event: NodeEvent = { type: "head", data: headView(chain.head) };
-        if (disconnected.length > 0) head = event;
-        else tell(() => [event]);
-      });
-      chain.on("reorg", (record) => {
-        const after = head;
-        head = undefined;
-        tell(() => [
-          { type: "reorg", data: reorgView(chain, record) },
-          ...(after === undefined ? [] : [after]),
-        ]);
-      });
-      chain.on("block", ({ block, status }) => {
-        const known = chain.tree.get(block.header.id);
-        if (known === undefined) return;
-        const { id, height, parent, work } = known;
-        const state = status === "connected" ? "best" : status;
-        tell(() => [{ type: "block", data: { id, height, parent, work: work.toString(16), state } }]);
-      });
-      network.on("connect", ({ peer }) =>
-        tell(() => [{ type: "peer", data: { peer, connected: true, reason: null } }]),
-      );
-      network.on("disconnect", (peer, reason) =>
-        tell(() => [{ type: "peer", data: { peer, connected: false, reason } }]),
-      );
     },
+    tell,
   };
 }

@@ -9,12 +9,14 @@ import {
 import type { Chain } from "../chain/index.ts";
 import type { TreeBlock } from "../consensus/index.ts";
 import type { Block, BlockId, SealedTransaction, TxId } from "../primitives/index.ts";
+import type { TimelineRecorder } from "./timeline/index.ts";
 import type { TransactionPool } from "./transaction-pool.ts";
 import { blockDetail, eventView, fateOf, hasBody, minedFate } from "./views.ts";
 
 interface LookupsDeps {
   readonly chain: Chain;
   readonly pool: TransactionPool;
+  readonly timeline: Pick<TimelineRecorder, "arrivals">;
 }
 
 /** Where in the best chain a transaction is. In the middle of a long reorg the database is ahead of what was told to anyone. */
@@ -26,7 +28,10 @@ async function placeOf(chain: Chain, id: TxId): Promise<{ block: TreeBlock; inde
 }
 
 /** What became of a transaction, without its block's body: events tell it of a block's every transaction. */
-export async function findFate({ chain, pool }: LookupsDeps, id: TxId): Promise<Fate | undefined> {
+export async function findFate(
+  { chain, pool }: Omit<LookupsDeps, "timeline">,
+  id: TxId,
+): Promise<Fate | undefined> {
   if (pool.mempool.get(id) !== undefined) return { state: "pending" };
   const place = await placeOf(chain, id);
   if (place !== undefined) return minedFate(chain, place.block.id);
@@ -34,7 +39,11 @@ export async function findFate({ chain, pool }: LookupsDeps, id: TxId): Promise<
 }
 
 /** One block, or one transaction, whole; fails with BLOCK_PRUNED or TRANSACTION_PRUNED for what was here once. */
-export function createLookups({ chain, pool }: LookupsDeps): Pick<NodeService, "block" | "transaction"> {
+export function createLookups({
+  chain,
+  pool,
+  timeline,
+}: LookupsDeps): Pick<NodeService, "block" | "transaction"> {
   /** `undefined`: pruned, perhaps in this moment. */
   async function wholeBlock(block: TreeBlock): Promise<Block | undefined> {
     try {
@@ -68,9 +77,13 @@ export function createLookups({ chain, pool }: LookupsDeps): Pick<NodeService, "
       const id = "id" in selector ? selector.id : chain.idAt(selector.height);
       const known = id === undefined ? undefined : chain.tree.get(id);
       if (known === undefined) return undefined;
-      const [data, stored] = await Promise.all([wholeBlock(known), chain.blocks.stored(known.id)]);
+      const [data, stored, [arrival = null]] = await Promise.all([
+        wholeBlock(known),
+        chain.blocks.stored(known.id),
+        timeline.arrivals([known.id]),
+      ]);
       if (stored === undefined) return undefined;
-      const detail = blockDetail(chain, known, data?.transactions, stored);
+      const detail = blockDetail(chain, known, data?.transactions, stored, arrival);
       if (data === undefined) throw blockPruned(detail);
       return detail;
     },

@@ -18,6 +18,8 @@ export interface NodeOptions {
   readonly peers: readonly string[];
   /** Whether to keep an index of what happened to each account; default: yes. */
   readonly history?: boolean;
+  /** Whether to keep a timeline of what the node saw; default: yes. */
+  readonly timeline?: boolean;
   /** Blocks from the head down to keep whole, at least `MIN_PRUNE_DEPTH`; default: all of them. */
   readonly pruneDepth?: number;
   /** Whether to ask peers for others and dial them, and to tell peers of others. Default true. */

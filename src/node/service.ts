@@ -27,6 +27,7 @@ import {
 import { createBackups } from "./backup.ts";
 import type { Bans } from "./bans.ts";
 import { createBlockMarks } from "./block-marks.ts";
+import { positionOf } from "./cursor.ts";
 import { historyOf } from "./history-view.ts";
 import type { NodeLinks } from "./links.ts";
 import { createLookups } from "./lookups.ts";
@@ -35,16 +36,10 @@ import type { Presence } from "./presence.ts";
 import { findIds } from "./short-ids.ts";
 import type { SyncDriver } from "./sync-driver.ts";
 import { syncView } from "./sync-view.ts";
+import type { Timeline } from "./timeline/index.ts";
 import type { TransactionPool } from "./transaction-pool.ts";
 import { treePage } from "./tree-view.ts";
 import { blockRef, headView, reorgView, stateOf, tipView } from "./views.ts";
-
-/** A list's `next` as the number it is. */
-function positionOf(cursor: string): number {
-  if (/^(0|[1-9]\d{0,14})$/.test(cursor)) return Number(cursor);
-  const message = `after must be a next value of this list, not ${cursor}`;
-  throw new ServiceError("BAD_CURSOR", 400, message, { details: { at: "after", value: cursor } });
-}
 
 export interface NodeServiceDeps {
   readonly version: string;
@@ -52,6 +47,7 @@ export interface NodeServiceDeps {
   readonly chain: Chain;
   /** Undefined where this node keeps none. */
   readonly history: HistoryIndex | undefined;
+  readonly timeline: Timeline;
   readonly pool: TransactionPool;
   readonly network: Network;
   readonly protocols: Protocols;
@@ -148,7 +144,9 @@ export function createNodeService(deps: NodeServiceDeps): NodeService {
   async function reorgs({ limit, after }: { limit: number; after?: string }): Promise<Page<Reorg>> {
     const before = after === undefined ? undefined : positionOf(after);
     const records = await chain.reorgs({ limit: limit + 1, ...(before === undefined ? {} : { before }) });
-    const items = records.slice(0, limit).map((record) => reorgView(chain, record));
+    const page = records.slice(0, limit);
+    const arrivals = await deps.timeline.arrivals(page.map(({ cause }) => cause.block));
+    const items = page.map((record, i) => reorgView(chain, record, arrivals[i] ?? null));
     return { items, next: records.length > limit ? (items.at(-1)?.id ?? null) : null };
   }
 
@@ -208,6 +206,7 @@ export function createNodeService(deps: NodeServiceDeps): NodeService {
         mempool: { transactions: mempool.size, bytes: mempool.bytes },
         mining: mining(),
         reorgs: chain.lastReorg,
+        timeline: deps.timeline.status(),
         supply: { issued, burned },
         attack: deps.presence.role,
       };
@@ -223,8 +222,9 @@ export function createNodeService(deps: NodeServiceDeps): NodeService {
       const others = chain.tree.tips().filter(({ id }) => id !== head.id);
       return Promise.all([head, ...others].slice(0, MAX_TIPS).map((tip) => tipView(chain, tip)));
     },
-    tree: (window) => treePage(chain, window),
+    tree: (window) => treePage(chain, window, deps.timeline.arrivals),
     reorgs,
+    timeline: deps.timeline.page,
     mempool: pendingPage,
     ...createLookups(deps),
     ...createBackups(chain),

@@ -46,6 +46,7 @@ import { createProtocolHandlers } from "./protocol-handlers.ts";
 import { createNodeService } from "./service.ts";
 import { createShutdown, type Shutdown } from "./shutdown.ts";
 import { createSyncDriver } from "./sync-driver.ts";
+import { openTimeline } from "./timeline/index.ts";
 import { createTransactionPool } from "./transaction-pool.ts";
 import { VERSION } from "./version.ts";
 import { createWorkerMetrics } from "./worker-metrics.ts";
@@ -92,6 +93,8 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
   shutdown.add("data directory", () => (stands ? directory.close() : directory.abandon()));
   const rewardTo = given ?? (await directory.rewardKey());
   const failure = Promise.withResolvers<Error>();
+  /** Tells this start apart from others of this node. */
+  const run = clock.nowMs().toString(36);
 
   const threads = availableParallelism();
   const verifiers = createThreadWorkerPool<VerifyTasks>({
@@ -129,7 +132,7 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
       ...(options.maxInboundPerIp !== undefined && { maxInboundPerIp: options.maxInboundPerIp }),
     },
   );
-  const events = createNodeEvents(logger);
+  const events = createNodeEvents({ clock, logger });
 
   // The chain settles transactions through the pool, which judges them by the chain's accounts: the one knot that two
   // constructors cannot tie. Nothing calls it before both are there.
@@ -211,6 +214,7 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
     logger,
     protocols: () => protocols,
     askStatus: (peer) => void sync.exchangeStatus(peer),
+    headerSeen: (header, source) => timeline.headerSeen(header, source),
   });
   const answers = createProtocolHandlers({
     ...{ chain, pool, sync, relay, ownStatus, punish },
@@ -268,6 +272,17 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
     },
   );
 
+  const timeline = await openTimeline(
+    {
+      openStore: async (how) =>
+        createMeasuredStore(await directory.openTimeline(how), { metrics, clock }, "timeline"),
+      ...{ clock, chain, mempool: pool.mempool, tell: events.tell, logger },
+    },
+    { isKept: options.timeline !== false, run, version: VERSION },
+  );
+  shutdown.add("timeline", () => timeline.close({ isCleanStop: stands }));
+  timeline.attach(network);
+
   chain.on("head", ({ disconnected }) => {
     mining.miner.headChanged();
     pool.published();
@@ -299,9 +314,11 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
   }
   const links = createNodeLinks({ network, supervisor, clock, timers, logger });
   shutdown.add("links", () => links.stop());
+  links.onChange(timeline.linkChanged);
   const service = createNodeService({
     version: VERSION,
     history,
+    timeline,
     clock,
     chain,
     pool,
@@ -317,7 +334,7 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
     rewardTo,
     subscribe: events.subscribe,
   });
-  events.attach(chain, network, (id) => findFate({ chain, pool }, id));
+  events.attach((id) => findFate({ chain, pool }, id));
 
   const poolFile = createPoolFile(
     { mempool: pool.mempool, admit: pool.admit, timers, logger },
@@ -345,7 +362,14 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
 
   const api = createApiServer(
     { node: service, clock, timers, logger, metrics },
-    { ...options.api, version: VERSION, token: directory.token, apiRead: options.apiRead, hostNames: [] },
+    {
+      ...options.api,
+      version: VERSION,
+      token: directory.token,
+      apiRead: options.apiRead,
+      hostNames: [],
+      run,
+    },
   );
   options.onServing?.();
   const url = await api.start();

@@ -1,4 +1,4 @@
-import { ServiceError, type Tree } from "../api/index.ts";
+import { type Arrival, ServiceError, type Tree } from "../api/index.ts";
 import type { Chain } from "../chain/index.ts";
 import type { TreeBlock } from "../consensus/index.ts";
 import type { BlockId } from "../primitives/index.ts";
@@ -43,6 +43,7 @@ function blocksFrom(chain: TreeChain, depth: number): TreeBlock[] {
 export async function treePage(
   chain: Chain,
   { depth, limit, after }: { readonly depth: number; readonly limit: number; readonly after?: string },
+  arrivalsOf: (ids: readonly BlockId[]) => Promise<(Arrival | null)[]> = async () => [],
 ): Promise<Tree> {
   const place = after === undefined ? undefined : placeAt(after);
   const blocks = blocksFrom(chain, depth);
@@ -54,9 +55,10 @@ export async function treePage(
         );
   const page = from === -1 ? [] : blocks.slice(from, from + limit);
   const items: Tree["items"] = [];
-  for (const block of page) {
+  const arrivals = await arrivalsOf(page.map(({ id }) => id));
+  for (const [i, block] of page.entries()) {
     const stored = await chain.blocks.stored(block.id);
-    if (stored !== undefined) items.push(blockSummary(chain, block, stored));
+    if (stored !== undefined) items.push(blockSummary(chain, block, stored, arrivals[i] ?? null));
   }
   const last = page.at(-1);
   const more = from !== -1 && from + limit < blocks.length;

@@ -1,4 +1,5 @@
 import type {
+  Arrival,
   BlockDetail,
   BlockRef,
   BlockSummary,
@@ -54,7 +55,12 @@ function headerOf({ id }: TreeBlock, stored: StoredBlock): Header {
 export const hasBody = ({ firstHeight }: Pick<Chain, "firstHeight">, { height }: TreeBlock): boolean =>
   height === 0 || height >= firstHeight;
 
-export function blockSummary(chain: Chain, block: TreeBlock, stored: StoredBlock): BlockSummary {
+export function blockSummary(
+  chain: Chain,
+  block: TreeBlock,
+  stored: StoredBlock,
+  arrival: Arrival | null,
+): BlockSummary {
   return {
     ...headView(block),
     difficulty: formatWork(block.difficulty),
@@ -63,6 +69,7 @@ export function blockSummary(chain: Chain, block: TreeBlock, stored: StoredBlock
     sizeBytes: stored.bodyBytes,
     state: stateOf(chain, block),
     hasBody: hasBody(chain, block),
+    arrival,
   };
 }
 
@@ -72,6 +79,7 @@ export function blockDetail(
   block: TreeBlock,
   transactions: readonly SealedTransaction[] | undefined,
   stored: StoredBlock,
+  arrival: Arrival | null,
 ): BlockDetail {
   const { core, nonce } = headerOf(block, stored);
   const state = stateOf(chain, block);
@@ -83,6 +91,7 @@ export function blockDetail(
     state,
     ...(stored.refusal === "" ? {} : { rule: stored.refusal }),
     ...markView(chain, block),
+    arrival,
     rulesVersion: core.rulesVersion,
     nonce,
     transactionsRoot: bytesToHex(core.transactionsRoot),
@@ -111,7 +120,8 @@ export async function tipView(chain: Chain, block: TreeBlock): Promise<Tip> {
   };
 }
 
-export function reorgView(chain: Chain, record: ReorgRecord): Reorg {
+/** `arrival`: of the block that tipped the scale. */
+export function reorgView(chain: Chain, record: ReorgRecord, arrival: Arrival | null): Reorg {
   const forkPoint = chain.tree.get(record.forkPoint.id);
   const { cause } = record;
   return {
@@ -123,11 +133,18 @@ export function reorgView(chain: Chain, record: ReorgRecord): Reorg {
     depth: record.depth,
     blocksOut: [...record.disconnected].reverse(),
     blocksIn: [...record.connected],
-    cause: { peer: cause.peer === "local" ? null : cause.peer, message: cause.message, block: cause.block },
+    blocksInCount: record.connectedCount,
+    cause: {
+      peer: cause.peer === "local" ? null : cause.peer,
+      message: cause.message,
+      block: cause.block,
+      arrival,
+    },
     receivedMs: record.receivedMs,
     startedMs: record.startedMs,
     durationMs: record.durationMs,
     transactions: record.transactions.map((fate) => reorgFateView(chain, fate)),
+    transactionCount: record.transactionCount,
   };
 }
 
@@ -135,7 +152,7 @@ function reorgFateView(chain: Chain, fate: TransactionFate): ReorgFate {
   const { txid: id } = fate;
   if (fate.fate === "returned") return { id, fate: "returned" };
   if (fate.fate === "conflicted") return { id, fate: "conflicted", by: fate.by };
-  if (fate.fate === "dropped") return { id, fate: "dropped", rule: fate.rule };
+  if (fate.fate === "dropped") return { id, fate: "dropped", rule: fate.rule, detail: fate.detail };
   return { id, fate: "mined", block: fate.block, height: chain.tree.get(fate.block)?.height ?? 0 };
 }
 

@@ -7,6 +7,7 @@ import { createKeyStore } from "../../src/keys/index.ts";
 import { parseGenesis, type SealedTransaction } from "../../src/primitives/index.ts";
 import { startApi, TOKEN } from "../support/api-server.ts";
 import { runCli, spawnCli } from "../support/cli.ts";
+import { headEvent } from "../support/sample-events.ts";
 import { ADDRESS, ID_A, ID_B, PEER, stubStatus } from "../support/stub-node-service.ts";
 import { temporaryDirectory } from "../support/temp-dir.ts";
 import { until } from "../support/until.ts";
@@ -21,7 +22,9 @@ const reorg: Reorg = {
   depth: 2,
   blocksOut: [block(12), block(11)],
   blocksIn: [block(11), block(12), block(13)],
-  cause: { peer: PEER, message: "gossip", block: ID_B },
+  blocksInCount: 3,
+  transactionCount: 2,
+  cause: { peer: PEER, message: "gossip", block: ID_B, arrival: null },
   receivedMs: 1_767_225_600_000,
   startedMs: 1_767_225_600_001,
   durationMs: 4.5,
@@ -212,8 +215,8 @@ describe("command line", { concurrency: 2 }, () => {
     await until(
       "the events arrive",
       () => {
-        node.emit({ type: "head", data: stubStatus.head });
-        node.emit({ type: "reorg", data: reorg });
+        node.emit(headEvent());
+        node.emit({ type: "reorg", data: { ...reorg, timeMs: reorg.startedMs, sequence: null } });
         return /head +12 bbbbbbbbbbbb/.test(text) && text.includes("reorg 1: depth 2");
       },
       20_000,

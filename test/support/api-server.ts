@@ -28,6 +28,7 @@ export async function startApi(
       apiRead: "token",
       hostNames: [],
       version: "0.0.0-test",
+      run: Date.now().toString(36),
       ...options,
     },
   );

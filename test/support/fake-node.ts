@@ -58,7 +58,15 @@ const server = createApiServer(
     logger: silentLogger,
     metrics: createMemoryMetrics(),
   },
-  { host: "127.0.0.1", port: portIn(values.api), token, apiRead: "token", hostNames: [], version: "0" },
+  {
+    host: "127.0.0.1",
+    port: portIn(values.api),
+    token,
+    apiRead: "token",
+    hostNames: [],
+    version: "0",
+    run: String(process.pid),
+  },
 );
 const stop = (): void => {
   if (behaviour === "stubborn") return;

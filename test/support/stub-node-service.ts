@@ -24,6 +24,7 @@ export const stubStatus: Status = {
   mempool: { transactions: 0, bytes: 0 },
   mining: { mode: "off", on: false, hashRate: 0, targetHashRate: 170, difficulty: "400", rewardTo: ADDRESS },
   reorgs: 0,
+  timeline: { on: true, lastSequence: 0, problem: null },
   supply: { issued: 0, burned: 0 },
   attack: null,
 };
@@ -89,6 +90,10 @@ export function createStubNodeService(overrides: Partial<NodeService> = {}): Stu
     reorgs: async ({ limit, after }) => {
       note("reorgs", limit, after ?? "-");
       return { items: [], next: null };
+    },
+    timeline: async ({ limit, after, order }) => {
+      note("timeline", limit, after ?? "-", order);
+      return { items: [], next: null, firstSequence: 0, lastSequence: 0 };
     },
     mempool: async ({ limit, after }) => {
       note("mempool", limit, after ?? "-");

@@ -16,6 +16,8 @@ import {
   ReorgList,
   Status,
   Strict,
+  TimelinePage,
+  TimelineQuery,
   TipList,
   TransactionStatus,
   Tree,
@@ -108,6 +110,17 @@ function addLists(app: FastifyInstance, node: NodeService): void {
     "/v1/reorgs",
     { schema: { summary: "Reorg records, newest first", querystring: Paging, response: answers(ReorgList) } },
     ({ query }) => node.reorgs(pageOf(query)),
+  );
+  app.get<{ Querystring: TimelineQuery }>(
+    "/v1/timeline",
+    {
+      schema: {
+        summary: "What this node saw of blocks, heads, reorgs, peers and links, and when",
+        querystring: TimelineQuery,
+        response: answers(TimelinePage),
+      },
+    },
+    ({ query: { order = "oldest", ...page } }) => node.timeline({ ...pageOf(page), order }),
   );
   app.get<{ Querystring: Paging }>(
     "/v1/bans",

@@ -1,4 +1,5 @@
 import Type from "typebox";
+import { Arrival } from "./arrival.ts";
 import {
   Address,
   BlockRef,
@@ -13,6 +14,9 @@ import {
   Work,
 } from "./common.ts";
 import { TransactionJson } from "./transactions.ts";
+
+/** Null where this node has no record of it: it kept no timeline then, or has dropped it since. */
+const MaybeArrival = Type.Union([Arrival, Type.Null()]);
 
 /**
  * `best`: on our best chain. `side`: valid so far, on another branch. `invalid`: it or an ancestor broke a rule.
@@ -37,6 +41,7 @@ export const BlockSummary = Strict({
   state: BlockState,
   /** False where only the header is here: the rest was pruned. */
   hasBody: Type.Boolean(),
+  arrival: MaybeArrival,
 });
 export type BlockSummary = Type.Static<typeof BlockSummary>;
 
@@ -53,6 +58,7 @@ export const BlockDetail = Strict({
   /** Why an invalid block is invalid: a rule code. */
   rule: Type.Optional(Type.String()),
   mark: Mark,
+  arrival: MaybeArrival,
   rulesVersion: Count,
   nonce: Count,
   transactionsRoot: Id,
@@ -93,7 +99,8 @@ export type Tree = Type.Static<typeof Tree>;
 export const ReorgFate = Type.Union([
   Strict({ id: Id, fate: Type.Literal("returned") }),
   Strict({ id: Id, fate: Type.Literal("mined"), block: Id, height: Height }),
-  Strict({ id: Id, fate: Type.Literal("dropped"), rule: Type.String() }),
+  /** `detail`: in words; records of older versions have it too. */
+  Strict({ id: Id, fate: Type.Literal("dropped"), rule: Type.String(), detail: Type.String() }),
   Strict({ id: Id, fate: Type.Literal("conflicted"), by: Id }),
 ]);
 export type ReorgFate = Type.Static<typeof ReorgFate>;
@@ -108,10 +115,12 @@ export const Reorg = Strict({
   forkPoint: BlockRef,
   /** Blocks disconnected. */
   depth: Count,
-  /** Disconnected, from the old head down. */
+  /** Disconnected, from the old head down; at most 1,000. */
   blocksOut: Type.Array(ReorgBlock),
-  /** Connected, from the fork point up. */
+  /** Connected, from the fork point up; the newest 1,000. */
   blocksIn: Type.Array(ReorgBlock),
+  /** All of them. */
+  blocksInCount: Count,
   cause: Strict({
     /** Who sent the block that tipped the scale; null when it was our own or a command. */
     peer: Type.Union([PeerName, Type.Null()]),
@@ -119,11 +128,16 @@ export const Reorg = Strict({
     message: Type.String(),
     /** The block that tipped the scale, or that the operator invalidated or reconsidered. */
     block: Id,
+    /** When that block was here, header and body. */
+    arrival: MaybeArrival,
   }),
   receivedMs: TimeMs,
   startedMs: TimeMs,
   durationMs: Type.Number({ minimum: 0 }),
+  /** At most 10,000. */
   transactions: Type.Array(ReorgFate),
+  /** All of them. */
+  transactionCount: Count,
 });
 export type Reorg = Type.Static<typeof Reorg>;
 export const ReorgList = ListOf(Reorg);

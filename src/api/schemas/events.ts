@@ -1,24 +1,36 @@
 import Type from "typebox";
-import { BlockState, Reorg } from "./chain.ts";
-import { Height, Id, PeerName, Strict, Work } from "./common.ts";
-import { Head } from "./status.ts";
+import { Reorg } from "./chain.ts";
+import { Count, Id, Strict, TimeMs } from "./common.ts";
+import { Link } from "./links.ts";
+import { TimelineData, WholeLink } from "./timeline.ts";
 import { Fate } from "./transactions.ts";
 
-/** The data of each kind of event. Nothing is told in the middle of a reorg: events come when it has ended. */
+const stamp = {
+  /** By the node's own clock. */
+  timeMs: TimeMs,
+  /** Of the timeline's entry; null for what is not in it, or where the node keeps none. */
+  sequence: Type.Union([Count, Type.Null()]),
+};
+const stamped = <Properties extends Type.TProperties>({ properties }: Type.TObject<Properties>) =>
+  Strict({ ...properties, ...stamp });
+
+/**
+ * The data of each kind of event: that of the timeline's entry with its time and number. Nothing is told in the middle of
+ * a reorg: events come when it has ended.
+ */
 export const NodeEvents = {
   /** The head moved. */
-  head: Head,
-  /** The head moved to another branch; comes before the `head` event it explains. */
-  reorg: Reorg,
-  /** A block with its full data was added to the tree, on any branch. */
-  block: Strict({ id: Id, height: Height, parent: Id, work: Work, state: BlockState }),
+  head: stamped(TimelineData.head),
+  /** The head moved to another branch: the whole record; comes before the `head` event it explains. */
+  reorg: stamped(Reorg),
+  /** A header was here for the first time. */
+  header: stamped(TimelineData.header),
+  /** A block with its full data was judged, on any branch. */
+  block: stamped(TimelineData.block),
   /** A transaction's fate changed. */
-  tx: Strict({ id: Id, fate: Fate }),
-  peer: Strict({
-    peer: PeerName,
-    connected: Type.Boolean(),
-    reason: Type.Union([Type.String(), Type.Null()]),
-  }),
+  tx: stamped(Strict({ id: Id, fate: Fate })),
+  peer: stamped(TimelineData.peer),
+  link: Type.Union([stamped(Link), stamped(WholeLink)]),
 } as const;
 
 export type NodeEventType = keyof typeof NodeEvents;

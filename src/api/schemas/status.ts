@@ -14,6 +14,15 @@ import {
   Work,
 } from "./common.ts";
 
+/** Whether this node keeps a timeline. */
+const TimelineStatus = Strict({
+  on: Type.Boolean(),
+  /** Number of the newest entry; 0 where there is none. */
+  lastSequence: Count,
+  /** Why it was switched off on the way; null where it was not. */
+  problem: Type.Union([Type.String(), Type.Null()]),
+});
+
 export const Head = Strict({ id: Id, height: Height, work: Work, parent: Id, timestampMs: TimeMs });
 export type Head = Type.Static<typeof Head>;
 
@@ -101,6 +110,7 @@ export const Status = Strict({
   mining: MiningStatus,
   /** Reorgs since the chain's data was made. */
   reorgs: Count,
+  timeline: TimelineStatus,
   supply: Strict({ issued: Amount, burned: Amount }),
   /** The part in an attack that this node was started to play against its peers; null: it is honest. */
   attack: Type.Union([AttackRole, Type.Null()]),

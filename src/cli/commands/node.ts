@@ -33,6 +33,7 @@ interface StartOptions extends InitOptions {
   readonly maxInboundPerIp?: number;
   readonly mine?: boolean;
   readonly history: boolean;
+  readonly timeline: boolean;
   readonly prune?: number;
   readonly hashRate?: number;
   readonly rewardTo?: string;
@@ -140,6 +141,7 @@ async function start(options: StartOptions): Promise<void> {
     mdns: options.mdns === true,
     mine: options.mine === true,
     history: options.history,
+    timeline: options.timeline,
     logLevel: options.logLevel,
     ...(options.genesis === undefined ? {} : { genesisFile: options.genesis }),
     ...(options.tokenFile === undefined ? {} : { tokenFile: options.tokenFile }),
@@ -239,6 +241,7 @@ export function addNode(program: Command): void {
     )
     .option("--mine", "mine continuously")
     .option("--no-history", "keep no index of what happened to each account")
+    .option("--no-timeline", "keep no record of when blocks, heads, reorgs and peers came")
     .option(
       "--prune <depth>",
       "delete the data of blocks further below the head, at least 288; cannot be taken back (default: keep all)",

@@ -19,6 +19,10 @@ function describe(event: ReceivedEvent): string {
       return `${style("green", "head")}   ${event.data.height} ${shortId(event.data.id)} work ${formatWork(event.data.work)}`;
     case "block":
       return `block  ${event.data.height} ${shortId(event.data.id)} ${event.data.state}`;
+    case "header":
+      return `header ${event.data.height} ${shortId(event.data.id)} from ${event.data.peer === null ? "here" : shortPeer(event.data.peer)}`;
+    case "link":
+      return `link   ${shortPeer(event.data.peer)} ${event.data.mode}`;
     case "tx":
       return `tx     ${shortId(event.data.id)} ${describeFate(event.data.fate)}`;
     case "peer":
@@ -35,7 +39,7 @@ interface Options extends ConnectionOptions, JsonOption {
   readonly retry: number;
 }
 
-const KINDS: readonly NodeEventType[] = ["head", "reorg", "block", "tx", "peer"];
+const KINDS: readonly NodeEventType[] = ["head", "reorg", "header", "block", "tx", "peer", "link"];
 
 function kinds(text: string): NodeEventType[] {
   const given = text.split(",");

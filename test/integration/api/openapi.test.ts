@@ -19,6 +19,7 @@ const ROUTES = [
   "GET /v1/tips",
   "GET /v1/tree",
   "GET /v1/reorgs",
+  "GET /v1/timeline",
   "GET /v1/mempool",
   "GET /v1/blocks/{block}",
   "POST /v1/blocks/{block}/invalidate",

@@ -44,6 +44,7 @@ it("a client that reads nothing of a large answer is cut off, and its memory is 
     sizeBytes: 0,
     state: "best" as const,
     hasBody: true,
+    arrival: null,
   };
   const items = Array.from({ length: 60_000 }, () => item);
   const { url } = await startApi(t, {

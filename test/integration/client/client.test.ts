@@ -8,6 +8,7 @@ import { generateKey, signTransaction } from "../../../src/keys/index.ts";
 import { createSeededRandom } from "../../../src/ports/index.ts";
 import { ZERO_32 } from "../../../src/primitives/index.ts";
 import { startApi, TOKEN } from "../../support/api-server.ts";
+import { headEvent } from "../../support/sample-events.ts";
 import { ADDRESS, ID_A, ID_B, PEER, stubStatus } from "../../support/stub-node-service.ts";
 import { until } from "../../support/until.ts";
 
@@ -100,11 +101,11 @@ describe("client", () => {
       for await (const event of createClient({ url }).events(stop.signal)) seen.push(event);
     })();
     await until("the stream is open", () => {
-      node.emit({ type: "head", data: stubStatus.head });
+      node.emit(headEvent());
       return seen.length > 0 || undefined;
     });
     assert.equal(seen[0]?.type, "head");
-    assert.deepEqual(seen[0]?.data, stubStatus.head);
+    assert.deepEqual(seen[0]?.data, headEvent().data);
     stop.abort();
     await reading;
   });

@@ -4,10 +4,8 @@ import { type AddressInfo, connect, createServer as createTcpServer, type Socket
 import { describe, it, type TestContext } from "node:test";
 import { createClient, type EventsOptions, type ReceivedEvent } from "../../../src/client/index.ts";
 import { startApi } from "../../support/api-server.ts";
-import { stubStatus } from "../../support/stub-node-service.ts";
+import { headEvent as head } from "../../support/sample-events.ts";
 import { until } from "../../support/until.ts";
-
-const head = (height: number) => ({ type: "head" as const, data: { ...stubStatus.head, height } });
 
 /** Follows events in the background. */
 function follow(t: TestContext, url: string, options: EventsOptions = {}) {

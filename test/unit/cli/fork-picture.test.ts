@@ -20,6 +20,7 @@ function block(letter: string, parent: string, height: number, state: Block["sta
     sizeBytes: 8,
     state,
     hasBody: true,
+    arrival: null,
   };
 }
 

@@ -28,6 +28,7 @@ async function createLab(answers: Partial<Protocols>) {
     protocols: () => answers as Protocols,
     punish: (peer, reason) => punished.push(`${peer} ${reason}`),
     askStatus: () => {},
+    headerSeen: () => {},
   });
   return { chain, relay, punished };
 }

@@ -38,6 +38,7 @@ async function createLab(): Promise<Lab> {
     protocols: () => protocols as Protocols,
     punish: (peer) => punished.push(peer),
     askStatus: (peer) => asked.push(peer),
+    headerSeen: () => {},
   });
   return { chain, relay, builder: createBlockBuilder(genesis), asked, punished };
 }

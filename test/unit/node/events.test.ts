@@ -2,23 +2,17 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { NodeEvent } from "../../../src/api/index.ts";
 import { createNodeEvents, MAX_UNTOLD } from "../../../src/node/events.ts";
-import { createManualClock, createManualTimers, createMemoryNetworkHub } from "../../../src/ports/index.ts";
-import { openTestChain } from "../../support/chain-lab.ts";
+import { createManualClock } from "../../../src/ports/index.ts";
 import { createRecordingLogger } from "../../support/recording-logger.ts";
-import { streamGenesis } from "../../support/seeded-stream.ts";
 import { until } from "../../support/until.ts";
 
 /** Events of a node whose store answers when the test says so. */
 async function slowNode() {
   const logger = createRecordingLogger();
   const clock = createManualClock();
-  const network = createMemoryNetworkHub({ clock, timers: createManualTimers(clock) }).join(
-    "self",
-    "/ip4/1.1.1.1/tcp/1",
-  );
-  const events = createNodeEvents(logger);
+  const events = createNodeEvents({ clock, logger });
   const reads: (() => void)[] = [];
-  events.attach(await openTestChain(streamGenesis()), network, async () => {
+  events.attach(async () => {
     await new Promise<void>((resolve) => reads.push(resolve));
     return { state: "pending" };
   });

@@ -37,7 +37,7 @@ async function openPruned(t: { after(end: () => Promise<void>): void }) {
   await pool.admit(pays.slice(0, 1));
   await importPruning(chain, blocks);
   assert.equal(chain.firstHeight, 26);
-  return { chain, pool, lookups: createLookups({ chain, pool }) };
+  return { chain, pool, lookups: createLookups({ chain, pool, timeline: { arrivals: async () => [] } }) };
 }
 
 const gone = (code: string, told: Record<string, unknown>) => (error: unknown) => {
@@ -109,6 +109,6 @@ test("a block that is pruned while it is being read is told as gone, not as dama
     },
   });
   const chainBeingPruned = Object.create(chain, { blocks: { value: blocksBeingPruned } });
-  const lookups = createLookups({ chain: chainBeingPruned, pool });
+  const lookups = createLookups({ chain: chainBeingPruned, pool, timeline: { arrivals: async () => [] } });
   await assert.rejects(lookups.block({ height: 5 }), gone("BLOCK_PRUNED", { height: 5 }));
 });

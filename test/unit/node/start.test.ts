@@ -135,7 +135,7 @@ test("of two starts on one new directory at once one runs, and the other leaves 
   const refused = results.filter((result) => result.status === "rejected");
   const running = results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
   assert.deepEqual([refused.map(({ reason }) => reason.code), running.length], [["NODE_DATA_LOCKED"], 1]);
-  const files = ["api-token", "chain", "genesis.json", "history", "keys", "network-key"];
+  const files = ["api-token", "chain", "genesis.json", "history", "keys", "network-key", "timeline"];
   assert.deepEqual((await readdir(dataDir)).sort(), [...files, "node.json"].sort());
   assert.ok((await readdir(join(dataDir, "chain"))).includes("LOCK"), "the one that runs still has its lock");
   await running[0]?.stop();

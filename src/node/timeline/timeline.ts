@@ -1,0 +1,55 @@
+import { ServiceError, type Status, type TimelineOrder, type TimelinePage } from "../../api/index.ts";
+import type { Logger } from "../../ports/index.ts";
+import { positionOf } from "../cursor.ts";
+import { openTimelineLog, type TimelineLogDeps } from "./log.ts";
+import { createTimelineRecorder, type TimelineRecorder, type TimelineRecorderDeps } from "./recorder.ts";
+
+export interface TimelineDeps extends Omit<TimelineRecorderDeps, "log"> {
+  readonly openStore: TimelineLogDeps["openStore"];
+  readonly logger: Logger;
+}
+
+/** A node's timeline as the rest of the node uses it. */
+export interface Timeline extends Omit<TimelineRecorder, "start" | "stop"> {
+  status(): Status["timeline"];
+  /** Fails with TIMELINE_OFF where nothing can be read. */
+  page(page: {
+    readonly limit: number;
+    readonly after?: string;
+    readonly order: TimelineOrder;
+  }): Promise<TimelinePage>;
+  /** Writes what there is. `isCleanStop`: the node ran, and was asked to end. */
+  close(options: { readonly isCleanStop: boolean }): Promise<void>;
+}
+
+/** Opens the timeline and notes the start. Where it is not kept events are told none the less, without numbers. */
+export async function openTimeline(
+  deps: TimelineDeps,
+  { isKept, run, version }: { readonly isKept: boolean; readonly run: string; readonly version: string },
+): Promise<Timeline> {
+  const logger = deps.logger.child({ module: "timeline" });
+  const { chainId } = deps.chain.genesis;
+  const log = isKept ? await openTimelineLog({ openStore: deps.openStore, chainId, logger }) : undefined;
+  const { start, stop, ...recorder } = createTimelineRecorder({ ...deps, log });
+  start(run, version);
+  return {
+    ...recorder,
+    status: () => ({
+      on: log?.isOn ?? false,
+      lastSequence: log?.lastSequence ?? 0,
+      problem: log?.problem ?? null,
+    }),
+    async page({ limit, after, order }) {
+      if (log?.isOn !== true) {
+        const why = log === undefined ? "--no-timeline" : `it was switched off: ${log.problem}`;
+        const message = `this node keeps no timeline (${why}); start it again without that, or ask another node`;
+        throw new ServiceError("TIMELINE_OFF", 409, message);
+      }
+      return await log.page({ limit, order, ...(after === undefined ? {} : { after: positionOf(after) }) });
+    },
+    async close({ isCleanStop }) {
+      if (isCleanStop) stop("the node was asked to end");
+      await log?.close();
+    },
+  };
+}
