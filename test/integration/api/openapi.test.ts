@@ -31,6 +31,7 @@ const ROUTES = [
   "GET /v1/accounts/{address}/history",
   "POST /v1/mining",
   "POST /v1/backup",
+  "POST /v1/attack/release",
   "GET /v1/links",
   "PUT /v1/links/{peer}",
   "DELETE /v1/links/{peer}",
