@@ -8,7 +8,7 @@
 export type { AccessOptions } from "./access.ts";
 export { API_ERRORS, type ApiErrorCode } from "./error-codes.ts";
 export * from "./http-app.ts";
-export { addPage } from "./page.ts";
+export { addPage, PAGE_DIRECTORY } from "./page.ts";
 export { MAX_BODY_BYTES } from "./routes/changing.ts";
 export * from "./schemas/index.ts";
 export * from "./server.ts";

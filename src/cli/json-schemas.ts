@@ -29,6 +29,7 @@ import {
   Tip,
   TransactionStatus,
 } from "../api/index.ts";
+import { RunOutput, ScenarioList } from "./report-schema.ts";
 
 /** What one command prints with --json. */
 export interface JsonOutput {
@@ -160,6 +161,8 @@ export const JSON_OUTPUTS: Readonly<Record<string, JsonOutput>> = {
       durationMs: Type.Number({ minimum: 0 }),
     }),
   ),
+  "cluster run": one(RunOutput),
+  "cluster scenarios": one(ScenarioList),
   backup: one(
     Strict({
       file: Text,

@@ -17,7 +17,9 @@ export type ClusterErrorCode =
   | "CLUSTER_NODE_FAILED"
   | "CLUSTER_TIED"
   | "CLUSTER_TIMEOUT"
-  | "CLUSTER_LOAD_FAILED";
+  | "CLUSTER_LOAD_FAILED"
+  | "CLUSTER_SCENARIO_INVALID"
+  | "CLUSTER_SCENARIO_FAILED";
 
 // Groups, topologies, node numbers and genesis files are given by people, so a wrong one is wrong usage; waiting in vain has a code of its own.
 const EXIT_CODES: Partial<Record<ClusterErrorCode, number>> = {
@@ -25,6 +27,7 @@ const EXIT_CODES: Partial<Record<ClusterErrorCode, number>> = {
   CLUSTER_GROUPS_INVALID: 2,
   CLUSTER_LINK_INVALID: 2,
   CLUSTER_NODE_UNKNOWN: 2,
+  CLUSTER_SCENARIO_INVALID: 2,
   CLUSTER_TOPOLOGY_INVALID: 2,
   CLUSTER_TIMEOUT: 3,
 };

@@ -50,6 +50,8 @@ export interface FleetOptions
   extends Omit<NodeProcessOptions, "n" | "dataDir" | "miners" | "attack" | "api" | "listen"> {
   readonly directory: string;
   readonly topology: Topology;
+  /** Nodes that are not started with the others; a restart starts them. */
+  readonly late?: readonly number[];
 }
 
 /** Some at a time. The first failure tells the others, and all have settled before it is passed on. */
@@ -96,7 +98,14 @@ export function createFleet(deps: FleetDeps, options: FleetOptions): Fleet {
     const attack = topology.attacks?.[n];
     return createMember(
       { logger: deps.logger, onProcess: deps.note },
-      { ...options, n, dataDir, miners: topology.nodes, ...(attack && { attack }) },
+      {
+        ...options,
+        n,
+        dataDir,
+        miners: topology.nodes,
+        isLate: options.late?.includes(n) === true,
+        ...(attack && { attack }),
+      },
     );
   });
 
@@ -107,6 +116,8 @@ export function createFleet(deps: FleetDeps, options: FleetOptions): Fleet {
     throw new ClusterError("CLUSTER_NODE_UNKNOWN", message, { details: { nodes: members.length } });
   }
 
+  /** Those that start together. */
+  const early = members.filter(({ n }) => options.late?.includes(n) !== true);
   const neighbours = ({ n }: Member): Member[] => neighboursOf(topology, n).map(member);
   const isRunning = async (one: Member): Promise<boolean> => (await one.view()).state === "running";
 
@@ -121,10 +132,11 @@ export function createFleet(deps: FleetDeps, options: FleetOptions): Fleet {
   async function connectAll(signal: AbortSignal): Promise<void> {
     // From one side first: two nodes that dial each other at the same moment would have two connections.
     for (const isFirst of [true, false])
-      await eachBounded(members, signal, async (one, either) => {
-        const others = neighbours(one).filter(({ n }) => n < one.n === isFirst);
+      await eachBounded(early, signal, async (one, either) => {
+        const near = neighbours(one).filter((other) => early.includes(other));
+        const others = near.filter(({ n }) => n < one.n === isFirst);
         await introduce(one, others, either);
-        const expected = isFirst ? others.length : neighbours(one).length;
+        const expected = isFirst ? others.length : near.length;
         const connected = async () => (await one.client().status({ signal: either })).peers >= expected;
         if (await waitUntil(connected, CONNECT_MS)) return;
         const message = `node ${one.n} did not connect to its neighbours within ${CONNECT_MS / 1_000} s`;
@@ -227,7 +239,7 @@ export function createFleet(deps: FleetDeps, options: FleetOptions): Fleet {
     links: plan.links,
     member,
     async start(signal) {
-      await eachBounded(members, signal, (one, either) => one.start(either));
+      await eachBounded(early, signal, (one, either) => one.start(either));
       await connectAll(signal);
     },
     async act(n, deed) {

@@ -71,9 +71,13 @@ export interface MemberDeps {
 export interface MemberOptions extends Omit<NodeProcessOptions, "api" | "listen"> {
   /** The cluster's, for hints. */
   readonly directory: string;
+  /** It does not start with the others, but when it is told to. */
+  readonly isLate?: boolean;
 }
 
 const SIGNAL_MS = 2_000;
+/** Why a late node does not run, before its first start. */
+const LATE = "it was not started yet";
 const HOST = "127.0.0.1";
 
 /** Whether nobody has the port: a node that ended leaves its own to whoever comes first. */
@@ -113,7 +117,7 @@ export function createMember(deps: MemberDeps, options: MemberOptions): Member {
   let life: Life | undefined;
   let address: NodeAddress | undefined;
   let token = "";
-  let isStarting = true;
+  let isStarting = options.isLate !== true;
 
   const restartHint = `start it with ${hint(`restart ${n}`, directory)}`;
   const failed = (code: ClusterErrorCode, message: string): ClusterError =>
@@ -152,6 +156,7 @@ export function createMember(deps: MemberDeps, options: MemberOptions): Member {
   }
 
   async function whyEnded(): Promise<string | null> {
+    if (life === undefined && options.isLate === true) return LATE;
     const exit = life?.process.exit();
     if (life === undefined || exit === undefined) return null;
     return life.why ?? (await explain(life, exit));
@@ -176,7 +181,10 @@ export function createMember(deps: MemberDeps, options: MemberOptions): Member {
   }
 
   const endedError = (): ClusterError =>
-    failed("CLUSTER_NODE_ENDED", `node ${n} has ended (${life?.why ?? "just now"}); ${restartHint}`);
+    failed(
+      "CLUSTER_NODE_ENDED",
+      `node ${n} has ended (${life?.why ?? (options.isLate ? LATE : "just now")}); ${restartHint}`,
+    );
 
   /** The process that is to be signalled, or why there is none. */
   async function living(): Promise<{ readonly id: ProcessId; readonly state: NodeState }> {

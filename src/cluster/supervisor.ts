@@ -20,6 +20,8 @@ export interface SupervisorOptions {
   readonly logLevel: string;
   /** Absent: the nodes keep all blocks. */
   readonly pruneDepth?: number;
+  /** Nodes that do not start with the others. */
+  readonly late?: readonly number[];
   /** Where the supervisor's own API listens; 0: any free port. */
   readonly port: number;
 }

@@ -47,6 +47,8 @@ export interface ClusterOptions {
   readonly logLevel?: string;
   /** All nodes delete the data of blocks so far below the head; default: they keep all. */
   readonly pruneDepth?: number;
+  /** Nodes that do not start with the others, but with their first restart. */
+  readonly late?: readonly number[];
   /** Where the supervisor serves; 0 (default): any free port. */
   readonly port?: number;
   /** Program and arguments before "node start"; default: this checkout's command line. */
@@ -272,6 +274,7 @@ export async function startCluster(
     command: options.command ?? [process.execPath, ...NODE_ARGUMENTS, CLI_MAIN],
     logLevel: options.logLevel ?? "info",
     ...(options.pruneDepth === undefined ? {} : { pruneDepth: options.pruneDepth }),
+    ...(options.late === undefined ? {} : { late: options.late }),
     port,
   };
   const main = fileURLToPath(new URL("./supervisor-main.ts", import.meta.url));

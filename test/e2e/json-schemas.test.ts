@@ -133,10 +133,12 @@ describe("what commands print with --json fits their schemas", () => {
       for (const text of texts) assertFits(JSON_OUTPUTS[command]?.schema, JSON.parse(text), line);
       printed.add(command);
     }
-    assert.deepEqual(
-      Object.keys(JSON_OUTPUTS).filter((name) => name.startsWith("cluster ") && !printed.has(name)),
-      [],
+    // Held to theirs in scenarios.test.ts.
+    const elsewhere = ["cluster run", "cluster scenarios"];
+    const missed = Object.keys(JSON_OUTPUTS).filter(
+      (name) => name.startsWith("cluster ") && !printed.has(name) && !elsewhere.includes(name),
     );
+    assert.deepEqual(missed, []);
   });
 
   it("schema prints them, and says which there are", async () => {

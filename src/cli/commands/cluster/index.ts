@@ -3,6 +3,7 @@ import { addLifecycle } from "./lifecycle.ts";
 import { addLogs } from "./logs.ts";
 import { addNetwork } from "./network.ts";
 import { addNodes } from "./nodes.ts";
+import { addScenarios } from "./scenario.ts";
 
 export function addCluster(program: Command): void {
   const cluster = program
@@ -12,4 +13,5 @@ export function addCluster(program: Command): void {
   addNodes(cluster);
   addLogs(cluster);
   addNetwork(cluster);
+  addScenarios(cluster);
 }

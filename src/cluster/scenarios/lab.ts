@@ -1,0 +1,141 @@
+import { randomBytes } from "node:crypto";
+import { writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { makePrivateDirectory } from "../../files/index.ts";
+import { markDirectory } from "../claim.ts";
+import { createClusterClient } from "../client.ts";
+import { stopCluster } from "../down.ts";
+import { ClusterError } from "../errors.ts";
+import { keepTopology, namedTopology, type Topology } from "../topology.ts";
+import { startCluster } from "../up.ts";
+import { type PreparedAccounts, prepareAccounts } from "./accounts.ts";
+import { type Facts, gatherFacts } from "./facts.ts";
+import { createSeededRandom } from "./random.ts";
+import { type RunEvents, type RunResult, runSteps } from "./run.ts";
+import type { Scenario } from "./scenario.ts";
+import { createWorld, pause, untilAborted } from "./world.ts";
+
+/** Two senders a node, as a load uses them. */
+const LOAD_SENDERS_PER_NODE = 2;
+/** Asking all nodes for what they know at the end. */
+const FACTS_MS = 60_000;
+
+export interface LabOptions {
+  /** New or empty; filled with genesis, keys and nodes. */
+  readonly directory: string;
+  /** Keys, and what the scenario leaves to chance, follow from it. */
+  readonly seed: number;
+  /** Ctrl-C. */
+  readonly signal: AbortSignal;
+}
+
+export interface LabEvents extends RunEvents {
+  started(url: string): void;
+}
+
+export interface LabResult extends RunResult, Facts {
+  readonly startedMs: number;
+  readonly endedMs: number;
+}
+
+function topologyOf({ topology, nodes, attackers }: Scenario): Topology {
+  const shape =
+    typeof topology === "string"
+      ? namedTopology(topology, nodes.length)
+      : { nodes: nodes.length, links: topology };
+  return Object.keys(attackers).length === 0 ? shape : { ...shape, attacks: attackers };
+}
+
+/** Whether anything in it makes load: only then are there keys for it. */
+const usesLoad = ({ loadTps, steps }: Scenario): boolean =>
+  loadTps > 0 || steps.some((step) => step.kind === "action" && step.word === "load");
+
+async function prepare(scenario: Scenario, { directory, seed }: LabOptions): Promise<PreparedAccounts> {
+  await makePrivateDirectory(directory);
+  await markDirectory(directory);
+  const random = createSeededRandom(seed);
+  const loadSenders = usesLoad(scenario) ? scenario.nodes.length * LOAD_SENDERS_PER_NODE : 0;
+  const accounts = await prepareAccounts(directory, { amounts: scenario.accounts, loadSenders }, random);
+  const { difficultyBits, adjusting, intervalMs, smoothing, reward } = scenario.genesis;
+  const genesis = {
+    name: "scenario",
+    difficultyBits,
+    difficultyMode: adjusting ? "adjusting" : "fixed",
+    intervalMs,
+    smoothing,
+    reward,
+    genesisTimestampMs: Date.now(),
+    salt: randomBytes(16).toString("hex"),
+    allocations: accounts.allocations,
+  };
+  await writeFile(join(directory, "genesis.json"), `${JSON.stringify(genesis, undefined, 2)}\n`);
+  await keepTopology(directory, topologyOf(scenario));
+  return accounts;
+}
+
+/**
+ * Runs a scenario on a cluster of its own and settles with what became of it. The cluster goes on afterwards: whoever
+ * called ends it with `stopCluster`. Fails, with nothing left running, where the cluster does not come up.
+ */
+export async function runScenario(
+  scenario: Scenario,
+  options: LabOptions,
+  events: LabEvents,
+): Promise<LabResult> {
+  const directory = resolve(options.directory);
+  const prepared = await prepare(scenario, { ...options, directory });
+  const { late } = scenario;
+  await startCluster({
+    directory,
+    genesisFile: join(directory, "genesis.json"),
+    signal: options.signal,
+    ...(late.length === 0 ? {} : { late }),
+  });
+  try {
+    const cluster = await createClusterClient(directory);
+    events.started(cluster.url);
+    const [first = 1] = scenario.nodes.map((_, i) => i + 1).filter((n) => !late.includes(n));
+    const { chain } = await cluster.node(first).status();
+    const limit = new AbortController();
+    const timer = setTimeout(() => {
+      const message = `the steps took longer than the scenario's limit of ${scenario.limitMs / 1_000} s`;
+      limit.abort(new ClusterError("CLUSTER_TIMEOUT", message));
+    }, scenario.limitMs);
+    const world = createWorld({
+      scenario,
+      cluster,
+      accounts: prepared.open({ chain, node: cluster.node }),
+      random: createSeededRandom(options.seed),
+      signal: AbortSignal.any([options.signal, limit.signal]),
+    });
+    const startedMs = Date.now();
+    const result = await runSteps(world, events).finally(() => clearTimeout(timer));
+    const endedMs = Date.now();
+    await Promise.all(world.loads.map((load) => load.stop()));
+    const facts = await untilAborted(options.signal, withLimit(gatherFacts(world))).catch(() => NO_FACTS);
+    return { ...result, ...facts, startedMs, endedMs };
+  } catch (error) {
+    await stopCluster(directory).catch(() => {});
+    throw error;
+  }
+}
+
+const NO_FACTS: Facts = {
+  nodes: [],
+  transactions: [],
+  counts: { sent: 0, mined: 0, pending: 0, dropped: 0, conflicted: 0, unknown: 0 },
+};
+
+/** A node that hangs must not keep a report from being written. */
+async function withLimit(facts: Promise<Facts>): Promise<Facts> {
+  const done = new AbortController();
+  const late = pause(done.signal, FACTS_MS).then(
+    () => NO_FACTS,
+    () => NO_FACTS,
+  );
+  try {
+    return await Promise.race([facts, late]);
+  } finally {
+    done.abort();
+  }
+}
