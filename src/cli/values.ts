@@ -33,7 +33,13 @@ export function timeOption(flags: string, description: string, preset: string): 
 }
 
 /** Parts that a node can play in an attack; not imported from the API's room, which would load for every command. */
-export const ATTACK_ROLES = ["withhold"] as const satisfies readonly AttackRole[];
+export const ATTACK_ROLES = [
+  "withhold",
+  "selfish-miner",
+  "stall",
+  "equivocate",
+  "header-spam",
+] as const satisfies readonly AttackRole[];
 
 /** As the API bounds it; not imported from there, which would load its schemas for every command. */
 const MAX_HASH_RATE = 1e12;

@@ -19,10 +19,15 @@ test("a branch that was mined in secret and is released makes honest nodes reorg
   await lab.mine(first, 2);
   const common = await lab.agree(2);
   await poll("the attacker has it too", async () => (await attacker.client.status()).head.id === common.id);
-  const secret = await lab.mine(attacker, 5);
+  const secret = [...(await lab.mine(attacker, 2))];
   // Behind what honest nodes mine, at a time, and still on its own branch.
   const open = await lab.mine(first, 4);
   await lab.agree(6);
+  await poll("it is told so", async () => {
+    const told = attacker.logged("a peer's claim is not heeded");
+    return told.some(({ height }) => height === 6);
+  });
+  secret.push(...(await lab.mine(attacker, 3)));
   assert.equal((await attacker.client.status()).head.id, secret.at(-1));
   for (const { client } of honest) {
     assert.deepEqual(
@@ -34,6 +39,9 @@ test("a branch that was mined in secret and is released makes honest nodes reorg
   // What it tells of itself is where it was before, at most.
   const seen = (await first.client.peers()).items.find(({ peer }) => peer === attacker.peer);
   assert.ok(seen?.head && seen.head.height <= 2 && !secret.includes(seen.head.id));
+
+  assert.equal((await attacker.client.block(secret[2] ?? "")).parent, secret[1]);
+  await assert.rejects(attacker.client.block(open[0] ?? ""), { code: "BLOCK_NOT_FOUND" });
 
   const released = await attacker.client.releaseAttack();
   assert.deepEqual(released, {

@@ -80,7 +80,7 @@ export const SyncObstacle = Type.Union([
 ]);
 
 /** Parts that a node can be told to play against its peers, by `node start --attack` alone; docs/attacks.md. */
-export const ATTACK_ROLES = ["withhold"] as const;
+export const ATTACK_ROLES = ["withhold", "selfish-miner", "stall", "equivocate", "header-spam"] as const;
 export const AttackRole = Type.Enum([...ATTACK_ROLES], { description: ATTACK_ROLES.join(", ") });
 export type AttackRole = (typeof ATTACK_ROLES)[number];
 

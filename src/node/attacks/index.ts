@@ -7,10 +7,18 @@
  */
 import type { AttackRole } from "../../api/index.ts";
 import type { Presence, PresenceDeps } from "../presence.ts";
+import { createEquivocate } from "./equivocate.ts";
+import { createHeaderSpam } from "./header-spam.ts";
+import { createSelfishMiner } from "./selfish-miner.ts";
+import { createStall } from "./stall.ts";
 import { createWithhold } from "./withhold.ts";
 
 const ROLES: Readonly<Record<AttackRole, (deps: PresenceDeps) => Presence>> = {
   withhold: createWithhold,
+  "selfish-miner": createSelfishMiner,
+  stall: createStall,
+  equivocate: createEquivocate,
+  "header-spam": createHeaderSpam,
 };
 
 export function createAttack(role: AttackRole, deps: PresenceDeps): Presence {

@@ -21,8 +21,11 @@ export function createWithhold({ chain, logger, tellPeers }: PresenceDeps): Pres
 
   const show = (own: Status): Status => (tip === undefined ? own : shown.status(own, tip));
   /** A peer's claim, as of one that has nothing to offer. */
-  const unheeded = (theirs: Status): Status =>
-    tip === undefined ? theirs : { ...theirs, head: chain.tree.genesis.id, height: 0, work: 0n };
+  function unheeded(theirs: Status): Status {
+    if (tip === undefined) return theirs;
+    logger.info({ head: theirs.head, height: theirs.height }, "a peer's claim is not heeded");
+    return { ...theirs, head: chain.tree.genesis.id, height: 0, work: 0n };
+  }
 
   function forget(id: BlockId): void {
     secret.delete(id);
