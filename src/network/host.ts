@@ -8,10 +8,10 @@ import type {
   PrivateKey,
 } from "@libp2p/interface";
 import { type Ping, ping } from "@libp2p/ping";
-import { tcp } from "@libp2p/tcp";
 import type { Multiaddr } from "@multiformats/multiaddr";
 import { createLibp2p } from "libp2p";
 import { NetworkError } from "../ports/index.ts";
+import type { Conditioner } from "./conditioner.ts";
 import { type GuardDeps, guardedTransport } from "./guarded-transport.ts";
 import type { LocalDiscoveryInit } from "./local-discovery.ts";
 
@@ -21,6 +21,7 @@ export interface HostInit {
   readonly announce: readonly string[];
   readonly gater: ConnectionGater;
   readonly guard: GuardDeps;
+  readonly conditioner: Conditioner;
   readonly gossip: (components: GossipSubComponents) => GossipSub;
   /** Absent: nothing is multicast. */
   readonly discover?: LocalDiscoveryInit;
@@ -58,6 +59,8 @@ export const createListening = ({ addressManager }: { readonly addressManager: A
   ended: () => addressManager._updatePeerStoreAddresses?.stop(),
 });
 
+/** Of one dial, from the first packet until the peer is known. */
+export const DIAL_TIMEOUT_MS = 10_000;
 /** New inbound connections per second from one address. The default of 5 breaks a local cluster: all share one. */
 const INBOUND_CONNECTIONS_PER_SECOND_PER_HOST = 256;
 const MAX_PENDING_INBOUND_CONNECTIONS = 128;
@@ -77,7 +80,7 @@ export async function createHost(init: HostInit): Promise<Host> {
     start: false,
     privateKey: init.privateKey,
     addresses: { listen: [...init.listen], announce: [...init.announce] },
-    transports: [tcp()],
+    transports: [init.conditioner.transport],
     connectionEncrypters: [transport.encrypter],
     streamMuxers: [transport.muxer],
     connectionGater: init.gater,
@@ -86,6 +89,8 @@ export async function createHost(init: HostInit): Promise<Host> {
       maxConnections: Number.POSITIVE_INFINITY,
       inboundConnectionThreshold: INBOUND_CONNECTIONS_PER_SECOND_PER_HOST,
       maxIncomingPendingConnections: MAX_PENDING_INBOUND_CONNECTIONS,
+      // One address is dialled at a time, so it has all the time that a dial has; the default of 6 s breaks slow links.
+      addressDialTimeout: DIAL_TIMEOUT_MS,
       outboundStreamProtocolNegotiationTimeout: STREAM_NEGOTIATION_TIMEOUT_MS,
       // The supervisor redials; this queue would give up after a few tries and race with it until then.
       reconnectRetries: 0,

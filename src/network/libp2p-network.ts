@@ -6,6 +6,7 @@ import {
   type Clock,
   delay,
   type GossipValidator,
+  type LinkShapes,
   type Logger,
   type Metrics,
   type Network,
@@ -13,6 +14,7 @@ import {
   type NetworkEvents,
   type PeerConnection,
   type PeerName,
+  type Random,
   type RequestHandler,
   type RequestLimits,
   silentMetrics,
@@ -20,15 +22,15 @@ import {
   type Timers,
 } from "../ports/index.ts";
 import { type AdmissionOptions, createAdmission } from "./admission.ts";
+import { type Conditioner, createConditioner } from "./conditioner.ts";
 import { dialError } from "./dial-error.ts";
 import { type Gossip, gossipService, runGossip, type Topic } from "./gossip.ts";
-import { createHost, type Host, startHost } from "./host.ts";
+import { createHost, DIAL_TIMEOUT_MS, type Host, startHost } from "./host.ts";
 import { createLinks, type Links } from "./links.ts";
 import type { LocalDiscoveryInit } from "./local-discovery.ts";
 import { createNetworkMetrics, type NetworkMetrics } from "./metrics.ts";
 import { createRequests, type Requests, type Served } from "./requests.ts";
 
-const DIAL_TIMEOUT_MS = 10_000;
 const STOP_TIMEOUT_MS = 5_000;
 /** libp2p remembers every peer it met; one that stays away so long is forgotten. */
 const FORGET_PEER_AFTER_MS = 30_000;
@@ -36,6 +38,7 @@ const FORGET_PEER_AFTER_MS = 30_000;
 export interface Libp2pNetworkDeps {
   readonly clock: Clock;
   readonly timers: Timers;
+  readonly random: Random;
   readonly logger: Logger;
   /** Where left out, nothing is counted. */
   readonly metrics?: Metrics;
@@ -85,6 +88,7 @@ class PortOverLibp2p implements Libp2pNetwork {
   readonly #options: Libp2pNetworkOptions;
   readonly #privateKey: PrivateKey;
   readonly #logger: Logger;
+  readonly #conditioner: Conditioner;
   readonly #links: Links;
   readonly #requests: Requests;
   readonly #metrics: NetworkMetrics;
@@ -102,7 +106,12 @@ class PortOverLibp2p implements Libp2pNetwork {
     this.#privateKey = privateKey;
     this.#logger = deps.logger.child({ module: "network" });
     this.#deps = { ...deps, logger: this.#logger };
-    this.#links = createLinks({ ...this.#deps, admission: createAdmission(this.#deps, options) });
+    this.#conditioner = createConditioner(this.#deps);
+    this.#links = createLinks({
+      ...this.#deps,
+      admission: createAdmission(this.#deps, options),
+      conditioner: this.#conditioner,
+    });
     this.#metrics = createNetworkMetrics(deps.metrics ?? silentMetrics, deps.clock);
     this.#metrics.watch(this.#links);
     this.#requests = createRequests({ ...this.#deps, punish: this.punish, metrics: this.#metrics });
@@ -120,6 +129,7 @@ class PortOverLibp2p implements Libp2pNetwork {
       announce: this.#options.announce ?? [],
       gater: this.#links.gater,
       guard: { punish: this.punish },
+      conditioner: this.#conditioner,
       gossip: gossipService(this.#topics),
       ...(discover && { discover: { ...discover, problem } }),
     });
@@ -252,6 +262,10 @@ class PortOverLibp2p implements Libp2pNetwork {
 
   refused(): readonly PeerName[] {
     return this.#links.refused();
+  }
+
+  shape(peer: PeerName, shapes: LinkShapes | undefined): void {
+    this.#conditioner.shape(peer, shapes);
   }
 
   subscribe(topic: string, maxBytes: number, validate: GossipValidator): void {

@@ -1,4 +1,4 @@
-import type { Connection, ConnectionGater, PeerId } from "@libp2p/interface";
+import type { Connection, ConnectionGater, MultiaddrConnection, PeerId } from "@libp2p/interface";
 import type {
   Clock,
   Logger,
@@ -9,6 +9,7 @@ import type {
   Timers,
 } from "../ports/index.ts";
 import type { Admission } from "./admission.ts";
+import type { Conditioner } from "./conditioner.ts";
 
 /** A connection whose protocols are still unknown after it is of no use. */
 const IDENTIFY_TIMEOUT_MS = 10_000;
@@ -23,6 +24,7 @@ export interface LinksDeps {
   readonly timers: Timers;
   readonly logger: Logger;
   readonly admission: Admission;
+  readonly conditioner: Conditioner;
 }
 
 /**
@@ -168,15 +170,28 @@ export function createLinks(deps: LinksDeps): Links {
   const isRefused = (peer: PeerId) =>
     refused.has(peer.toString()) || deps.admission.isBanned(peer.toString());
 
+  /** Noise has named the peer: from here on its link is shaped, and where that is dead it could not have come. */
+  function isCutOff(peer: PeerId, connection: MultiaddrConnection): boolean {
+    deps.conditioner.named(connection, peer.toString());
+    return deps.conditioner.isDead(peer.toString());
+  }
+
   return {
     gater: {
       denyDialPeer: isRefused,
       denyDialMultiaddr: (address) => deps.admission.isBanned(address),
-      denyOutboundEncryptedConnection: isRefused,
+      // Whoever dials a name knows it before the first byte.
+      denyOutboundConnection: (peer, connection) => {
+        deps.conditioner.named(connection, peer.toString());
+        return false;
+      },
+      denyOutboundEncryptedConnection: (peer, connection) => isRefused(peer) || isCutOff(peer, connection),
       // Before noise has named the peer there is nobody to refuse.
       denyInboundConnection: (connection) => deps.admission.denies(connection),
       denyInboundEncryptedConnection: (peer, connection) =>
-        refused.has(peer.toString()) || deps.admission.deniesPeer(peer.toString(), connection),
+        refused.has(peer.toString()) ||
+        deps.admission.deniesPeer(peer.toString(), connection) ||
+        isCutOff(peer, connection),
     },
     opened(connection) {
       // Refused while it was being upgraded, or gone already.

@@ -184,6 +184,8 @@ class PeerSupervisor implements Supervisor {
   redialNow(): void {
     if (!this.#running) return;
     for (const entry of this.#entries.values()) {
+      // A dial that is under way and fails, as of a link that was dead when it began, is soon followed by another.
+      if (entry.state === "dialing") entry.attempts = 1;
       if (entry.state !== "waiting") continue;
       entry.attempts = 0;
       this.#release(entry);

@@ -60,6 +60,7 @@ export function createNodeLinks(deps: NodeLinksDeps): NodeLinks {
     clearTimer(peer);
     const wasWhole = !links.delete(peer);
     network.allow(peer);
+    network.shape(peer, undefined);
     // Also where it was whole: whoever heals the far end wants both to meet now.
     supervisor.redialNow();
     if (!wasWhole) tell({ peer, mode: "whole" });
@@ -90,8 +91,17 @@ export function createNodeLinks(deps: NodeLinksDeps): NodeLinks {
         deps.timers.set(forMs, () => void heal(peer)),
       );
     tell(link);
-    if (request.mode === "refuse") await network.refuse(peer);
-    else network.allow(peer);
+    if (isShaped) {
+      network.shape(peer, { out: out ?? undefined, in: into ?? undefined });
+      // It may have been refused until now, or dead.
+      network.allow(peer);
+      supervisor.redialNow();
+    } else {
+      // Cut first: what a dead line holds is not to be delivered now.
+      const cut = network.refuse(peer);
+      network.shape(peer, undefined);
+      await cut;
+    }
     return link;
   }
 

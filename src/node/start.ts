@@ -115,7 +115,7 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
   const kept = await readPeers(peersPlace, logger);
   const banList = createBanList(kept.bans);
   const network = await createLibp2pNetwork(
-    { clock, timers, logger, metrics },
+    { clock, timers, random, logger, metrics },
     {
       privateKeySeed: directory.networkSeed,
       listen: options.listen,

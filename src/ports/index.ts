@@ -5,7 +5,10 @@
  * the same promises.
  */
 export * from "./clock.ts";
+export * from "./held-bytes.ts";
 export * from "./key-value-store.ts";
+export * from "./line.ts";
+export * from "./link-shapes.ts";
 export * from "./logger.ts";
 export * from "./memory-metrics.ts";
 export * from "./memory-network.ts";

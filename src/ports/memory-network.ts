@@ -1,6 +1,9 @@
-import { createHash } from "node:crypto";
 import type { Clock } from "./clock.ts";
+import type { LinkShapes } from "./line.ts";
+import { createLinkShapeTable } from "./link-shapes.ts";
 import { type Logger, silentLogger } from "./logger.ts";
+import { withDeadline } from "./memory-deadline.ts";
+import { createMemoryLine, type MemoryLine } from "./memory-line.ts";
 import {
   type GossipValidator,
   type GossipVerdict,
@@ -12,17 +15,22 @@ import {
   type RequestHandler,
   type RequestLimits,
 } from "./network.ts";
-import type { Timers } from "./timers.ts";
+import type { Random } from "./random.ts";
+import { SeenMessages } from "./seen-messages.ts";
+import type { Timer, Timers } from "./timers.ts";
 
-const SEEN_TTL_MS = 120_000;
-const MAX_SEEN_MESSAGES = 65_536;
 const MAX_INBOUND_REQUESTS_PER_PEER = 16;
+/** As of the real one: how long a connection over a dead line stands, and a dial into one waits. */
+const PING_MS = 25_000;
+const DIAL_TIMEOUT_MS = 10_000;
 const ADDRESS_PATTERN = /^(\/memory\/[^/]+|\/ip[46]\/[^/]+\/tcp\/\d+)(?:\/p2p\/([^/]+))?$/;
 
 export interface MemoryNetworkDeps {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly logger?: Logger;
+  /** For links that are shaped. Absent: they neither jitter nor lose. */
+  readonly random?: Pick<Random, "fraction">;
 }
 
 /** Where the nodes of one process meet. */
@@ -51,11 +59,16 @@ interface Link {
   /** Aborted when the link breaks; requests in flight hang on it. */
   readonly broken: AbortController;
   inboundRequests: number;
+  /** What we send. */
+  readonly line: MemoryLine;
+  /** While the line is dead. */
+  unanswered: Timer | undefined;
 }
 
 /**
  * Networks of one process that keep the promises of the port without sockets: everything is delivered in a microtask,
- * and only deadlines wait (through `timers`).
+ * and only deadlines wait (through `timers`). A link that is shaped holds messages as the real one does bytes; making a
+ * connection takes no time on it.
  */
 export function createMemoryNetworkHub(deps: MemoryNetworkDeps): MemoryNetworkHub {
   const nodes = new Map<PeerName, MemoryNetwork>();
@@ -71,12 +84,6 @@ export function createMemoryNetworkHub(deps: MemoryNetworkDeps): MemoryNetworkHu
   };
 }
 
-function gossipId(topic: string, data: Uint8Array): string {
-  const prefix = Buffer.alloc(2);
-  prefix.writeUInt16LE(Buffer.byteLength(topic));
-  return createHash("sha256").update(prefix).update(topic).update(data).digest("base64");
-}
-
 const settled = (): Promise<void> => new Promise((resolve) => queueMicrotask(resolve));
 
 class MemoryNetwork implements Network {
@@ -87,9 +94,10 @@ class MemoryNetwork implements Network {
   readonly #nodes: ReadonlyMap<PeerName, MemoryNetwork>;
   readonly #links = new Map<PeerName, Link>();
   readonly #refused = new Set<PeerName>();
+  readonly #shapes = createLinkShapeTable();
   readonly #topics = new Map<string, Topic>();
   readonly #served = new Map<string, Served>();
-  readonly #seen = new Map<string, number>();
+  readonly #seen: SeenMessages;
   readonly #listeners: { readonly [Name in keyof NetworkEvents]: Set<NetworkEvents[Name]> } = {
     connect: new Set(),
     disconnect: new Set(),
@@ -107,6 +115,7 @@ class MemoryNetwork implements Network {
     this.#deps = deps;
     this.#logger = (deps.logger ?? silentLogger).child({ module: "network", self: name });
     this.#place = place;
+    this.#seen = new SeenMessages(deps.clock);
     this.#nodes = nodes;
   }
 
@@ -148,13 +157,21 @@ class MemoryNetwork implements Network {
     this.#assertRunning();
     const remote = [...this.#nodes.values()].find((node) => node.#place === place);
     const name = expected ?? remote?.self ?? "";
+    if (this.#shapes.isDead(name)) await this.#lineLives(name, options.signal);
     if (this.#links.has(name)) return name;
     if (this.#refused.has(name)) throw new NetworkError("NETWORK_REFUSED", `${name} is refused here`);
-    if (remote?.self !== name || !remote.#running || remote.#refused.has(this.self)) {
+    if (
+      remote?.self !== name ||
+      !remote.#running ||
+      remote.#refused.has(this.self) ||
+      remote.#shapes.isDead(this.self)
+    ) {
       throw new NetworkError("NETWORK_DIAL_FAILED", `nobody answers at ${address}`);
     }
-    this.#link(remote, "outbound");
-    remote.#link(this, "inbound");
+    const link = this.#link(remote, "outbound");
+    const back = remote.#link(this, "inbound");
+    this.#shapeLink(link);
+    remote.#shapeLink(back);
     this.#announce(name);
     remote.#announce(this.self);
     return name;
@@ -178,6 +195,12 @@ class MemoryNetwork implements Network {
 
   allow(peer: PeerName): void {
     this.#refused.delete(peer);
+  }
+
+  shape(peer: PeerName, shapes: LinkShapes | undefined): void {
+    this.#shapes.set(peer, shapes);
+    const link = this.#links.get(peer);
+    if (link !== undefined) this.#shapeLink(link);
   }
 
   refused(): readonly PeerName[] {
@@ -204,7 +227,7 @@ class MemoryNetwork implements Network {
         `a message of ${data.length} bytes on a topic of ${joined.maxBytes}`,
       );
     }
-    if (this.#markSeen(gossipId(topic, data))) this.#forward(topic, data.slice(), undefined);
+    if (this.#seen.mark(topic, data)) this.#forward(topic, data.slice(), undefined);
   }
 
   async request(
@@ -224,12 +247,8 @@ class MemoryNetwork implements Network {
     }
     const link = this.#links.get(peer);
     if (link === undefined) throw new NetworkError("NETWORK_NOT_CONNECTED", `not connected to ${peer}`);
-    const response = await this.#withDeadline(
-      link,
-      limits,
-      options.signal,
-      settled().then(() => link.remote.#serve(this.self, protocol, request.slice())),
-    );
+    const work = this.#exchange(link, protocol, request.slice());
+    const response = await withDeadline(this.#deps.timers, limits, link.broken.signal, options.signal, work);
     if (response.length > limits.maxResponseBytes) {
       this.punish(peer, "oversize response");
       throw new NetworkError("NETWORK_OVERSIZE", `a response of ${response.length} bytes`);
@@ -241,14 +260,54 @@ class MemoryNetwork implements Network {
     if (!this.#running) throw new NetworkError("NETWORK_CLOSED", "the network is not running");
   }
 
-  #link(remote: MemoryNetwork, direction: "inbound" | "outbound"): void {
+  #link(remote: MemoryNetwork, direction: "inbound" | "outbound"): Link {
     const info: PeerConnection = {
       peer: remote.self,
       direction,
       address: `${remote.#place}/p2p/${remote.self}`,
       sinceMs: this.#deps.clock.nowMs(),
     };
-    this.#links.set(remote.self, { info, remote, broken: new AbortController(), inboundRequests: 0 });
+    const line = createMemoryLine({ random: undefined, ...this.#deps });
+    const broken = new AbortController();
+    const link: Link = { info, remote, broken, inboundRequests: 0, line, unanswered: undefined };
+    this.#links.set(remote.self, link);
+    return link;
+  }
+
+  /** The end of the line out that is ours, and that of the line in. */
+  #shapeLink(link: Link): void {
+    const { remote } = link;
+    const { out, in: into } = this.#shapes.of(remote.self) ?? {};
+    link.line.shapeOut(out);
+    remote.#links.get(this.self)?.line.shapeIn(into);
+    if (link.unanswered !== undefined) this.#deps.timers.clear(link.unanswered);
+    link.unanswered = undefined;
+    if (!this.#shapes.isDead(remote.self)) return;
+    link.unanswered = this.#deps.timers.set(PING_MS, () => this.#unlink(remote.self, "a ping timed out"));
+  }
+
+  /** A dial into a dead line waits, as the real one does. */
+  async #lineLives(peer: PeerName, signal: AbortSignal | undefined): Promise<void> {
+    const late = new AbortController();
+    const timer = this.#deps.timers.set(DIAL_TIMEOUT_MS, () => {
+      late.abort(
+        new NetworkError("NETWORK_TIMEOUT", `no connection to ${peer} within ${DIAL_TIMEOUT_MS} ms`),
+      );
+    });
+    try {
+      await this.#shapes.whenAlive(peer, AbortSignal.any(signal ? [late.signal, signal] : [late.signal]));
+    } finally {
+      this.#deps.timers.clear(timer);
+    }
+  }
+
+  /** There and back. What is lost on the way is never answered. */
+  async #exchange(link: Link, protocol: string, request: Uint8Array): Promise<Uint8Array> {
+    const { line, remote } = link;
+    await new Promise<void>((resolve) => line.send(request.length, resolve));
+    const response = await remote.#serve(this.self, protocol, request);
+    await new Promise<void>((resolve) => remote.#links.get(this.self)?.line.send(response.length, resolve));
+    return response;
   }
 
   #announce(peer: PeerName): void {
@@ -262,6 +321,8 @@ class MemoryNetwork implements Network {
     const link = this.#links.get(peer);
     if (link === undefined) return;
     this.#links.delete(peer);
+    link.line.cut();
+    if (link.unanswered !== undefined) this.#deps.timers.clear(link.unanswered);
     link.broken.abort(new NetworkError("NETWORK_NOT_CONNECTED", `the connection to ${peer} was lost`));
     link.remote.#unlink(this.self, "closed by the peer");
     for (const listener of [...this.#listeners.disconnect]) this.#guard(() => listener(peer, reason));
@@ -275,22 +336,10 @@ class MemoryNetwork implements Network {
     }
   }
 
-  /** True the first time within the TTL. */
-  #markSeen(id: string): boolean {
-    const nowMs = this.#deps.clock.monotonicMs();
-    for (const [oldest, untilMs] of this.#seen) {
-      if (untilMs > nowMs && this.#seen.size < MAX_SEEN_MESSAGES) break;
-      this.#seen.delete(oldest);
-    }
-    if (this.#seen.has(id)) return false;
-    this.#seen.set(id, nowMs + SEEN_TTL_MS);
-    return true;
-  }
-
   #forward(topic: string, data: Uint8Array, source: PeerName | undefined): void {
-    for (const [peer, { remote }] of this.#links) {
+    for (const [peer, { remote, line }] of this.#links) {
       if (peer === source || !remote.#topics.has(topic)) continue;
-      queueMicrotask(() => {
+      line.send(data.length, () => {
         // The link may have been cut since: then the message is lost, as it would be on a wire.
         if (this.#links.get(peer)?.remote === remote) void remote.#receive(topic, data, this.self);
       });
@@ -304,7 +353,7 @@ class MemoryNetwork implements Network {
       this.punish(from, "oversize gossip");
       return;
     }
-    if (!this.#markSeen(gossipId(topic, data))) return;
+    if (!this.#seen.mark(topic, data)) return;
     let verdict: GossipVerdict = "ignore";
     try {
       verdict = await joined.validate(from, data);
@@ -335,37 +384,5 @@ class MemoryNetwork implements Network {
     } finally {
       link.inboundRequests--;
     }
-  }
-
-  #withDeadline(
-    link: Link,
-    limits: RequestLimits,
-    signal: AbortSignal | undefined,
-    work: Promise<Uint8Array>,
-  ): Promise<Uint8Array> {
-    return new Promise((resolve, reject) => {
-      const fail = (reason: unknown) => {
-        finish();
-        reject(reason);
-      };
-      // A response arrives whole here, so its first byte is its last.
-      const timeoutMs = Math.min(limits.firstByteTimeoutMs, limits.totalTimeoutMs);
-      const timer = this.#deps.timers.set(timeoutMs, () => {
-        fail(new NetworkError("NETWORK_TIMEOUT", `no response within ${timeoutMs} ms`));
-      });
-      const onBroken = () => fail(link.broken.signal.reason);
-      const onAbort = () => fail(signal?.reason);
-      const finish = () => {
-        this.#deps.timers.clear(timer);
-        link.broken.signal.removeEventListener("abort", onBroken);
-        signal?.removeEventListener("abort", onAbort);
-      };
-      link.broken.signal.addEventListener("abort", onBroken, { once: true });
-      signal?.addEventListener("abort", onAbort, { once: true });
-      work.then((response) => {
-        finish();
-        resolve(response);
-      }, fail);
-    });
   }
 }

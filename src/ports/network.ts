@@ -1,3 +1,5 @@
+import type { LinkShapes } from "./line.ts";
+
 /** A peer's identity, proven by its transport key. Printable (libp2p: base58 of the key's hash). */
 export type PeerName = string;
 
@@ -118,6 +120,12 @@ export interface Network {
   refuse(peer: PeerName): Promise<void>;
   allow(peer: PeerName): void;
   refused(): readonly PeerName[];
+  /**
+   * The conditioner's *shape*: what is sent to the peer and read from it goes through a line like this, on the connections
+   * there are and those to come, in place of what was before. Undefined: whole. A dead line ends connections as a pulled
+   * cable does, when a ping is not answered in time, and lets none be made.
+   */
+  shape(peer: PeerName, shapes: LinkShapes | undefined): void;
 
   /**
    * Joins a topic, before `start`; only topics that were joined are ever tracked for peers. `maxBytes` bounds one message;

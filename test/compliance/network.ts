@@ -1,35 +1,15 @@
 import assert from "node:assert/strict";
 import { afterEach, describe, test } from "node:test";
-import type {
-  GossipVerdict,
-  Network,
-  NetworkErrorCode,
-  PeerName,
-  RequestLimits,
-} from "../../src/ports/index.ts";
+import type { GossipVerdict, Network, PeerName } from "../../src/ports/index.ts";
 import { until } from "../support/until.ts";
+import { type Connect, hasCode, isConnected, type Join, LIMITS, type Node, PROTOCOL } from "./network-lab.ts";
+import { describeLinks } from "./network-links.ts";
 
 /** Makes networks that can reach each other and are not started yet. */
 export type CreateNetwork = () => Promise<Network>;
 
 const TOPIC = "/cumulo/test/messages/1";
-const PROTOCOL = "/cumulo/test/echo/1";
-const LIMITS: RequestLimits = {
-  maxRequestBytes: 1_000,
-  maxResponseBytes: 2_000_000,
-  firstByteTimeoutMs: 2_000,
-  totalTimeoutMs: 4_000,
-};
-
-interface Node {
-  readonly network: Network;
-  readonly received: { readonly from: PeerName; readonly text: string }[];
-  /** What the validator answers; a promise holds the message back. */
-  verdict: GossipVerdict | Promise<GossipVerdict> | (() => never);
-}
-
 const bytes = (text: string) => new TextEncoder().encode(text);
-const hasCode = (code: NetworkErrorCode) => (error: unknown) => (error as { code?: unknown }).code === code;
 
 /** The promises of the network port, for any implementation. */
 export function describeNetwork(name: string, create: CreateNetwork): void {
@@ -76,13 +56,10 @@ export function describeNetwork(name: string, create: CreateNetwork): void {
     describeConnections(join, connect);
     describeGossip(join, connect, gossipReaches);
     describeRequests(join, connect);
+    describeLinks(join, connect);
   });
 }
 
-const isConnected = (a: Node, b: Node) => a.network.connections().some(({ peer }) => peer === b.network.self);
-
-type Join = (prepare?: (network: Network) => void) => Promise<Node>;
-type Connect = (from: Node, to: Node) => Promise<void>;
 type GossipReaches = (from: Node, to: Node, label: string) => Promise<void>;
 
 function describeConnections(join: Join, connect: Connect): void {

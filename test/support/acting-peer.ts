@@ -8,6 +8,7 @@ import {
   type Protocols,
   type Status,
 } from "../../src/network/index.ts";
+import { createSystemRandom } from "../../src/node/adapters/system-random.ts";
 import { type Network, silentLogger } from "../../src/ports/index.ts";
 import type { Block } from "../../src/primitives/index.ts";
 import { encodedBlocks } from "./encoded-blocks.ts";
@@ -35,7 +36,12 @@ export interface ActingPeer {
 
 export async function createActingPeer(options: ActingPeerOptions): Promise<ActingPeer> {
   const { genesis, blocks } = options;
-  const deps = { clock: realClock, timers: createRealTimers(), logger: silentLogger };
+  const deps = {
+    clock: realClock,
+    timers: createRealTimers(),
+    random: createSystemRandom(),
+    logger: silentLogger,
+  };
   const network = await createLibp2pNetwork(deps, {
     privateKeySeed: randomBytes(32),
     listen: ["/ip4/127.0.0.1/tcp/0"],

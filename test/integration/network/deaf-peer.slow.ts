@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { multiaddr } from "@multiformats/multiaddr";
 import { createLibp2pNetwork } from "../../../src/network/index.ts";
 import { createSystemClock } from "../../../src/node/adapters/system-clock.ts";
+import { createSystemRandom } from "../../../src/node/adapters/system-random.ts";
 import { createSystemTimers } from "../../../src/node/adapters/system-timers.ts";
 import { createHostilePeer } from "../../support/hostile-peer.ts";
 import { createRecordingLogger } from "../../support/recording-logger.ts";
@@ -12,7 +13,7 @@ import { until } from "../../support/until.ts";
 test("a peer that says it gossips and refuses every gossip stream loses its connection; one that never gossips stays", async () => {
   const logger = createRecordingLogger();
   const network = await createLibp2pNetwork(
-    { clock: createSystemClock(), timers: createSystemTimers(), logger },
+    { clock: createSystemClock(), timers: createSystemTimers(), random: createSystemRandom(), logger },
     { privateKeySeed: randomBytes(32), listen: ["/ip4/127.0.0.1/tcp/0"] },
   );
   await network.start();

@@ -7,6 +7,7 @@ import { multiaddr } from "@multiformats/multiaddr";
 import { encodeLength } from "../../../src/network/frames.ts";
 import { createLibp2pNetwork } from "../../../src/network/libp2p-network.ts";
 import { createSystemClock } from "../../../src/node/adapters/system-clock.ts";
+import { createSystemRandom } from "../../../src/node/adapters/system-random.ts";
 import { createSystemTimers } from "../../../src/node/adapters/system-timers.ts";
 import type { GossipValidator, Network, RequestLimits } from "../../../src/ports/index.ts";
 import { createHostilePeer, gossipFrame } from "../../support/hostile-peer.ts";
@@ -35,7 +36,12 @@ interface Meeting {
 
 async function meet({ handler = async (request) => request, validate = async () => "accept" }: Meeting = {}) {
   const logger = createRecordingLogger();
-  const deps = { clock: createSystemClock(), timers: createSystemTimers(), logger };
+  const deps = {
+    clock: createSystemClock(),
+    timers: createSystemTimers(),
+    random: createSystemRandom(),
+    logger,
+  };
   const network = await createLibp2pNetwork(deps, {
     privateKeySeed: randomBytes(32),
     listen: ["/ip4/127.0.0.1/tcp/0"],

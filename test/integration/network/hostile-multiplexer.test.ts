@@ -6,6 +6,7 @@ import type { MessageStream } from "@libp2p/interface";
 import { multiaddr } from "@multiformats/multiaddr";
 import { createLibp2pNetwork } from "../../../src/network/libp2p-network.ts";
 import { createSystemClock } from "../../../src/node/adapters/system-clock.ts";
+import { createSystemRandom } from "../../../src/node/adapters/system-random.ts";
 import { createSystemTimers } from "../../../src/node/adapters/system-timers.ts";
 import { createHostilePeer } from "../../support/hostile-peer.ts";
 import { createRecordingLogger } from "../../support/recording-logger.ts";
@@ -18,7 +19,12 @@ afterEach(async () => {
 
 async function startNetwork() {
   const logger = createRecordingLogger();
-  const deps = { clock: createSystemClock(), timers: createSystemTimers(), logger };
+  const deps = {
+    clock: createSystemClock(),
+    timers: createSystemTimers(),
+    random: createSystemRandom(),
+    logger,
+  };
   const network = await createLibp2pNetwork(deps, {
     privateKeySeed: randomBytes(32),
     listen: ["/ip4/127.0.0.1/tcp/0"],

@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { test } from "node:test";
 import { createLibp2pNetwork } from "../../../src/network/index.ts";
 import { createSystemClock } from "../../../src/node/adapters/system-clock.ts";
+import { createSystemRandom } from "../../../src/node/adapters/system-random.ts";
 import { createSystemTimers } from "../../../src/node/adapters/system-timers.ts";
 import { delay, type GossipValidator, silentLogger } from "../../../src/ports/index.ts";
 import { until } from "../../support/until.ts";
@@ -11,7 +12,7 @@ const TOPIC = "/cumulo/test/messages/1";
 const timers = createSystemTimers();
 
 async function createNode(validate: GossipValidator) {
-  const deps = { clock: createSystemClock(), timers, logger: silentLogger };
+  const deps = { clock: createSystemClock(), timers, random: createSystemRandom(), logger: silentLogger };
   const network = await createLibp2pNetwork(deps, {
     privateKeySeed: randomBytes(32),
     listen: ["/ip4/127.0.0.1/tcp/0"],

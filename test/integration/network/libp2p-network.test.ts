@@ -8,6 +8,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { multiaddr } from "@multiformats/multiaddr";
 import { createLibp2pNetwork, type Libp2pNetwork } from "../../../src/network/libp2p-network.ts";
 import { createSystemClock } from "../../../src/node/adapters/system-clock.ts";
+import { createSystemRandom } from "../../../src/node/adapters/system-random.ts";
 import { createSystemTimers } from "../../../src/node/adapters/system-timers.ts";
 import {
   createManualClock,
@@ -47,7 +48,7 @@ function createCountingTimers(): Timers & { readonly pending: number } {
 }
 
 async function create(listen = "/ip4/127.0.0.1/tcp/0", timers: Timers = createSystemTimers()) {
-  const deps = { clock: createSystemClock(), timers, logger: silentLogger };
+  const deps = { clock: createSystemClock(), timers, random: createSystemRandom(), logger: silentLogger };
   const network = await createLibp2pNetwork(deps, { privateKeySeed: randomBytes(32), listen: [listen] });
   network.subscribe(TOPIC, 1_000, async () => "accept");
   running.push(network);
@@ -64,7 +65,12 @@ const addressOf = (network: Libp2pNetwork) => network.addresses()[0] ?? "";
 const knows = (a: Libp2pNetwork, b: Libp2pNetwork) => a.connections().some(({ peer }) => peer === b.self);
 
 test("the same seed gives the same name, before the start and after", async () => {
-  const deps = { clock: createSystemClock(), timers: createSystemTimers(), logger: silentLogger };
+  const deps = {
+    clock: createSystemClock(),
+    timers: createSystemTimers(),
+    random: createSystemRandom(),
+    logger: silentLogger,
+  };
   const options = { privateKeySeed: new Uint8Array(32).fill(1), listen: [] };
   const [first, second] = [
     await createLibp2pNetwork(deps, options),

@@ -12,6 +12,7 @@ import {
   type Libp2pNetworkOptions,
 } from "../../../src/network/libp2p-network.ts";
 import { createSystemClock } from "../../../src/node/adapters/system-clock.ts";
+import { createSystemRandom } from "../../../src/node/adapters/system-random.ts";
 import { createSystemTimers } from "../../../src/node/adapters/system-timers.ts";
 import { createHostilePeer, type HostilePeerOptions } from "../../support/hostile-peer.ts";
 import { createRecordingLogger } from "../../support/recording-logger.ts";
@@ -24,7 +25,7 @@ async function host(t: TestContext, options: Partial<Libp2pNetworkOptions>) {
   let aheadMs = 0;
   const clock = { nowMs: () => system.nowMs(), monotonicMs: () => system.monotonicMs() + aheadMs };
   const network = await createLibp2pNetwork(
-    { clock, timers: createSystemTimers(), logger },
+    { clock, timers: createSystemTimers(), random: createSystemRandom(), logger },
     { privateKeySeed: randomBytes(32), listen: ["/ip4/127.0.0.1/tcp/0"], countsLocal: true, ...options },
   );
   await network.start();

@@ -6,6 +6,7 @@ import { type Multiaddr, multiaddr } from "@multiformats/multiaddr";
 import { encodeLength } from "../../../src/network/frames.ts";
 import { createLibp2pNetwork } from "../../../src/network/libp2p-network.ts";
 import { createSystemClock } from "../../../src/node/adapters/system-clock.ts";
+import { createSystemRandom } from "../../../src/node/adapters/system-random.ts";
 import { createSystemTimers } from "../../../src/node/adapters/system-timers.ts";
 import { silentLogger } from "../../../src/ports/index.ts";
 import { createHostilePeer } from "../../support/hostile-peer.ts";
@@ -16,7 +17,12 @@ const MEBIBYTE = 1024 * 1024;
 
 async function serve(t: TestContext) {
   const network = await createLibp2pNetwork(
-    { clock: createSystemClock(), timers: createSystemTimers(), logger: silentLogger },
+    {
+      clock: createSystemClock(),
+      timers: createSystemTimers(),
+      random: createSystemRandom(),
+      logger: silentLogger,
+    },
     { privateKeySeed: randomBytes(32), listen: ["/ip4/127.0.0.1/tcp/0"] },
   );
   t.after(() => network.stop());
