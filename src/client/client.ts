@@ -31,6 +31,8 @@ import { createHttp, type HttpOptions, readBytes } from "./http.ts";
 
 export interface CallOptions {
   readonly signal?: AbortSignal;
+  /** How long a reading call is tried again, ms; in place of the client's own. */
+  readonly retryForMs?: number;
 }
 
 export interface LinkOptions extends CallOptions {
@@ -146,19 +148,16 @@ export function createClient(options: HttpOptions): Client {
     refuseLink: (peer, call) => putLink(peer, { mode: "refuse" }, call),
     shapeLink: (peer, shapes, call) => putLink(peer, { ...shapes, mode: "shape" }, call),
     healLink: (peer, call) => http(`/v1/links/${part(peer)}`, { ...call, method: "DELETE" }),
-    bans: (page = {}) => http(`/v1/bans${pageQuery(page)}`, { signal: page.signal }),
+    bans: (page = {}) => http(`/v1/bans${pageQuery(page)}`, page),
     ban: (peer, request = {}, call = {}) =>
       http(`/v1/bans/${part(peer)}`, { ...call, method: "PUT", json: request }),
     unban: (peer, call) => http(`/v1/bans/${part(peer)}`, { ...call, method: "DELETE" }),
     tips: (call) => http("/v1/tips", call),
-    tree: (depth, page = {}) =>
-      http(`/v1/tree?depth=${depth}${pageQuery(page).replace("?", "&")}`, { signal: page.signal }),
-    reorgs: (page = {}) => http(`/v1/reorgs${pageQuery(page)}`, { signal: page.signal }),
+    tree: (depth, page = {}) => http(`/v1/tree?depth=${depth}${pageQuery(page).replace("?", "&")}`, page),
+    reorgs: (page = {}) => http(`/v1/reorgs${pageQuery(page)}`, page),
     timeline: (page = {}) =>
-      http(`/v1/timeline?order=${page.order ?? "oldest"}${pageQuery(page).replace("?", "&")}`, {
-        signal: page.signal,
-      }),
-    mempool: (page = {}) => http(`/v1/mempool${pageQuery(page)}`, { signal: page.signal }),
+      http(`/v1/timeline?order=${page.order ?? "oldest"}${pageQuery(page).replace("?", "&")}`, page),
+    mempool: (page = {}) => http(`/v1/mempool${pageQuery(page)}`, page),
     block: (idOrHeight, call) => http(`/v1/blocks/${part(String(idOrHeight))}`, call),
     invalidateBlock: (idOrHeight, call) => markBlock(idOrHeight, "invalidate", call),
     reconsiderBlock: (idOrHeight, call) => markBlock(idOrHeight, "reconsider", call),
@@ -167,7 +166,7 @@ export function createClient(options: HttpOptions): Client {
     account: (address, call) => http(`/v1/accounts/${part(address)}`, call),
     accountProof: (address, call) => http(`/v1/accounts/${part(address)}/proof`, call),
     accountHistory: (address, page = {}) =>
-      http(`/v1/accounts/${part(address)}/history${pageQuery(page)}`, { signal: page.signal }),
+      http(`/v1/accounts/${part(address)}/history${pageQuery(page)}`, page),
     submit: (bytes, call) => http("/v1/transactions", { ...call, method: "POST", bytes }),
     submitBatch: (transactions, call) =>
       http("/v1/transactions", { ...call, method: "POST", json: { transactions } }),

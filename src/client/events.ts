@@ -1,7 +1,8 @@
 import { createParser } from "eventsource-parser";
 import type { NodeEvent, NodeEventType, StreamNotes } from "../api/index.ts";
 import { ApiError } from "./errors.ts";
-import { errorOf, type HttpOptions, unreachable } from "./http.ts";
+import { errorOf, type HttpOptions, isPassing, unreachable } from "./http.ts";
+import { pause, piecesOf } from "./waiting.ts";
 
 /**
  * An event as the stream delivers it; `id` names it for a later resume. A `gap` says that events were missed: whoever
@@ -29,6 +30,8 @@ export interface EventsOptions {
    */
   readonly retryForMs?: number;
   readonly onLost?: (lost: LostConnection) => void;
+  /** Each time that a connection stands: what happens from then on is heard. */
+  readonly onConnected?: () => void;
 }
 
 /** An event longer than this is not ours: a reorg of 1,000 full blocks stays well below it. */
@@ -62,7 +65,7 @@ function parsed(data: string): unknown {
 async function* readOnce(
   http: HttpOptions,
   place: Place,
-  kinds: readonly NodeEventType[] | undefined,
+  { kinds, onConnected }: EventsOptions,
   signal: AbortSignal,
 ): AsyncGenerator<ReceivedEvent> {
   const received: Sent[] = [];
@@ -79,7 +82,7 @@ async function* readOnce(
     },
   });
   const silence = new AbortController();
-  let alarm: NodeJS.Timeout | undefined;
+  let alarm: ReturnType<typeof setTimeout> | undefined;
   const heard = (): void => {
     clearTimeout(alarm);
     alarm = setTimeout(() => silence.abort(), SILENCE_MS);
@@ -96,13 +99,15 @@ async function* readOnce(
       redirect: "error",
     });
     if (!response.ok) throw await errorOf(response, http.url);
+    onConnected?.();
     const decoder = new TextDecoder();
-    for await (const chunk of response.body ?? []) {
-      heard();
+    for await (const chunk of piecesOf(response.body)) {
       buffered += chunk.length;
       if (buffered > MAX_EVENT_CHARACTERS)
         throw new ApiError("API_ANSWER_INVALID", 200, "an event is too long to be one");
-      parser.feed(decoder.decode(chunk as Uint8Array, { stream: true }));
+      parser.feed(decoder.decode(chunk, { stream: true }));
+      // While the reader is at work nobody listens, and so nothing is silent.
+      clearTimeout(alarm);
       for (const event of received.splice(0)) {
         if (event.type === "end")
           throw new ApiError(event.data.code, 0, `${http.url}: ${event.data.message}`);
@@ -110,6 +115,7 @@ async function* readOnce(
         if (event.type !== "start") yield event;
       }
       if (heardId !== undefined) place.lastEventId = heardId;
+      heard();
     }
   } catch (error) {
     if (signal.aborted) return;
@@ -122,22 +128,6 @@ async function* readOnce(
   throw new ApiError("API_STREAM_ENDED", 0, `${http.url} ended the event stream; the node may have stopped`);
 }
 
-/** Whether asking again may help: the node is away, or has too much to do; not where it refuses what was asked. */
-const isPassing = ({ status, code }: ApiError): boolean =>
-  code !== "API_ANSWER_INVALID" && (status === 0 || status === 429 || status >= 500);
-
-function pause(valueMs: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, valueMs);
-    signal.addEventListener("abort", done, { once: true });
-  });
-}
-
 /**
  * Events from now on until the signal is aborted; then it returns. A lost connection is made again, first soon and then
  * less often, and goes on where it was: nothing is missed without a `gap`. `locate` is asked where the node is before each
@@ -148,14 +138,14 @@ export async function* followEvents(
   signal: AbortSignal,
   options: EventsOptions = {},
 ): AsyncGenerator<ReceivedEvent> {
-  const { kinds, retryForMs = DEFAULT_RETRY_MS, onLost } = options;
+  const { retryForMs = DEFAULT_RETRY_MS, onLost } = options;
   const place: Place = { lastEventId: options.lastEventId };
   let lostAtMs: number | undefined;
   let pauseMs = FIRST_PAUSE_MS;
   while (!signal.aborted) {
     const before = place.lastEventId;
     try {
-      yield* readOnce(await locate(), place, kinds, signal);
+      yield* readOnce(await locate(), place, options, signal);
     } catch (error) {
       if (place.lastEventId !== before) {
         // It was connected and had something to say, so this is a new loss.

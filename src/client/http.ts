@@ -1,12 +1,18 @@
 import { ApiError, networkReason } from "./errors.ts";
+import { pause, piecesOf } from "./waiting.ts";
 
 export interface HttpOptions {
   /** Where the API is, without a slash at the end: http://127.0.0.1:7070. */
   readonly url: string;
   /** Bearer token; needed for whatever changes the node. */
   readonly token?: string | undefined;
-  /** Deadline of an ordinary request, ms; 10 s by default. */
+  /** Deadline of an ordinary request, ms; 10 s by default. Of each try, where there are more than one. */
   readonly timeoutMs?: number;
+  /**
+   * How long a reading request is tried again while the node is away or has too much to do, ms; default 0: not at all. What
+   * changes a node is sent once, whatever happens: it may have been done although the answer was lost.
+   */
+  readonly retryForMs?: number;
 }
 
 export interface RequestOptions {
@@ -14,6 +20,8 @@ export interface RequestOptions {
   readonly json?: unknown;
   readonly bytes?: Uint8Array;
   readonly timeoutMs?: number;
+  /** In place of the client's own; see `HttpOptions`. */
+  readonly retryForMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -39,7 +47,7 @@ async function readBody(response: Response): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";
   let total = 0;
-  for await (const chunk of response.body ?? []) {
+  for await (const chunk of piecesOf(response.body)) {
     total += chunk.length;
     if (total > MAX_ANSWER_BYTES) throw new SyntaxError(`more than ${MAX_ANSWER_BYTES} bytes`);
     text += decoder.decode(chunk, { stream: true });
@@ -73,11 +81,46 @@ export function unreachable(url: string, error: unknown): ApiError {
   return new ApiError("API_UNREACHABLE", 0, message, { cause: error });
 }
 
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 5_000;
+
+/** Whether asking again may help: the node is away, or has too much to do; not where it refuses what was asked. */
+export const isPassing = ({ status, code }: ApiError): boolean =>
+  code !== "API_ANSWER_INVALID" && (status === 0 || status === 429 || status >= 500);
+
+/** What a try again costs nobody: there was no node, or it said to come again. A deadline that passed says neither. */
+const mayRetry = (error: unknown): error is ApiError =>
+  error instanceof ApiError && (error.code === "API_UNREACHABLE" || [429, 502, 503].includes(error.status));
+
+/** Tries until it succeeds, or fails for another reason, or no time is left; then with the last error. */
+async function tried<Answer>(
+  run: () => Promise<Answer>,
+  retryForMs: number,
+  signal: AbortSignal | undefined,
+): Promise<Answer> {
+  const untilMs = performance.now() + retryForMs;
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
+    try {
+      return await run();
+    } catch (error) {
+      const leftMs = untilMs - performance.now();
+      if (!mayRetry(error) || leftMs <= 0) throw error;
+      const told = error.details["retryAfterMs"];
+      // Half of it by chance, or all that wait for one node would come back at once.
+      const waitMs = Math.max(pauseMs * (0.5 + Math.random() / 2), typeof told === "number" ? told : 0);
+      if (waitMs > leftMs) throw error;
+      await pause(waitMs, signal);
+      signal?.throwIfAborted();
+    }
+  }
+}
+
 export function createHttp(options: HttpOptions): Http {
   const { url } = options;
-  const authorization = options.token === undefined ? {} : { authorization: `Bearer ${options.token}` };
+  const authorization: Record<string, string> =
+    options.token === undefined ? {} : { authorization: `Bearer ${options.token}` };
 
-  return async <Answer>(path: string, request: RequestOptions = {}): Promise<Answer> => {
+  async function once<Answer>(path: string, request: RequestOptions): Promise<Answer> {
     const timeoutMs = request.timeoutMs ?? options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
     const timeout = AbortSignal.timeout(timeoutMs);
     const signal = request.signal === undefined ? timeout : AbortSignal.any([request.signal, timeout]);
@@ -108,6 +151,12 @@ export function createHttp(options: HttpOptions): Http {
       }
       throw unreachable(url, error);
     }
+  }
+
+  return <Answer>(path: string, request: RequestOptions = {}): Promise<Answer> => {
+    const isRead = (request.method ?? "GET") === "GET";
+    const retryForMs = isRead ? (request.retryForMs ?? options.retryForMs ?? 0) : 0;
+    return tried(() => once<Answer>(path, request), retryForMs, request.signal);
   };
 }
 
@@ -121,7 +170,7 @@ export async function readBytes(
   signal: AbortSignal | undefined,
 ): Promise<AsyncGenerator<Uint8Array>> {
   const silence = new AbortController();
-  let alarm: NodeJS.Timeout | undefined;
+  let alarm: ReturnType<typeof setTimeout> | undefined;
   const expect = (): void => {
     clearTimeout(alarm);
     alarm = setTimeout(() => silence.abort(), SILENCE_MS);
@@ -136,9 +185,9 @@ export async function readBytes(
   };
   async function* bytesOf(response: Response): AsyncGenerator<Uint8Array> {
     try {
-      for await (const chunk of response.body ?? []) {
+      for await (const chunk of piecesOf(response.body)) {
         clearTimeout(alarm);
-        yield chunk as Uint8Array;
+        yield chunk;
         expect();
       }
     } catch (error) {
