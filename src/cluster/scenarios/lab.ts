@@ -13,7 +13,7 @@ import { type Facts, gatherFacts } from "./facts.ts";
 import { createSeededRandom } from "./random.ts";
 import { type RunEvents, type RunResult, runSteps } from "./run.ts";
 import type { Scenario } from "./scenario.ts";
-import { createWorld, pause, untilAborted } from "./world.ts";
+import { createWorld, pause, untilAborted, type World } from "./world.ts";
 
 /** Two senders a node, as a load uses them. */
 const LOAD_SENDERS_PER_NODE = 2;
@@ -73,15 +73,16 @@ async function prepare(scenario: Scenario, { directory, seed }: LabOptions): Pro
   return accounts;
 }
 
-/**
- * Runs a scenario on a cluster of its own and settles with what became of it. The cluster goes on afterwards: whoever
- * called ends it with `stopCluster`. Fails, with nothing left running, where the cluster does not come up.
- */
-export async function runScenario(
-  scenario: Scenario,
-  options: LabOptions,
-  events: LabEvents,
-): Promise<LabResult> {
+/** A cluster that was started for a scenario, with nothing done in it yet. */
+export interface Lab {
+  readonly url: string;
+  readonly world: World;
+  /** Ends what runs beside the steps; the cluster goes on. */
+  close(): Promise<void>;
+}
+
+/** Fails, with nothing left running, where the cluster does not come up. */
+export async function openLab(scenario: Scenario, options: LabOptions): Promise<Lab> {
   const directory = resolve(options.directory);
   const prepared = await prepare(scenario, { ...options, directory });
   const { late } = scenario;
@@ -93,7 +94,6 @@ export async function runScenario(
   });
   try {
     const cluster = await createClusterClient(directory);
-    events.started(cluster.url);
     const [first = 1] = scenario.nodes.map((_, i) => i + 1).filter((n) => !late.includes(n));
     const { chain } = await cluster.node(first).status();
     const limit = new AbortController();
@@ -108,16 +108,36 @@ export async function runScenario(
       random: createSeededRandom(options.seed),
       signal: AbortSignal.any([options.signal, limit.signal]),
     });
-    const startedMs = Date.now();
-    const result = await runSteps(world, events).finally(() => clearTimeout(timer));
-    const endedMs = Date.now();
-    await Promise.all(world.loads.map((load) => load.stop()));
-    const facts = await untilAborted(options.signal, withLimit(gatherFacts(world))).catch(() => NO_FACTS);
-    return { ...result, ...facts, startedMs, endedMs };
+    return {
+      url: cluster.url,
+      world,
+      async close() {
+        clearTimeout(timer);
+        await Promise.all(world.loads.map((load) => load.stop()));
+      },
+    };
   } catch (error) {
     await stopCluster(directory).catch(() => {});
     throw error;
   }
+}
+
+/**
+ * Runs a scenario on a cluster of its own and settles with what became of it. The cluster goes on afterwards: whoever
+ * called ends it with `stopCluster`. Fails, with nothing left running, where the cluster does not come up.
+ */
+export async function runScenario(
+  scenario: Scenario,
+  options: LabOptions,
+  events: LabEvents,
+): Promise<LabResult> {
+  const { url, world, close } = await openLab(scenario, options);
+  events.started(url);
+  const startedMs = Date.now();
+  const result = await runSteps(world, events).finally(close);
+  const endedMs = Date.now();
+  const facts = await untilAborted(options.signal, withLimit(gatherFacts(world))).catch(() => NO_FACTS);
+  return { ...result, ...facts, startedMs, endedMs };
 }
 
 const NO_FACTS: Facts = {

@@ -4,8 +4,8 @@ import { quoted, unknownWord } from "./problems.ts";
 import type { NameSort, Reading } from "./reading.ts";
 
 /** What a node, group, account, transaction or block may be called. */
-export const NAME = /^[a-z][a-z0-9-]{0,31}$/;
-const NAME_SAYS = "a name: a-z, 0-9 and -, beginning with a letter, at most 32 characters";
+export const NAME = /^[a-z][a-z0-9-]{0,29}$/;
+const NAME_SAYS = "a name: a-z, 0-9 and -, beginning with a letter, at most 30 characters";
 const nameSchema = { type: "string", pattern: NAME.source, description: NAME_SAYS };
 /** Words that stand for nodes without being a name. */
 const ALL = "all";
@@ -67,8 +67,8 @@ export const nodes: Kind<readonly number[]> = {
 /** The sides of a split. */
 export interface Sides {
   readonly groups: readonly (readonly number[])[];
-  /** As they are called; empty where a side has no name. */
-  readonly names: readonly string[];
+  /** As they are called; undefined unless each has a name. */
+  readonly names: readonly string[] | undefined;
 }
 
 const sideKind = listOf<readonly number[]>(oneOrGroup, { orOne: true });
@@ -107,7 +107,8 @@ export const sides: Kind<Sides> = {
       reading.tell(at, key, `node ${missing} is on no side; name it, or add rest as a side`);
     else {
       const names = at.items.map((item) => textOf(item) ?? "");
-      return { groups, names: names.map((name) => (/^\d*$/.test(name) ? "" : name)) };
+      // All or none have a name in what the cluster tells; a node's number is none.
+      return { groups, names: names.every((name) => NAME.test(name)) ? names : undefined };
     }
     return undefined;
   },

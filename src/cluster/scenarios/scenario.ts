@@ -77,10 +77,10 @@ export const MAX_STEPS = 500;
 const mapOf = (values: JsonSchema): JsonSchema => ({
   type: "object",
   minProperties: 1,
-  propertyNames: { pattern: "^([1-9][0-9]*|[a-z][a-z0-9-]{0,31})$" },
+  propertyNames: { pattern: "^([1-9][0-9]*|[a-z][a-z0-9-]{0,29})$" },
   additionalProperties: values,
 });
-const nameSchema = { type: "string", pattern: "^[a-z][a-z0-9-]{0,31}$" };
+const nameSchema = { type: "string", pattern: "^[a-z][a-z0-9-]{0,29}$" };
 
 /** The keys of a scenario but for its steps, in the order in which they are read. */
 export const KEYS = {

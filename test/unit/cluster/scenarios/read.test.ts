@@ -98,7 +98,7 @@ steps:
         [1, 2],
         [3, 4],
       ],
-      names: ["", "rest"],
+      names: undefined,
     });
     assert.deepEqual(split?.options, { for: 1_500 });
     assert.deepEqual(spend?.options, { from: "alice", to: ["bob", "bob"], amount: 200_000_000, at: [1, 3] });
