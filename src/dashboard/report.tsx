@@ -1,5 +1,29 @@
-/** A scenario's report: the dashboard's views over the recording in this file. */
+/** A scenario's report: the dashboard's views over the recording that stands in this file. */
 import { createRoot } from "react-dom/client";
+import type { Recording } from "../client/index.ts";
+import { App } from "./app.tsx";
+import { PageContext } from "./state/context.ts";
+import { createStore } from "./state/store.ts";
 
-const page = document.getElementById("page");
-if (page !== null) createRoot(page).render(<h1>Cumulo</h1>);
+const store = createStore();
+const text = document.getElementById("recording")?.textContent?.trim() ?? "";
+if (text !== "") {
+  const recording = JSON.parse(text) as Recording;
+  for (const node of recording.nodes) store.model.addNode(node);
+  store.model.add(recording.entries);
+  for (const [n, records] of Object.entries(recording.reorgs)) store.model.addReorgs(Number(n), records);
+  store.set({ connection: { state: "recorded" }, served: { kind: "report", name: recording.name } });
+  document.title = `${recording.name} · Cumulo`;
+}
+
+const place = document.getElementById("page");
+if (place !== null)
+  createRoot(place).render(
+    text === "" ? (
+      <p>This is the empty form of a report: it shows the recording that a scenario puts into it.</p>
+    ) : (
+      <PageContext value={{ store, actions: undefined }}>
+        <App />
+      </PageContext>
+    ),
+  );

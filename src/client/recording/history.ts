@@ -8,6 +8,8 @@ export interface History<Value> {
   readonly values: readonly Value[];
   /** From `timeMs` on it is `value`. */
   push(timeMs: number, value: Value): void;
+  /** The same among what was told before, by its time; after those of the same time. */
+  insert(timeMs: number, value: Value): void;
   /** What held at a time, the last of those told for it; undefined before the first. */
   at(timeMs: number): Value | undefined;
   /** How many entries had been told at a time. */
@@ -36,6 +38,11 @@ export function createHistory<Value>(): History<Value> {
     push(timeMs, value) {
       times.push(Math.max(timeMs, times.at(-1) ?? timeMs));
       values.push(value);
+    },
+    insert(timeMs, value) {
+      const at = times.at(-1)! > timeMs ? countAt(timeMs) : times.length;
+      times.splice(at, 0, timeMs);
+      values.splice(at, 0, value);
     },
     at: (timeMs) => values[countAt(timeMs) - 1],
     countAt,

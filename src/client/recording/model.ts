@@ -77,9 +77,11 @@ export interface RecordingModel {
   arrivals(block: number, timeMs: number): readonly Arrival[];
   /** Whether anybody knew its header by then. */
   isKnown(block: RecordedBlock, timeMs: number): boolean;
-  /** From the first node that had all of it to the last of those that have it, ms; undefined with fewer than two. */
-  propagationMs(block: number): number | undefined;
+  /** From the first node that had all of it to the last of those that had it by a time, ms; undefined with fewer than two. */
+  propagationMs(block: number, timeMs: number): number | undefined;
   nodeOfPeer(peer: string): number | undefined;
+  /** The node that mines for an address, once it has said so of a block. */
+  nodeOfProposer(address: string | undefined): number | undefined;
 }
 
 interface Member {
@@ -95,11 +97,19 @@ interface Member {
 type Shaping = Pick<LinkMoment, "mode" | "out" | "in">;
 const WHOLE: Shaping = { mode: "whole", out: null, in: null };
 
+/** Nodes' entries come in the order in which they were learned of, which is nearly that of their times. */
+function insertByTime<Item extends { readonly timeMs: number }>(list: Item[], item: Item): void {
+  let at = list.length;
+  while (at > 0 && list[at - 1]!.timeMs > item.timeMs) at--;
+  list.splice(at, 0, item);
+}
+
 export function createRecording(): RecordingModel {
   const tree = createBlockTree();
   const arrivals = createArrivals();
   const members = new Map<number, Member>();
   const byPeer = new Map<string, number>();
+  const miners = new Map<string, number>();
   const reorgs: RecordedReorg[] = [];
   const marks: Mark[] = [];
   const splits = createHistory<Split>();
@@ -108,6 +118,8 @@ export function createRecording(): RecordingModel {
   let startMs = 0;
   let endMs = 0;
   let lastPlace = 0;
+
+  const mark = (found: Mark): void => insertByTime(marks, found);
 
   function memberOf(n: number): Member {
     let member = members.get(n);
@@ -136,7 +148,7 @@ export function createRecording(): RecordingModel {
 
   function setHead(member: Member, timeMs: number, block: RecordedBlock): void {
     member.head.push(timeMs, block.index);
-    heads.push(timeMs, { node: member.node.n, block: block.index });
+    heads.insert(timeMs, { node: member.node.n, block: block.index });
   }
 
   function setState(member: Member, timeMs: number, isRunning: boolean, why: string | null): void {
@@ -144,7 +156,7 @@ export function createRecording(): RecordingModel {
     if (before?.isRunning === isRunning && before.why === why) return;
     member.state.push(timeMs, { isRunning, why });
     if (before !== undefined && before.isRunning !== isRunning)
-      marks.push({ timeMs, kind: isRunning ? "back" : "gone", node: member.node.n, depth: 0 });
+      mark({ timeMs, kind: isRunning ? "back" : "gone", node: member.node.n, depth: 0 });
     // Who is gone has no connections, and who starts anew has no links of before.
     for (const { connected, link } of member.peers.values()) {
       if (connected.values.at(-1) === true) connected.push(timeMs, false);
@@ -172,6 +184,7 @@ export function createRecording(): RecordingModel {
         arrivals.header(entry.node, tree.tell(timeMs, entry.data).index, { timeMs, ...entry.data });
         break;
       case "block":
+        if (entry.data.via === "mined") miners.set(entry.data.proposer, entry.node);
         arrivals.body(entry.node, tree.tell(timeMs, entry.data).index, { ...entry.data, timeMs });
         break;
       case "head":
@@ -179,18 +192,16 @@ export function createRecording(): RecordingModel {
         if (entry.data.mempool !== undefined) member.mempool.push(timeMs, entry.data.mempool);
         break;
       case "reorg":
-        reorgs.push({ node: entry.node, timeMs, place, data: entry.data });
-        marks.push({ timeMs, kind: "reorg", node: entry.node, depth: entry.data.depth });
+        insertByTime(reorgs, { node: entry.node, timeMs, place, data: entry.data });
+        mark({ timeMs, kind: "reorg", node: entry.node, depth: entry.data.depth });
         break;
       case "peer":
         peerOf(member, entry.data.peer).connected.push(timeMs, entry.data.connected);
         break;
       case "link": {
-        const { mode, out = null, in: inward = null } = entry.data;
-        peerOf(member, entry.data.peer).link.push(
-          timeMs,
-          mode === "whole" ? WHOLE : { mode, out, in: inward },
-        );
+        const { data } = entry;
+        const shaping = data.mode === "whole" ? WHOLE : { mode: data.mode, out: data.out, in: data.in };
+        peerOf(member, data.peer).link.push(timeMs, shaping);
         break;
       }
     }
@@ -208,7 +219,7 @@ export function createRecording(): RecordingModel {
       const before = splits.values.at(-1) ?? null;
       if (before === null && entry.data === null) return true;
       splits.push(timeMs, entry.data);
-      marks.push({ timeMs, kind: entry.data === null ? "heal" : "split", node: null, depth: 0 });
+      mark({ timeMs, kind: entry.data === null ? "heal" : "split", node: null, depth: 0 });
     }
     // Links are told by the nodes that bend them, too.
     return true;
@@ -299,13 +310,13 @@ export function createRecording(): RecordingModel {
         .sort((a, b) => a.headerMs - b.headerMs || a.node - b.node);
     },
     isKnown: ({ firstSeenMs }, timeMs) => firstSeenMs === Number.POSITIVE_INFINITY || firstSeenMs <= timeMs,
-    propagationMs(block) {
+    propagationMs(block, timeMs) {
       let first = Number.POSITIVE_INFINITY;
       let last = Number.NEGATIVE_INFINITY;
       let count = 0;
       for (const n of members.keys()) {
         const bodyMs = arrivals.bodyMs(n, block);
-        if (Number.isNaN(bodyMs)) continue;
+        if (Number.isNaN(bodyMs) || bodyMs > timeMs) continue;
         first = Math.min(first, bodyMs);
         last = Math.max(last, bodyMs);
         count++;
@@ -313,5 +324,6 @@ export function createRecording(): RecordingModel {
       return count < 2 ? undefined : last - first;
     },
     nodeOfPeer: (peer) => byPeer.get(peer),
+    nodeOfProposer: (address) => (address === undefined ? undefined : miners.get(address)),
   };
 }

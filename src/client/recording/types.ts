@@ -1,69 +1,11 @@
-import type { BlockRef, Reorg } from "../../api/index.ts";
+import type { Reorg, Shape, TimelineDataOf, TimelineType } from "../../api/index.ts";
 
 /** How much a direction of a link bends; what is absent is whole. */
-export interface LinkShape {
-  readonly delayMs?: number;
-  readonly jitterMs?: number;
-  /** 0 to 1. */
-  readonly lossRatio?: number;
-  readonly bytesPerSecond?: number;
-  readonly blackhole?: boolean;
-}
-
-export type ArrivalVia = "gossip" | "sync" | "mined" | "recovery";
-
-interface HeaderData {
-  readonly id: string;
-  readonly height: number;
-  readonly parent: string;
-  /** Cumulative, hex. */
-  readonly work: string;
-  readonly difficulty: string;
-  readonly timestampMs: number;
-  readonly proposer: string;
-  /** Who sent it; null for the node's own. */
-  readonly peer: string | null;
-  readonly via: ArrivalVia;
-}
+export type LinkShape = Shape;
+export type ArrivalVia = TimelineDataOf<"header">["via"];
 
 /** What one node tells of itself, by kind. */
-export interface NodeEntries {
-  start: { readonly run: string; readonly head: BlockRef; readonly version: string };
-  stop: { readonly reason: string };
-  header: HeaderData;
-  block: HeaderData & {
-    readonly state: "best" | "side" | "invalid" | "invalidated";
-    readonly rule?: string;
-    readonly transactions: number;
-    readonly sizeBytes: number;
-    readonly receivedMs: number;
-  };
-  head: {
-    readonly id: string;
-    readonly height: number;
-    readonly work: string;
-    readonly parent: string;
-    readonly timestampMs: number;
-    readonly mempool?: { readonly transactions: number; readonly bytes: number };
-  };
-  reorg: {
-    readonly reorg: string;
-    readonly oldHead: BlockRef;
-    readonly newHead: BlockRef;
-    readonly forkPoint: BlockRef;
-    readonly depth: number;
-    readonly receivedMs: number;
-    readonly durationMs: number;
-  };
-  peer: { readonly peer: string; readonly connected: boolean; readonly reason: string | null };
-  link: {
-    readonly peer: string;
-    readonly mode: "refuse" | "shape" | "whole";
-    readonly out?: LinkShape | null;
-    readonly in?: LinkShape | null;
-    readonly untilMs?: number | null;
-  };
-}
+export type NodeEntries = { readonly [Type in TimelineType]: TimelineDataOf<Type> };
 
 /** What the supervisor tells of the cluster, by kind. */
 export interface ClusterEntries {

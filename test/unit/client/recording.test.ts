@@ -172,7 +172,7 @@ test("a node that is killed is gone with its connections and links, until it sta
       node: 1,
       sequence: 3,
       type: "link",
-      data: { peer: two, mode: "shape", out: { delayMs: 80 }, in: null },
+      data: { peer: two, mode: "shape", out: { delayMs: 80 }, in: null, untilMs: null },
     },
     { place: 4, timeMs: 20, node: null, type: "node", data: { n: 1, state: "ended", why: "SIGKILL" } },
     { place: 5, timeMs: 30, node: 1, sequence: 4, type: "start", data: start },
@@ -227,4 +227,34 @@ test("a clock that is set back does not change the order in which things hold", 
   assert.equal(history.at(10), "second");
   assert.equal(history.at(19), "second");
   assert.equal(history.at(20), "third");
+});
+
+test("what nodes tell late stands where its time says", () => {
+  const model = createRecording();
+  const ref = (id: string, height: number) => ({ id, height, work: height.toString(16) });
+  const reorg = (timeMs: number, node: number, place: number): RecordedEntry => ({
+    place,
+    timeMs,
+    node,
+    sequence: 1,
+    type: "reorg",
+    data: {
+      reorg: "1",
+      oldHead: ref("a", 1),
+      newHead: ref("b", 1),
+      forkPoint: ref("g", 0),
+      depth: 1,
+      receivedMs: timeMs,
+      durationMs: 1,
+    },
+  });
+  model.add([reorg(30, 1, 1), reorg(20, 2, 2), reorg(25, 3, 3)]);
+  assert.deepEqual(
+    model.reorgs.map(({ node }) => node),
+    [2, 3, 1],
+  );
+  assert.deepEqual(
+    model.marks.map(({ timeMs }) => timeMs),
+    [20, 25, 30],
+  );
 });

@@ -1,0 +1,197 @@
+import {
+  ApiError,
+  type Client,
+  createClient,
+  type LinkShape,
+  type RecordedEntry,
+  type RecordingModel,
+} from "../../client/index.ts";
+import { follow } from "./follow.ts";
+import type { Store } from "./store.ts";
+
+/** What the page can ask and do, by the number of a node. Failures are `ApiError`s, with the API's own sentence. */
+export interface Actions {
+  readonly kind: "cluster" | "node";
+  node(n: number): Client;
+  split(groups: readonly (readonly number[])[], forMs: number | undefined): Promise<unknown>;
+  heal(): Promise<unknown>;
+  link(from: number, to: number, shape: LinkShape, forMs: number | undefined): Promise<unknown>;
+  unlink(from: number, to: number): Promise<unknown>;
+  act(n: number, deed: "kill" | "pause" | "resume" | "restart"): Promise<unknown>;
+}
+
+interface ClusterInfo {
+  readonly nodes: readonly {
+    readonly n: number;
+    readonly state: string;
+    readonly why: string | null;
+    readonly peer: string;
+  }[];
+}
+
+/** A page of a timeline: a node's own entries, or the merged ones of a cluster. */
+interface TimelinePage {
+  readonly items: readonly { readonly place?: number; readonly sequence?: number | null }[];
+  readonly next: string | null;
+}
+
+const PAGE_ENTRIES = 5_000;
+const ASK_MS = 10_000;
+/** A deed such as a restart ends a process and starts another. */
+const DEED_MS = 90_000;
+/** Reorg records read at once of a node that has new ones. */
+const REORG_RECORDS = 100;
+const TOKEN_KEY = "cumulo-token";
+
+/** The token from the address, kept for this tab, and taken out of the address bar and its history. */
+function takeToken(): string | undefined {
+  const match = /^#token=([^&]{1,1600})$/.exec(location.hash);
+  if (match?.[1] !== undefined) {
+    sessionStorage.setItem(TOKEN_KEY, decodeURIComponent(match[1]));
+    history.replaceState(null, "", `${location.pathname}#/`);
+  }
+  return sessionStorage.getItem(TOKEN_KEY) ?? undefined;
+}
+
+function createAsk(base: string, token: string | undefined) {
+  return async <Answer>(method: string, path: string, json?: unknown): Promise<Answer> => {
+    const response = await fetch(base + path, {
+      method,
+      headers: {
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+        ...(json === undefined ? {} : { "content-type": "application/json" }),
+      },
+      signal: AbortSignal.timeout(method === "GET" ? ASK_MS : DEED_MS),
+      ...(json === undefined ? {} : { body: JSON.stringify(json) }),
+    }).catch((cause: unknown) => {
+      throw new ApiError("API_UNREACHABLE", 0, "nobody answers at this address any more", { cause });
+    });
+    const answer = (await response.json().catch(() => ({}))) as Record<string, unknown>;
+    if (response.ok) return answer as Answer;
+    const message = typeof answer["message"] === "string" ? answer["message"] : `answered ${response.status}`;
+    throw new ApiError(String(answer["code"] ?? "API_ANSWER_INVALID"), response.status, message);
+  };
+}
+
+type Ask = ReturnType<typeof createAsk>;
+
+function actionsOf(ask: Ask, base: string, token: string | undefined, kind: "cluster" | "node"): Actions {
+  const clients = new Map<number, Client>();
+  return {
+    kind,
+    node(n) {
+      const url = kind === "cluster" ? `${base}/nodes/${n}` : base;
+      const client = clients.get(n) ?? createClient({ url, token });
+      clients.set(n, client);
+      return client;
+    },
+    split: (groups, forMs) =>
+      ask("PUT", "/v1/cluster/split", { groups, ...(forMs === undefined ? {} : { forMs }) }),
+    heal: () => ask("DELETE", "/v1/cluster/split"),
+    link: (from, to, shape, forMs) =>
+      ask("PUT", "/v1/cluster/links", { from, to, shape, ...(forMs === undefined ? {} : { forMs }) }),
+    unlink: (from, to) => ask("DELETE", `/v1/cluster/links?from=${from}&to=${to}`),
+    act: (n, deed) => ask("POST", `/v1/cluster/nodes/${n}/${deed}`),
+  };
+}
+
+/** Reads a timeline on from where it was, page by page, into the model. */
+function createReader(ask: Ask, model: RecordingModel, kind: "cluster" | "node") {
+  const path = kind === "cluster" ? "/v1/cluster/timeline" : "/v1/timeline";
+  let place = 0;
+  return async (): Promise<void> => {
+    let after = place;
+    for (;;) {
+      const query = `?limit=${PAGE_ENTRIES}${kind === "node" ? "&order=oldest" : ""}${after > 0 ? `&after=${after}` : ""}`;
+      const page = await ask<TimelinePage>("GET", path + query);
+      const entries =
+        kind === "cluster"
+          ? page.items
+          : page.items.map((item) => ({ ...item, node: 1, place: item.sequence ?? 0 }));
+      model.add(entries as unknown as readonly RecordedEntry[]);
+      after = entries.at(-1)?.place ?? after;
+      place = after;
+      if (page.next === null) return;
+    }
+  };
+}
+
+/** Whole records of new reorgs; the timeline has only their names and depths. */
+function createRecordReader(actions: Actions, model: RecordingModel) {
+  let seen = 0;
+  return async (): Promise<void> => {
+    const news = model.reorgs.slice(seen);
+    seen = model.reorgs.length;
+    const nodes = new Set(news.map(({ node }) => node));
+    await Promise.all(
+      [...nodes].map(async (n) => {
+        // One that has died has its reorgs in the timeline, but cannot be asked for more.
+        const page = await actions
+          .node(n)
+          .reorgs({ limit: REORG_RECORDS })
+          .catch(() => undefined);
+        if (page !== undefined) model.addReorgs(n, page.items);
+      }),
+    );
+  };
+}
+
+/** Whether a supervisor serves this page, or one node. */
+async function findKind(ask: Ask): Promise<"cluster" | "node"> {
+  try {
+    await ask("GET", "/v1/cluster");
+    return "cluster";
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return "node";
+    throw error;
+  }
+}
+
+async function nameNodes(ask: Ask, actions: Actions, store: Store): Promise<void> {
+  if (actions.kind === "node") {
+    const { node, network } = await actions.node(1).status();
+    store.model.addNode({ n: 1, name: "this node", peer: node.peer });
+    store.set({ served: { kind: "node", name: network } });
+    return;
+  }
+  const { nodes } = await ask<ClusterInfo>("GET", "/v1/cluster");
+  for (const { n, peer } of nodes) store.model.addNode({ n, name: `node ${n}`, peer });
+  store.set({ served: { kind: "cluster", name: `cluster of ${nodes.length}` } });
+}
+
+/**
+ * Shows whoever serves this page, for as long as it is open: reads the timeline from its beginning, then on with each
+ * word of the stream of events. What is away is asked again by itself.
+ */
+export async function startSource(store: Store, onActions: (actions: Actions) => void): Promise<void> {
+  const token = takeToken();
+  store.set({ hasToken: token !== undefined });
+  // A node's page may also be reached through its supervisor, below /nodes/{n}.
+  const base = location.origin + location.pathname.replace(/\/+$/, "");
+  const ask = createAsk(base, token);
+  const lost = (message: string): void => store.set({ connection: { state: "lost", message } });
+  let kind: "cluster" | "node" | undefined;
+  for (let pauseMs = 500; kind === undefined; pauseMs = Math.min(2 * pauseMs, 5_000)) {
+    try {
+      kind = await findKind(ask);
+    } catch (error) {
+      lost((error as Error).message);
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    }
+  }
+  const actions = actionsOf(ask, base, token, kind);
+  onActions(actions);
+  const readEntries = createReader(ask, store.model, kind);
+  const readRecords = createRecordReader(actions, store.model);
+  await follow(`${base}/v1/${kind === "cluster" ? "cluster/" : ""}events`, token, {
+    async onNews(isFirst) {
+      if (isFirst) await nameNodes(ask, actions, store);
+      await readEntries();
+      store.set({ connection: { state: "live" } });
+      store.touch();
+      await readRecords();
+      store.touch();
+    },
+    onLost: lost,
+  });
+}

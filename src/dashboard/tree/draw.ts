@@ -1,0 +1,232 @@
+import type { RecordedBlock, RecordingModel } from "../../client/index.ts";
+import { INK, nodeColor, type Palette } from "../state/colors.ts";
+import { blockSize, type Camera, xOf } from "./camera.ts";
+import type { Motion } from "./motion.ts";
+import type { HeadGroup, Scene } from "./scene.ts";
+
+export interface Surface {
+  readonly context: CanvasRenderingContext2D;
+  readonly width: number;
+  readonly height: number;
+  readonly palette: Palette;
+}
+
+export interface Marked {
+  readonly hovered: number | undefined;
+  readonly selected: number | undefined;
+  /** Whether the keyboard is here, so that the selection must be seen. */
+  readonly isFocused: boolean;
+}
+
+const FONT = "ui-monospace, 'SF Mono', 'Cascadia Mono', Menlo, Consolas, monospace";
+const AXIS_PX = 22;
+const TAG_PX = 17;
+/** More heads at one block than this are told as a number. */
+const MAX_TAGS = 4;
+
+/** Heights at round numbers, some 90 px apart. */
+function drawAxis({ context, width, height, palette }: Surface, camera: Camera, lowest: number): void {
+  const steps = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 50_000];
+  const step = steps.find((each) => each * camera.scale >= 64) ?? 100_000;
+  const first = Math.max(lowest, Math.ceil(camera.left / step) * step);
+  context.font = `11px ${FONT}`;
+  context.textAlign = "center";
+  context.textBaseline = "alphabetic";
+  context.lineWidth = 1;
+  for (let at = Math.ceil(first / step) * step; xOf(camera, at) <= width; at += step) {
+    const x = Math.round(xOf(camera, at)) + 0.5;
+    context.strokeStyle = palette.line;
+    context.beginPath();
+    context.moveTo(x, 0);
+    context.lineTo(x, height - AXIS_PX);
+    context.stroke();
+    context.fillStyle = palette.muted;
+    context.fillText(at.toLocaleString("en"), x, height - 7);
+  }
+}
+
+function edge(context: CanvasRenderingContext2D, x0: number, y0: number, x1: number, y1: number): void {
+  context.moveTo(x0, y0);
+  if (Math.abs(y0 - y1) < 0.5) {
+    context.lineTo(x1, y1);
+    return;
+  }
+  const bend = Math.min(x1 - x0, 40);
+  context.bezierCurveTo(x0 + bend * 0.6, y0, x0 + bend * 0.4, y1, x0 + bend, y1);
+  if (bend < x1 - x0) context.lineTo(x1, y1);
+}
+
+/** Two strokes for all: what is on a best chain, and what is not. */
+function drawEdges(
+  surface: Surface,
+  camera: Camera,
+  model: RecordingModel,
+  scene: Scene,
+  yOf: (lane: number) => number,
+): void {
+  const { context, palette } = surface;
+  for (const isBest of [false, true]) {
+    context.beginPath();
+    for (const block of scene.blocks) {
+      if (scene.best.has(block.index) !== isBest) continue;
+      const parent = model.tree.blocks[block.parent];
+      if (parent === undefined) continue;
+      edge(context, xOf(camera, parent.height), yOf(parent.lane), xOf(camera, block.height), yOf(block.lane));
+    }
+    context.strokeStyle = isBest ? palette.muted : palette.line;
+    context.lineWidth = isBest ? 2 : 1.75;
+    context.globalAlpha = isBest ? 0.75 : 1;
+    context.stroke();
+  }
+  context.globalAlpha = 1;
+}
+
+function drawBlock(
+  { context, palette }: Surface,
+  block: RecordedBlock,
+  at: { readonly x: number; readonly y: number; readonly size: number },
+  look: {
+    readonly color: string;
+    readonly light: number;
+    readonly isHollow: boolean;
+    readonly pulse: number;
+    readonly isOut: boolean;
+  },
+): void {
+  const { x, y, size } = at;
+  const half = size / 2;
+  const radius = Math.min(7, size * 0.26);
+  if (look.pulse > 0) {
+    context.beginPath();
+    context.roundRect(x - half - 5, y - half - 5, size + 10, size + 10, radius + 4);
+    context.strokeStyle = look.isOut ? palette.bad : palette.good;
+    context.globalAlpha = look.pulse;
+    context.lineWidth = 2.5;
+    context.stroke();
+  }
+  context.beginPath();
+  if (size < 6) context.rect(x - half, y - half, size, size);
+  else context.roundRect(x - half, y - half, size, size, radius);
+  context.globalAlpha = 1;
+  context.fillStyle = palette.surface;
+  context.fill();
+  context.globalAlpha = 0.16 + 0.84 * look.light;
+  if (!look.isHollow) {
+    context.fillStyle = look.color;
+    context.fill();
+  }
+  context.globalAlpha = 0.4 + 0.6 * look.light;
+  if (size >= 6 && (look.isHollow || look.light < 0.9)) {
+    context.strokeStyle = look.color;
+    context.lineWidth = 1.5;
+    context.stroke();
+  }
+  context.globalAlpha = 1;
+  if (block.isInvalid && size >= 6) {
+    context.beginPath();
+    context.moveTo(x - half, y - half);
+    context.lineTo(x + half, y + half);
+    context.moveTo(x + half, y - half);
+    context.lineTo(x - half, y + half);
+    context.strokeStyle = palette.bad;
+    context.lineWidth = 2;
+    context.stroke();
+  } else if (size >= 22 && (block.transactions ?? 0) > 0) {
+    context.fillStyle = look.light > 0.6 ? INK : palette.muted;
+    context.font = `600 11px ${FONT}`;
+    context.textAlign = "center";
+    context.textBaseline = "middle";
+    context.fillText(String(block.transactions), x, y + 0.5);
+  }
+}
+
+function ring({ context, palette }: Surface, x: number, y: number, size: number, isStrong: boolean): void {
+  const half = size / 2 + 4;
+  context.beginPath();
+  context.roundRect(x - half, y - half, 2 * half, 2 * half, Math.min(10, size * 0.36) + 2);
+  context.strokeStyle = isStrong ? palette.accent : palette.muted;
+  context.lineWidth = isStrong ? 2.5 : 1.5;
+  context.stroke();
+}
+
+function tag(
+  { context, palette }: Surface,
+  x: number,
+  y: number,
+  text: string,
+  color: string,
+  isGone: boolean,
+): void {
+  context.font = `700 11px ${FONT}`;
+  const width = Math.max(TAG_PX, context.measureText(text).width + 8);
+  context.beginPath();
+  context.roundRect(x - width / 2, y - TAG_PX / 2, width, TAG_PX, TAG_PX / 2);
+  context.fillStyle = isGone ? palette.surface : color;
+  context.fill();
+  context.lineWidth = 1.5;
+  context.setLineDash(isGone ? [2.5, 2] : []);
+  context.strokeStyle = isGone ? palette.muted : palette.surface;
+  context.stroke();
+  context.setLineDash([]);
+  context.fillStyle = isGone ? palette.muted : INK;
+  context.textAlign = "center";
+  context.textBaseline = "middle";
+  context.fillText(text, x, y + 0.5);
+}
+
+/** The nodes' numbers over their heads; each travels by itself when its head moves. */
+function drawHeads(
+  surface: Surface,
+  heads: readonly HeadGroup[],
+  place: (n: number, block: RecordedBlock, offset: number) => { readonly x: number; readonly y: number },
+): void {
+  const { palette } = surface;
+  for (const { block, running, gone } of heads) {
+    const tags: { n: number; isGone: boolean }[] = [
+      ...running.map((n) => ({ n, isGone: false })),
+      ...gone.map((n) => ({ n, isGone: true })),
+    ];
+    if (tags.length > MAX_TAGS) {
+      const { x, y } = place(tags[0]?.n ?? 0, block, 0);
+      const text = `${tags.length} nodes`;
+      tag(surface, x, y, text, palette.text === "" ? INK : "#c3ccdd", running.length === 0);
+      continue;
+    }
+    tags.forEach(({ n, isGone }, i) => {
+      const offset = (i - (tags.length - 1) / 2) * (TAG_PX + 2);
+      const { x, y } = place(n, block, offset);
+      tag(surface, x, y, String(n), nodeColor(n), isGone);
+    });
+  }
+}
+
+/** One picture of one moment. */
+export function drawTree(
+  surface: Surface,
+  camera: Camera,
+  model: RecordingModel,
+  scene: Scene,
+  motion: Motion,
+  marked: Marked,
+): void {
+  const { context, width, height } = surface;
+  context.clearRect(0, 0, width, height);
+  const yOf = (lane: number): number => motion.laneY(lane);
+  drawAxis(surface, camera, model.tree.lowest);
+  drawEdges(surface, camera, model, scene, yOf);
+  const size = blockSize(camera.scale);
+  for (const block of scene.blocks) {
+    const x = xOf(camera, block.height);
+    if (x < -size || x > width + size) continue;
+    const y = yOf(block.lane);
+    const color = nodeColor(model.nodeOfProposer(block.proposer));
+    const isHollow = block.transactions === undefined && block.height > 0;
+    drawBlock(surface, block, { x, y, size }, { color, isHollow, ...motion.look(block.index) });
+    if (block.index === marked.selected) ring(surface, x, y, size, marked.isFocused);
+    else if (block.index === marked.hovered) ring(surface, x, y, size, false);
+  }
+  drawHeads(surface, scene.heads, (n, block, offset) => {
+    const { height: at, lane } = motion.head(n, block);
+    return { x: xOf(camera, at) + offset, y: motion.laneY(lane) - size / 2 - TAG_PX / 2 - 5 };
+  });
+}
