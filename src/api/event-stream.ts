@@ -1,7 +1,7 @@
 import type { ServerResponse } from "node:http";
 import type { Clock, Counter, Timers } from "../ports/index.ts";
-import { createEventHistory } from "./event-history.ts";
-import type { NodeEvent, NodeEventType, StreamNotes } from "./schemas/index.ts";
+import { createEventHistory, type HistoryBounds } from "./event-history.ts";
+import type { StreamNotes } from "./schemas/index.ts";
 import { ServiceError } from "./service.ts";
 
 /** Open streams at a time: each holds a socket and what that has not sent yet. */
@@ -15,16 +15,22 @@ const MAX_STALL_MS = 60_000;
 /** How long a client that is cut may take to read why. */
 const FAREWELL_MS = 5_000;
 
-export interface StreamRequest {
+export interface StreamRequest<Kind extends string> {
   /** What the client has; it gets what came after it. */
   readonly lastEventId: string | undefined;
-  readonly kinds: ReadonlySet<NodeEventType>;
+  readonly kinds: ReadonlySet<Kind>;
 }
 
-export interface EventStreams {
+/** An event of some kind; `data` is JSON. */
+export interface StreamedEvent<Kind extends string> {
+  readonly type: Kind;
+  readonly data: object;
+}
+
+export interface EventStreams<Kind extends string> {
   /** Turns a response into a stream of server-sent events until either side closes it. */
-  open(response: ServerResponse, request: StreamRequest): void;
-  publish(event: NodeEvent): void;
+  open(response: ServerResponse, request: StreamRequest<Kind>): void;
+  publish(event: StreamedEvent<Kind>): void;
   /** Events were lost before they could be published: every stream ends, and a reader that comes back is told of a gap. */
   missed(): void;
   /** Streams open now. */
@@ -32,9 +38,9 @@ export interface EventStreams {
   close(): void;
 }
 
-interface Stream {
+interface Stream<Kind extends string> {
   readonly response: ServerResponse;
-  readonly kinds: ReadonlySet<NodeEventType>;
+  readonly kinds: ReadonlySet<Kind>;
   /** Number of the last event that was looked at for it. */
   sentUpTo: number;
   /** Since when its socket takes nothing, by the monotonic clock; undefined while it does. */
@@ -48,18 +54,22 @@ type GapReason = StreamNotes["gap"]["reason"];
  * reader is sent what it has not got from the events that are kept, as fast as it reads; so it may come back with its last
  * id, and costs no memory of its own while it is slow. One that needs what is not kept any more is told so.
  */
-export function createEventStreams(
+export function createEventStreams<Kind extends string>(
   deps: {
     readonly timers: Timers;
     readonly clock: Clock;
     /** Streams that are ended for a reason other than their reader's wish. Where left out, nothing is counted. */
     readonly cut?: Readonly<Record<"too-slow" | "stalled" | "missed", Counter>>;
   },
-  { run }: { readonly run: string },
-): EventStreams {
+  {
+    run,
+    kinds: allKinds,
+    ...bounds
+  }: { readonly run: string; readonly kinds: readonly Kind[] } & HistoryBounds,
+): EventStreams<Kind> {
   const { timers, clock } = deps;
-  const open = new Set<Stream>();
-  const history = createEventHistory();
+  const open = new Set<Stream<Kind>>();
+  const history = createEventHistory(allKinds, bounds);
   const idOf = (sequence: number): string => `${run}-${sequence}`;
 
   function note<Name extends keyof StreamNotes>(
@@ -71,7 +81,7 @@ export function createEventStreams(
   }
 
   /** Says why and ends the stream; with force where the client does not even read that. */
-  function cut(stream: Stream, code: StreamNotes["end"]["code"], message: string): void {
+  function cut(stream: Stream<Kind>, code: StreamNotes["end"]["code"], message: string): void {
     const { response } = stream;
     open.delete(stream);
     response.end(note("end", { code, message }, stream.sentUpTo));
@@ -79,7 +89,7 @@ export function createEventStreams(
     response.once("close", () => timers.clear(timer));
   }
 
-  function pump(stream: Stream): void {
+  function pump(stream: Stream<Kind>): void {
     const { response, kinds } = stream;
     // Until its socket takes more, looking for what it lacks is work that every event would make anew.
     if (stream.stalledMs !== undefined) return;
@@ -115,7 +125,7 @@ export function createEventStreams(
   let heartbeat = timers.set(HEARTBEAT_MS, beat);
 
   /** Where a client that has an id goes on, or why it cannot. */
-  function placeOf(lastEventId: string, kinds: Stream["kinds"]): number | GapReason {
+  function placeOf(lastEventId: string, kinds: ReadonlySet<Kind>): number | GapReason {
     const match = /^([0-9a-z]{1,20})-(0|[1-9]\d{0,14})$/.exec(lastEventId);
     if (match === null) return "unknown-id";
     if (match[1] !== run) return "restarted";
@@ -132,7 +142,7 @@ export function createEventStreams(
       }
       const place = lastEventId === undefined ? undefined : placeOf(lastEventId, kinds);
       const sentUpTo = typeof place === "number" ? place : history.last;
-      const stream: Stream = { response, kinds, sentUpTo, stalledMs: undefined };
+      const stream: Stream<Kind> = { response, kinds, sentUpTo, stalledMs: undefined };
       open.add(stream);
       response.on("close", () => open.delete(stream));
       response.on("error", () => open.delete(stream));
@@ -154,7 +164,7 @@ export function createEventStreams(
     },
     publish(event) {
       history.add(
-        event,
+        event.type,
         (sequence) => `id: ${idOf(sequence)}\nevent: ${event.type}\ndata: ${JSON.stringify(event.data)}\n\n`,
       );
       for (const stream of open) pump(stream);

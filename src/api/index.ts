@@ -7,6 +7,7 @@
  */
 export type { AccessOptions } from "./access.ts";
 export { API_ERRORS, type ApiErrorCode } from "./error-codes.ts";
+export { createEventStreams, type EventStreams } from "./event-stream.ts";
 export * from "./http-app.ts";
 export { addPage, PAGE_DIRECTORY } from "./page.ts";
 export { MAX_BODY_BYTES } from "./routes/changing.ts";

@@ -11,7 +11,7 @@ import { openApiPath, ROUTE_DOCS } from "./route-docs.ts";
 import { addChangingRoutes } from "./routes/changing.ts";
 import { addEventRoute } from "./routes/events.ts";
 import { addReadingRoutes } from "./routes/reading.ts";
-import { ERROR_DETAILS, NoQuery } from "./schemas/index.ts";
+import { ERROR_DETAILS, NODE_EVENT_TYPES, NoQuery } from "./schemas/index.ts";
 import type { NodeService } from "./service.ts";
 
 export interface ApiServerDeps {
@@ -55,7 +55,10 @@ export function createApiServer(deps: ApiServerDeps, options: ApiServerOptions):
     options,
   );
   const metrics = createApiMetrics(deps.metrics);
-  const streams = createEventStreams({ ...deps, cut: metrics.cutStreams }, { run: options.run });
+  const streams = createEventStreams(
+    { ...deps, cut: metrics.cutStreams },
+    { run: options.run, kinds: NODE_EVENT_TYPES },
+  );
   metrics.watchStreams(() => streams.size);
   const closing = new AbortController();
   const unsubscribe = deps.node.subscribe(streams.publish, streams.missed);

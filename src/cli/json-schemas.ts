@@ -146,6 +146,18 @@ export const JSON_OUTPUTS: Readonly<Record<string, JsonOutput>> = {
   "cluster restart": node,
   // As pino writes them; a line that is no entry comes as { msg }.
   "cluster logs": stream(Type.Record(Text, Type.Unknown())),
+  "cluster record": one(Strict({ file: Text, nodes: Count, entries: Count, reorgs: Count })),
+  "cluster tx": one(
+    Strict({
+      items: Type.Array(
+        Strict({
+          n: NodeNumber,
+          transaction: Type.Union([TransactionStatus, Type.Null()]),
+          problem: Type.Union([Text, Type.Null()]),
+        }),
+      ),
+    }),
+  ),
   "cluster split": one(ClusterSplit),
   "cluster heal": one(Strict({ healed: Type.Boolean() })),
   "cluster wait": one(Strict({ converged: Type.Boolean(), head: Head, timeMs: Count })),

@@ -8,8 +8,8 @@ import { pause, piecesOf } from "./waiting.ts";
  * An event as the stream delivers it; `id` names it for a later resume. A `gap` says that events were missed: whoever
  * keeps a picture of the node reads its present state again.
  */
-export type ReceivedEvent = { readonly id: string } & (
-  | NodeEvent
+export type ReceivedEvent<Event = NodeEvent> = { readonly id: string } & (
+  | Event
   | { readonly type: "gap"; readonly data: StreamNotes["gap"] }
 );
 
@@ -19,9 +19,9 @@ export interface LostConnection {
   readonly retryInMs: number;
 }
 
-export interface EventsOptions {
+export interface EventsOptions<Kind extends string = NodeEventType> {
   /** Only these; default: all. */
-  readonly kinds?: readonly NodeEventType[];
+  readonly kinds?: readonly Kind[];
   /** Goes on after this event, as far as the node still has what came since; else the first event is a `gap`. */
   readonly lastEventId?: string;
   /**
@@ -42,8 +42,8 @@ const DEFAULT_RETRY_MS = 60_000;
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5_000;
 
-type Sent = { readonly id: string } & (
-  | NodeEvent
+type Sent<Event> = { readonly id: string } & (
+  | Event
   | {
       [Name in keyof StreamNotes]: { readonly type: Name; readonly data: StreamNotes[Name] };
     }[keyof StreamNotes]
@@ -62,13 +62,13 @@ function parsed(data: string): unknown {
 }
 
 /** One connection, until it ends: then it throws, or returns where the signal was aborted. */
-async function* readOnce(
+async function* readOnce<Event extends { readonly type: string }>(
   http: HttpOptions,
   place: Place,
-  { kinds, onConnected }: EventsOptions,
+  { path, kinds, onConnected }: StreamOptions,
   signal: AbortSignal,
-): AsyncGenerator<ReceivedEvent> {
-  const received: Sent[] = [];
+): AsyncGenerator<ReceivedEvent<Event>> {
+  const received: Sent<Event>[] = [];
   let buffered = 0;
   // Ids come with heartbeats too, without an event; until what came before is handed out they must wait.
   let heardId: string | undefined;
@@ -78,7 +78,7 @@ async function* readOnce(
     },
     onEvent: ({ id, event, data }) => {
       buffered = 0;
-      received.push({ id: id ?? "", type: event, data: parsed(data) } as Sent);
+      received.push({ id: id ?? "", type: event, data: parsed(data) } as unknown as Sent<Event>);
     },
   });
   const silence = new AbortController();
@@ -90,7 +90,7 @@ async function* readOnce(
   try {
     heard();
     const query = kinds === undefined ? "" : `?kinds=${kinds.join(",")}`;
-    const response = await fetch(`${http.url}/v1/events${query}`, {
+    const response = await fetch(`${http.url}${path}${query}`, {
       headers: {
         ...(http.token === undefined ? {} : { authorization: `Bearer ${http.token}` }),
         ...(place.lastEventId === undefined ? {} : { "last-event-id": place.lastEventId }),
@@ -109,10 +109,12 @@ async function* readOnce(
       // While the reader is at work nobody listens, and so nothing is silent.
       clearTimeout(alarm);
       for (const event of received.splice(0)) {
-        if (event.type === "end")
-          throw new ApiError(event.data.code, 0, `${http.url}: ${event.data.message}`);
+        if (event.type === "end") {
+          const { code, message } = (event as unknown as { data: StreamNotes["end"] }).data;
+          throw new ApiError(code, 0, `${http.url}: ${message}`);
+        }
         place.lastEventId = event.id;
-        if (event.type !== "start") yield event;
+        if (event.type !== "start") yield event as ReceivedEvent<Event>;
       }
       if (heardId !== undefined) place.lastEventId = heardId;
       heard();
@@ -133,11 +135,25 @@ async function* readOnce(
  * less often, and goes on where it was: nothing is missed without a `gap`. `locate` is asked where the node is before each
  * connection, since one that was started again may have another port; what it throws counts as a node that is away.
  */
-export async function* followEvents(
+export function followEvents(
   locate: () => Promise<HttpOptions>,
   signal: AbortSignal,
   options: EventsOptions = {},
 ): AsyncGenerator<ReceivedEvent> {
+  return followStream<NodeEvent>(locate, signal, { ...options, path: "/v1/events" });
+}
+
+interface StreamOptions extends EventsOptions<string> {
+  /** Of the stream, from the root of the API. */
+  readonly path: string;
+}
+
+/** The same of any stream in this form; `Event` is what comes over it, by type. */
+export async function* followStream<Event extends { readonly type: string }>(
+  locate: () => Promise<HttpOptions>,
+  signal: AbortSignal,
+  options: StreamOptions,
+): AsyncGenerator<ReceivedEvent<Event>> {
   const { retryForMs = DEFAULT_RETRY_MS, onLost } = options;
   const place: Place = { lastEventId: options.lastEventId };
   let lostAtMs: number | undefined;
@@ -145,7 +161,7 @@ export async function* followEvents(
   while (!signal.aborted) {
     const before = place.lastEventId;
     try {
-      yield* readOnce(await locate(), place, options, signal);
+      yield* readOnce<Event>(await locate(), place, options, signal);
     } catch (error) {
       if (place.lastEventId !== before) {
         // It was connected and had something to say, so this is a new loss.

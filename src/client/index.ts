@@ -28,6 +28,12 @@ export type {
 export { provenBlock } from "./account-proof.ts";
 export * from "./client.ts";
 export { ApiError } from "./errors.ts";
-export { type EventsOptions, followEvents, type LostConnection, type ReceivedEvent } from "./events.ts";
+export {
+  type EventsOptions,
+  followEvents,
+  followStream,
+  type LostConnection,
+  type ReceivedEvent,
+} from "./events.ts";
 export type { HttpOptions } from "./http.ts";
 export * from "./recording/index.ts";

@@ -1,7 +1,14 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { AttackRole, Shape, Status } from "../api/index.ts";
-import { type Client, createClient } from "../client/index.ts";
+import {
+  type Client,
+  createClient,
+  type EventsOptions,
+  followStream,
+  type ReceivedEvent,
+  type RecordedEntry,
+} from "../client/index.ts";
 import { readClusterFile } from "./cluster-file.ts";
 import { ClusterError, type ClusterErrorCode, hint } from "./errors.ts";
 import type { NodeDeed } from "./fleet.ts";
@@ -9,6 +16,7 @@ import type { ClusterLink, ClusterSplit } from "./link-plan.ts";
 import type { NodeState, NodeView } from "./member.ts";
 import { isAlive } from "./processes.ts";
 import type { ClusterInfo, NodeLog } from "./supervisor-routes.ts";
+import type { ClusterTimelinePage } from "./timeline-routes.ts";
 
 /** One node in a snapshot; `status` is undefined where it did not answer. */
 export interface NodeSnapshot {
@@ -24,6 +32,10 @@ export interface NodeSnapshot {
   readonly status: Status | undefined;
   readonly refuses: readonly string[];
 }
+
+/** An entry as it comes, or a gap: some were missed, and are to be read by `timeline`. */
+export type ClusterEvent = ReceivedEvent<{ readonly type: "entry"; readonly data: RecordedEntry }>;
+export type ClusterEventsOptions = Omit<EventsOptions, "kinds">;
 
 export interface SplitOptions {
   /** What the groups are called. */
@@ -52,6 +64,10 @@ export interface ClusterClient {
   unlink(from?: number, to?: number): Promise<readonly ClusterLink[]>;
   /** Signals or restarts the process of node `n`; settles when that is done. */
   act(n: number, deed: NodeDeed): Promise<NodeView>;
+  /** What all nodes saw and what was done to them, by place; as much of it as the supervisor keeps. */
+  timeline(page?: { readonly limit?: number; readonly after?: string }): Promise<ClusterTimelinePage>;
+  /** The same as it comes, until the signal is aborted; as `events` of a node's client. */
+  events(signal: AbortSignal, options?: ClusterEventsOptions): AsyncGenerator<ClusterEvent>;
   /** The last lines of a node's log, or those after an earlier answer. */
   log(n: number, from: { readonly lines: number } | { readonly after: string }): Promise<NodeLog>;
 }
@@ -152,6 +168,14 @@ export async function createClusterClient(directory: string): Promise<ClusterCli
       const suffix = query.size === 0 ? "" : `?${query}`;
       return (await ask<{ healed: ClusterLink[] }>("DELETE", `/links${suffix}`)).healed;
     },
+    timeline({ limit, after } = {}) {
+      const query = new URLSearchParams();
+      if (limit !== undefined) query.set("limit", String(limit));
+      if (after !== undefined) query.set("after", after);
+      return ask("GET", `/timeline${query.size === 0 ? "" : `?${query}`}`);
+    },
+    events: (signal, options = {}) =>
+      followStream(async () => ({ url, token }), signal, { ...options, path: "/v1/cluster/events" }),
     act: (n, deed) => ask("POST", `/nodes/${n}/${deed}`),
     log: (n, from) =>
       ask("GET", `/nodes/${n}/log?${"after" in from ? `after=${from.after}` : `lines=${from.lines}`}`),

@@ -18,7 +18,10 @@ export type { ClusterLink, ClusterSplit } from "./link-plan.ts";
 export * from "./load.ts";
 export { MAX_LOG_BYTES } from "./log-file.ts";
 export type { NodeState, NodeView } from "./member.ts";
+export { takeRecording } from "./recording.ts";
 export * from "./scenarios/index.ts";
+
 export type { ClusterInfo, NodeLog } from "./supervisor-routes.ts";
+export type { ClusterTimelinePage } from "./timeline-routes.ts";
 export { MAX_NODES, TOPOLOGY_NAMES } from "./topology.ts";
 export { type ClusterOptions, startCluster } from "./up.ts";

@@ -1,10 +1,18 @@
 import type { FastifyPluginAsync } from "fastify";
-import { ApiServerError, addPage, createHttpApp, listen } from "../api/index.ts";
+import { ApiServerError, addPage, createEventStreams, createHttpApp, listen } from "../api/index.ts";
 import type { Logger } from "../ports/index.ts";
 import { ClusterError } from "./errors.ts";
 import type { Fleet } from "./fleet.ts";
 import { addNodeProxy } from "./node-proxy.ts";
+import type { ClusterRecorder } from "./recorder.ts";
 import { addSupervisorRoutes } from "./supervisor-routes.ts";
+import { createTimers, systemClock } from "./system-time.ts";
+import {
+  addTimelineRoutes,
+  CLUSTER_EVENT_KINDS,
+  MAX_STREAM_CHARACTERS,
+  MAX_STREAM_ENTRIES,
+} from "./timeline-routes.ts";
 
 export interface SupervisorServer {
   readonly url: string;
@@ -29,7 +37,7 @@ export function portError(port: number, error: unknown): ClusterError {
  * may change anything is decided here, by the supervisor's token; the node's own token is added on the way.
  */
 export async function startSupervisorServer(
-  deps: { readonly logger: Logger; readonly fleet: Fleet },
+  deps: { readonly logger: Logger; readonly fleet: Fleet; readonly recorder: ClusterRecorder },
   options: { readonly directory: string; readonly token: string; readonly port: number },
 ): Promise<SupervisorServer> {
   const app = createHttpApp(deps, {
@@ -40,12 +48,29 @@ export async function startSupervisorServer(
   });
   addPage(app);
   addSupervisorRoutes(app, deps.fleet, options.directory);
+  const streams = createEventStreams(
+    { clock: systemClock, timers: createTimers() },
+    {
+      run: Date.now().toString(36),
+      kinds: CLUSTER_EVENT_KINDS,
+      maxEvents: MAX_STREAM_ENTRIES,
+      maxCharacters: MAX_STREAM_CHARACTERS,
+    },
+  );
+  deps.recorder.subscribe((data) => streams.publish({ type: "entry", data }));
+  addTimelineRoutes(app, deps.recorder, streams);
+  const close = async (): Promise<void> => {
+    streams.close();
+    await app.close();
+  };
   for (const member of deps.fleet.members) {
     const plugin: FastifyPluginAsync = async (scope) => addNodeProxy(scope, member, options.directory);
     await app.register(plugin);
   }
   const url = await listen(app, { host: SUPERVISOR_HOST, port: options.port }).catch((error: unknown) => {
+    // A server that could not start leaves no heartbeat behind.
+    streams.close();
     throw error instanceof ApiServerError ? portError(options.port, error.cause) : error;
   });
-  return { url, close: () => app.close() };
+  return { url, close };
 }

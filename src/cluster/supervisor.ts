@@ -4,9 +4,10 @@ import { replaceWhole } from "../files/index.ts";
 import type { Logger } from "../ports/index.ts";
 import { claimDirectory } from "./claim.ts";
 import type { ClusterFile } from "./cluster-file.ts";
-import { createFleet } from "./fleet.ts";
+import { createFleet, type Fleet } from "./fleet.ts";
 import type { NodeAddress } from "./node-process.ts";
 import { processStart } from "./processes.ts";
+import { type ClusterRecorder, createClusterRecorder } from "./recorder.ts";
 import { type SupervisorServer, startSupervisorServer } from "./supervisor-server.ts";
 import type { Topology } from "./topology.ts";
 
@@ -68,9 +69,11 @@ export async function startSupervisor(
 
   // Noted after each start, so that `down` finds them all even if this process is killed right now.
   const fleet = createFleet({ ...deps, note }, options);
+  const recorder = createClusterRecorder({ ...deps, fleet });
 
   async function stop(): Promise<void> {
     await server?.close();
+    await recorder.stop();
     await fleet.stop();
     await written;
     await claim.release();
@@ -79,8 +82,12 @@ export async function startSupervisor(
   try {
     const token = randomBytes(32).toString("hex");
     await replaceWhole(tokenFile, `${token}\n`);
+    recorder.start();
     await fleet.start(signal);
-    server = await startSupervisorServer({ ...deps, fleet }, { directory, token, port: options.port });
+    server = await startSupervisorServer(
+      { ...deps, fleet: recorded(fleet, recorder), recorder },
+      { directory, token, port: options.port },
+    );
     state = "running";
     await note();
     return { url: server.url, stop };
@@ -88,4 +95,27 @@ export async function startSupervisor(
     await stop();
     throw error;
   }
+}
+
+/** The same fleet; what is done to it is noted when it begins, and when it is done. */
+function recorded(fleet: Fleet, recorder: ClusterRecorder): Fleet {
+  const noted =
+    <Arguments extends unknown[], Result>(work: (...given: Arguments) => Promise<Result>) =>
+    async (...given: Arguments): Promise<Result> => {
+      const working = work(...given);
+      void recorder.look();
+      try {
+        return await working;
+      } finally {
+        await recorder.look();
+      }
+    };
+  return {
+    ...fleet,
+    act: noted(fleet.act),
+    cut: noted(fleet.cut),
+    heal: noted(fleet.heal),
+    link: noted(fleet.link),
+    unlink: noted(fleet.unlink),
+  };
 }

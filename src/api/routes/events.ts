@@ -6,7 +6,7 @@ const kindsOf = (text: string | undefined): ReadonlySet<NodeEventType> =>
   new Set(text === undefined ? NODE_EVENT_TYPES : (text.split(",") as NodeEventType[]));
 
 /** The stream of events, which a client resumes by what it got last. */
-export function addEventRoute(app: FastifyInstance, streams: EventStreams): void {
+export function addEventRoute(app: FastifyInstance, streams: EventStreams<NodeEventType>): void {
   app.get<{ Querystring: EventsQuery }>(
     "/v1/events",
     {

@@ -1,6 +1,6 @@
 import Type from "typebox";
 import { MAX_AMOUNT, MAX_MEMO_BYTES } from "../../primitives/index.ts";
-import { Address, Amount, Count, Cursor, Height, Id, ListOf, Strict, TimeMs } from "./common.ts";
+import { Address, Amount, Count, Cursor, Height, Id, ListOf, PeerName, Strict, TimeMs } from "./common.ts";
 
 /** Most transactions in one POST: as JSON they take about 0.6 MB, well below the body limit. */
 export const MAX_BATCH = 1_000;
@@ -76,9 +76,14 @@ export type Fate = Type.Static<typeof Fate>;
 export const TransactionEvent = Strict({
   timeMs: TimeMs,
   what: Type.Enum(["received", "mined", "disconnected", "returned", "dropped", "conflicted"]),
+  /** Of `received`: who sent it; null where it was submitted here. */
+  peer: Type.Optional(Type.Union([PeerName, Type.Null()])),
   block: Type.Optional(Id),
   height: Type.Optional(Height),
+  /** Of `dropped`: which rule, and in words why. */
   rule: Type.Optional(Type.String()),
+  detail: Type.Optional(Type.String()),
+  /** Of `conflicted`: the transaction that used its nonce. */
   by: Type.Optional(Id),
 });
 export type TransactionEvent = Type.Static<typeof TransactionEvent>;

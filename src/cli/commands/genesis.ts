@@ -1,10 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { writeFile } from "node:fs/promises";
 import type { Command } from "commander";
-import { createWhole, fileProblem } from "../../files/index.ts";
 import type { JsonOption } from "../connection.ts";
-import { failure, usageError } from "../failure.ts";
+import { usageError } from "../failure.ts";
 import { printJson, printLine, shellWord } from "../output.ts";
+import { writeOutput } from "../output-file.ts";
 import { collect, integer, oneOf, path, quoted, timeOption } from "../values.ts";
 
 interface Options extends JsonOption {
@@ -55,22 +54,6 @@ function validators(amounts: Amounts, given: readonly string[]) {
   });
 }
 
-async function write(file: string, text: string, force: boolean): Promise<void> {
-  try {
-    // Whole or not at all, so that a full disk leaves nothing that stands in the way; --force may name a device.
-    await (force ? writeFile(file, text) : createWhole(file, text, 0o666));
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "EEXIST")
-      throw failure(
-        "FILE_EXISTS",
-        `${file} exists already; choose another -o FILE, or replace it with --force`,
-      );
-    const why = fileProblem(error, "its directory does not exist");
-    throw failure("FILE_UNWRITABLE", `cannot write ${file}: ${why}`);
-  }
-}
-
 async function create(options: Options): Promise<void> {
   const primitives = await import("../../primitives/index.ts");
   const amounts = await import("../amounts.ts");
@@ -90,7 +73,7 @@ async function create(options: Options): Promise<void> {
   });
   if (!parsed.ok) throw usageError(parsed.problem);
   const json = primitives.specToJson(parsed.spec);
-  await write(options.output, `${JSON.stringify(json, undefined, 2)}\n`, options.force === true);
+  await writeOutput(options.output, `${JSON.stringify(json, undefined, 2)}\n`, options.force === true);
   if (options.json) printJson({ file: options.output, genesis: json });
   else
     printLine(

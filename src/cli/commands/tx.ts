@@ -1,8 +1,8 @@
 import type { Command } from "commander";
-import type { Fate, TransactionStatus } from "../../api/index.ts";
+import type { Fate, TransactionEvent, TransactionStatus } from "../../api/index.ts";
 import { type ConnectionOptions, connected, type JsonOption, openClient } from "../connection.ts";
 import { usageError } from "../failure.ts";
-import { countOf, fields, printJson, printLine, shortId } from "../output.ts";
+import { countOf, fields, printJson, printLine, shortId, shortPeer } from "../output.ts";
 import { quoted } from "../values.ts";
 
 type Options = ConnectionOptions & JsonOption;
@@ -35,12 +35,30 @@ async function showTransaction({ id, fate, transaction, events }: TransactionSta
           ["expires", `after height ${transaction.expiry}`] as const,
         ];
   printLine(fields([["transaction", id], ["fate", describeFate(fate)], ...body]));
-  for (const { timeMs, what, block, height, rule, by } of events) {
-    const more = [height, block === undefined ? undefined : shortId(block), rule, by].filter(
-      (part) => part !== undefined,
-    );
-    printLine(`  ${new Date(timeMs).toISOString().slice(11, 23)}  ${what} ${more.join(" ")}`.trimEnd());
-  }
+  for (const event of events) printLine(`  ${describeHappening(event).join("  ")}`);
+}
+
+/** When, and what. */
+export function describeHappening(event: TransactionEvent): [time: string, what: string] {
+  const { timeMs, what, peer, block, height, rule, detail, by } = event;
+  const more = [
+    typeof peer === "string" ? `from ${shortPeer(peer)}` : undefined,
+    height,
+    block === undefined ? undefined : shortId(block),
+    rule,
+    detail === undefined ? undefined : `(${detail})`,
+    by === undefined ? undefined : `by ${shortId(by)}`,
+  ];
+  const text = [what, ...more.filter((part) => part !== undefined)].join(" ");
+  return [new Date(timeMs).toISOString().slice(11, 23), text];
+}
+
+/** For arguments. */
+export function transactionId(text: string): string {
+  if (/^[0-9a-f]{8,64}$/.test(text)) return text;
+  throw usageError(
+    `a transaction id has 64 lowercase hex digits (the first 8 or more will do), not ${quoted(text)}`,
+  );
 }
 
 export function addTx(program: Command): void {
@@ -49,11 +67,7 @@ export function addTx(program: Command): void {
     .argument("<id>", "transaction id, or the beginning of one")
     .addHelpText("after", `\nExample:\n  cumulo tx ${"5".repeat(64)}`)
     .action(async (id: string, options: Options) => {
-      if (!/^[0-9a-f]{8,64}$/.test(id))
-        throw usageError(
-          `a transaction id has 64 lowercase hex digits (the first 8 or more will do), not ${quoted(id)}`,
-        );
-      const transaction = await (await openClient(options)).transaction(id);
+      const transaction = await (await openClient(options)).transaction(transactionId(id));
       return options.json ? printJson(transaction) : showTransaction(transaction);
     });
 }

@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { MAX_BODY_BYTES } from "../../../src/api/index.ts";
 import type { Fleet } from "../../../src/cluster/fleet.ts";
 import { createClusterClient, runLoad, startCluster, stopCluster } from "../../../src/cluster/index.ts";
+import { createClusterRecorder } from "../../../src/cluster/recorder.ts";
 import { startSupervisorServer } from "../../../src/cluster/supervisor-server.ts";
 import { silentLogger } from "../../../src/ports/index.ts";
 import { SUITE_MS } from "../../support/suite-limit.ts";
@@ -68,7 +69,11 @@ async function silentNode(t: TestContext, listens: boolean) {
   const api = `http://127.0.0.1:${port}`;
   const member = { n: 1, address: () => ({ api }), token: () => "", ended: () => undefined };
   const fleet = { members: [member] } as unknown as Fleet;
-  const deps = { logger: silentLogger, fleet };
+  const deps = {
+    logger: silentLogger,
+    fleet,
+    recorder: createClusterRecorder({ logger: silentLogger, fleet }),
+  };
   const server = await startSupervisorServer(deps, { directory: "/c", token: "secret", port: 0 });
   t.after(() => server.close());
   return { url: server.url, token: "secret" };

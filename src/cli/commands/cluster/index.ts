@@ -3,6 +3,7 @@ import { addLifecycle } from "./lifecycle.ts";
 import { addLogs } from "./logs.ts";
 import { addNetwork } from "./network.ts";
 import { addNodes } from "./nodes.ts";
+import { addObservation } from "./observe.ts";
 import { addScenarios } from "./scenario.ts";
 
 export function addCluster(program: Command): void {
@@ -14,4 +15,5 @@ export function addCluster(program: Command): void {
   addLogs(cluster);
   addNetwork(cluster);
   addScenarios(cluster);
+  addObservation(cluster);
 }
