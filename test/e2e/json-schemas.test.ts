@@ -120,7 +120,8 @@ describe("what commands print with --json fits their schemas", () => {
       await remove();
     });
     const lines = ["up --nodes 2", "status", "load --tps 5 --for 1s", "split 1/2", "heal", "wait converged"];
-    lines.push("kill 2", "status", "restart 2", "pause 2", "status", "resume 2", "logs 1", "down");
+    lines.push("kill 2", "status", "restart 2", "pause 2", "status", "resume 2", "logs 1");
+    lines.push(`record -o ${join(path, "recording.json")}`, `tx ${"5".repeat(64)}`, "down");
     const printed = new Set<string>();
     for (const line of lines) {
       const command = `cluster ${line.split(" ")[0]}`;
