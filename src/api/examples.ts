@@ -1,3 +1,4 @@
+import { NODE_FINDINGS } from "./schemas/doctor.ts";
 import type {
   AccountHistory,
   AccountProof,
@@ -317,6 +318,18 @@ const eventText = (n: number, event: string, data: unknown): string =>
   `id: miq1k9s2-${n}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
 
 export const examples = {
+  doctor: {
+    findings: [
+      {
+        code: "NO_PEERS",
+        severity: "problem",
+        summary: "no peer is connected, and none is configured: this node sees nobody's blocks but its own",
+        advice: "cumulo peer add MULTIADDR, or start it with --peer MULTIADDR",
+        details: {},
+      },
+    ],
+    checked: [...NODE_FINDINGS],
+  },
   attackRelease: { released: 6, head },
   status,
   genesis: { name: "devnet", engine: "pow", difficultyBits: 10, intervalMs: 2_000 },

@@ -47,6 +47,12 @@ const list = (answers: unknown, more: Partial<RouteDoc> = {}): RouteDoc => ({
 /** By method and path, as in the OpenAPI document. A test demands one of each route. */
 export const ROUTE_DOCS: Readonly<Record<string, RouteDoc>> = {
   "GET /v1/status": { errors: [], answers: { synced: examples.status } },
+  "GET /v1/doctor": {
+    cost: 20,
+    errors: [],
+    answers: { alone: examples.doctor },
+    description: "Takes a quarter of a second or two: it watches the node, and dials its own addresses.",
+  },
   "GET /v1/genesis": { errors: [], answers: { devnet: examples.genesis } },
   "GET /v1/peers": {
     cost: 4,

@@ -9,6 +9,7 @@ import type {
   BanRequest,
   BlockDetail,
   BlockMark,
+  Doctor,
   Link,
   LinkRequest,
   MiningStatus,
@@ -59,6 +60,8 @@ export type BlockSelector = { readonly id: BlockId } | { readonly height: number
  */
 export interface NodeService {
   status(): Promise<Status>;
+  /** What keeps this node from its work, and what to do. Answers also while the chain is stopped. */
+  doctor(): Promise<Doctor>;
   /** The chain spec with every default written out. */
   genesis(): GenesisJson;
 

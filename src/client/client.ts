@@ -8,6 +8,7 @@ import type {
   BanRequest,
   BlockDetail,
   BlockMark,
+  Doctor,
   Link,
   LinkRequest,
   MiningRequest,
@@ -62,6 +63,8 @@ const REORG_TIMEOUT_MS = 600_000;
 export interface Client {
   readonly url: string;
   status(options?: CallOptions): Promise<Status>;
+  /** What keeps the node from its work, problems first, and what to do about it. */
+  doctor(options?: CallOptions): Promise<Doctor>;
   /** genesis.json with every default written out. */
   genesis(options?: CallOptions): Promise<Record<string, unknown>>;
   peers(options?: CallOptions): Promise<Page<Peer>>;
@@ -140,6 +143,7 @@ export function createClient(options: HttpOptions): Client {
   return {
     url,
     status: (call) => http("/v1/status", call),
+    doctor: (call) => http("/v1/doctor", call),
     genesis: (call) => http("/v1/genesis", call),
     peers: (call) => http("/v1/peers", call),
     addPeer: (address, call) => http("/v1/peers", { ...call, method: "POST", json: { address } }),

@@ -16,6 +16,7 @@ import {
   type SealedHeader,
   type SealedTransaction,
 } from "../primitives/index.ts";
+import type { NoteRefusal } from "./doctor/refusals.ts";
 import { createOrphanBlocks } from "./orphan-blocks.ts";
 import type { Punish } from "./punish.ts";
 import type { HeaderSource } from "./timeline/index.ts";
@@ -39,6 +40,7 @@ export interface BlockRelayDeps {
   readonly punish: Punish;
   /** The peer has something that we cannot place: ask where it stands, and sync. */
   readonly askStatus: (peer: string) => void;
+  readonly noteRefusal: NoteRefusal;
   /** A header that has a place on our chain was here; its body is going to be fetched. */
   readonly headerSeen: (header: SealedHeader, source: HeaderSource) => void;
 }
@@ -48,6 +50,13 @@ export interface BlockRelay {
   /** Judges an announcement at once, by what any forwarder had to check; fetching and importing go on afterwards. */
   announced(from: string, compact: CompactBlock): Promise<GossipVerdict>;
   announce(block: Block): void;
+  /** Announced blocks that wait for their parent, oldest first. */
+  orphans(): readonly {
+    readonly id: BlockId;
+    readonly parent: BlockId;
+    readonly height: number;
+    readonly from: string;
+  }[];
 }
 
 export function createBlockRelay(deps: BlockRelayDeps): BlockRelay {
@@ -153,6 +162,7 @@ export function createBlockRelay(deps: BlockRelayDeps): BlockRelay {
     const context = chain.checks.context(header);
     if (!context.ok) {
       if (context.code === "HDR-11") keepOrphan(from, compact, receivedMs);
+      else deps.noteRefusal(header, from, context);
       return "ignore";
     }
     const work = (chain.tree.get(header.parent)?.work ?? 0n) + core.difficulty;
@@ -166,6 +176,11 @@ export function createBlockRelay(deps: BlockRelayDeps): BlockRelay {
   }
 
   return {
+    orphans: () =>
+      orphans.list().map(({ from, compact: { header } }) => {
+        const { id, parent } = header;
+        return { id, parent, height: header.header.core.height, from };
+      }),
     async announced(from, compact) {
       if (isKnown(compact.header.id)) return "ignore";
       const cheapFault = cheapFaultOf(compact);

@@ -9,7 +9,7 @@ import type { TransactionPool } from "./transaction-pool.ts";
 export interface MiningDeps {
   readonly chain: MiningChain;
   readonly pool: TransactionPool;
-  readonly relay: BlockRelay;
+  readonly relay: Pick<BlockRelay, "announce">;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly random: Random;

@@ -24,6 +24,8 @@ export interface Orphan {
 export interface OrphanBlocks {
   readonly size: number;
   readonly sizeBytes: number;
+  /** Oldest first. */
+  list(): readonly Orphan[];
   /** Where there is no room, the oldest gives way: of this peer, or of the one that has most. */
   add(orphan: Orphan): void;
   /** Those that wait for this block, in the order in which they came; they are here no more. */
@@ -57,6 +59,7 @@ export function createOrphanBlocks(): OrphanBlocks {
     get sizeBytes() {
       return sum(orphans);
     },
+    list: () => orphans,
     add(orphan) {
       const { from, compact } = orphan;
       const isHere = ofPeer(from).some((one) => one.compact.header.id === compact.header.id);

@@ -58,6 +58,7 @@ export interface NodeServiceDeps {
   readonly forget: (peer: string) => void;
   readonly miner: Miner;
   readonly presence: Presence;
+  readonly doctor: NodeService["doctor"];
   /** Public key that gets rewards. */
   readonly rewardTo: Uint8Array;
   readonly subscribe: NodeService["subscribe"];
@@ -244,6 +245,7 @@ export function createNodeService(deps: NodeServiceDeps): NodeService {
     mineContinuously: async (hashRate) => miner.startContinuous(hashRate),
     stopMining: async () => miner.stopContinuous(),
     mining: async () => mining(),
+    doctor: deps.doctor,
     async releaseAttack() {
       const { release } = deps.presence;
       if (release !== undefined) return release();

@@ -31,6 +31,7 @@ import { createBans } from "./bans.ts";
 import { createBlockRelay } from "./block-relay.ts";
 import { choosePresence } from "./choose-presence.ts";
 import { chooseNetwork, openDataDirectory } from "./data-directory.ts";
+import { createDoctor, createRefusals } from "./doctor/index.ts";
 import { createNodeEvents } from "./events.ts";
 import { createNodeLinks } from "./links.ts";
 import { createNodeLogger } from "./logger.ts";
@@ -188,7 +189,9 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
     work: chain.head.work,
     firstHeight: chain.firstHeight,
   });
+  const refusals = createRefusals(clock);
   const sync = createSyncDriver({
+    noteRefusal: refusals.note,
     chain,
     clock,
     timers,
@@ -206,12 +209,10 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
     tellPeers: () => exchange.reconcileAll(),
   });
   const { punish } = network;
+  const { mempool, admit } = pool;
   const relay = createBlockRelay({
-    chain,
-    punish,
-    mempool: pool.mempool,
-    clock,
-    logger,
+    ...{ chain, punish, mempool, clock, logger },
+    noteRefusal: refusals.note,
     protocols: () => protocols,
     askStatus: (peer) => void sync.exchangeStatus(peer),
     headerSeen: (header, source) => timeline.headerSeen(header, source),
@@ -228,14 +229,8 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
     ),
   );
   const exchange = createPeerExchange({
-    network,
+    ...{ network, sync, mempool, timers, logger, admit, punish },
     protocols: () => protocols,
-    sync,
-    mempool: pool.mempool,
-    timers,
-    logger,
-    admit: pool.admit,
-    punish,
   });
   const supervisor = createSupervisor(
     { network, clock, timers, random, logger },
@@ -252,12 +247,7 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
     { exchange: options.exchange ?? true, maxOutbound: options.maxOutbound ?? DEFAULT_MAX_OUTBOUND },
   );
   const bans = createBans({
-    network,
-    supervisor,
-    banList,
-    clock,
-    logger,
-    metrics,
+    ...{ network, supervisor, banList, clock, logger, metrics },
     save: () => peersFile.save(),
   });
   const mining = createMining(
@@ -315,23 +305,19 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
   const links = createNodeLinks({ network, supervisor, clock, timers, logger });
   shutdown.add("links", () => links.stop());
   links.onChange(timeline.linkChanged);
+  const doctor = createDoctor(
+    {
+      ...{ chain, clock, timers, network, supervisor, sync, relay, bans, links, pool, refusals },
+      miner: () => mining.miner.status(),
+    },
+    { ...options, dataDir: directory.path },
+  );
   const service = createNodeService({
+    ...{ chain, clock, network, supervisor, sync, bans, links, pool, history, timeline, protocols, presence },
+    ...{ rewardTo, doctor },
     version: VERSION,
-    history,
-    timeline,
-    clock,
-    chain,
-    pool,
-    network,
-    protocols,
-    supervisor,
-    sync,
-    bans,
-    links,
     forget: book.forget,
     miner: mining.miner,
-    presence,
-    rewardTo,
     subscribe: events.subscribe,
   });
   events.attach((id) => findFate({ chain, pool }, id));

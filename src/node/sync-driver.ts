@@ -11,7 +11,7 @@ import {
   type Timer,
   type Timers,
 } from "../ports/index.ts";
-import { assembleBlock, decodeBody } from "../primitives/index.ts";
+import { assembleBlock, decodeBody, type SealedHeader } from "../primitives/index.ts";
 import {
   createSyncPlanner,
   type FetchedBlock,
@@ -22,6 +22,7 @@ import {
   type SyncPlanner,
   type SyncProgress,
 } from "../sync/index.ts";
+import type { NoteRefusal } from "./doctor/refusals.ts";
 import { createSyncMetrics } from "./sync-metrics.ts";
 
 /** Statuses kept: far above any connection limit, so that answers of peers long gone cannot pile up. */
@@ -53,6 +54,7 @@ export interface SyncDriverDeps {
   readonly onFirstStatus: (peer: string) => void;
   /** A peer that stood on another branch than ours has left it: it may have transactions back that we lack. */
   readonly onPeerReorg: (peer: string) => void;
+  readonly noteRefusal: NoteRefusal;
 }
 
 /** Runs the planner: carries out what it asks for, and tells it how that ended. */
@@ -162,6 +164,7 @@ export function createSyncDriver(deps: SyncDriverDeps): SyncDriver {
         return await ask(effect, async (options) => {
           const request = { locator: effect.locator, stop: undefined, maxCount: effect.max };
           const headers = await deps.protocols().requestHeaders(peer, request, options);
+          noteEarly(peer, headers);
           counted.headers(headers.length);
           return () => planner.headers(effect.request, headers, now());
         });
@@ -196,6 +199,15 @@ export function createSyncDriver(deps: SyncDriverDeps): SyncDriver {
           logger.error({ peer, error: String(error) }, "a peer could not be disconnected");
         });
     }
+  }
+
+  /** The planner lets a peer rest that is ahead of our clock, and says nothing of it. */
+  function noteEarly(peer: string, headers: readonly SealedHeader[]): void {
+    const latestMs = clock.nowMs() + spec.driftMs;
+    const early = headers.find(({ header: { core } }) => core.timestampMs > latestMs);
+    if (early === undefined) return;
+    const detail = `the timestamp ${early.header.core.timestampMs} is more than ${spec.driftMs} ms ahead of this clock`;
+    deps.noteRefusal(early, peer, { code: "HDR-09", permanence: "transient", detail });
   }
 
   /** Asks a peer and tells the planner how that ended, unless the answer is not wanted any more. */

@@ -101,6 +101,7 @@ test("what running nodes answer is what their OpenAPI document promises, on ever
   await ask("PUT", "/v1/bans/127.0.0.1", {});
 
   await ask("POST", "/v1/attack/release");
+  await ask("GET", "/v1/doctor");
   const missed = Object.entries(api.paths).flatMap(([path, operations]) =>
     Object.entries(operations).flatMap(([method, operation]) =>
       asked.has(operation) ? [] : [`${method} ${path}`],

@@ -77,6 +77,7 @@ export function createStubNodeService(overrides: Partial<NodeService> = {}): Stu
       note("ban", peer, forMs, reason);
       return { subject: peer, kind: "peer", sinceMs: 0, untilMs: forMs, reason, byHand: true };
     },
+    doctor: async () => ({ findings: [], checked: [] }),
     releaseAttack: async () => ({ released: 0, head: { id: ID_B, height: 12, work: "3000" } }),
     unban: async (peer) => {
       note("unban", peer);

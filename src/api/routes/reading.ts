@@ -9,6 +9,7 @@ import {
   BanList,
   BlockDetail,
   Cursor,
+  Doctor,
   ErrorBody,
   LinkList,
   PeerList,
@@ -60,6 +61,11 @@ function addOverviews(app: FastifyInstance, node: NodeService): void {
   });
   app.get("/v1/status", schema("Head, state, peers, mempool and mining at a glance", Status), () =>
     node.status(),
+  );
+  app.get(
+    "/v1/doctor",
+    schema("What keeps this node from its work, or may soon, and what to do about it", Doctor),
+    () => node.doctor(),
   );
   app.get(
     "/v1/genesis",

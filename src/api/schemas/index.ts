@@ -3,6 +3,7 @@ export * from "./arrival.ts";
 export * from "./chain.ts";
 export * from "./common.ts";
 export * from "./control.ts";
+export * from "./doctor.ts";
 export * from "./events.ts";
 export * from "./links.ts";
 export * from "./status.ts";

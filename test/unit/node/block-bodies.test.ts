@@ -29,6 +29,7 @@ async function createLab(answers: Partial<Protocols>) {
     punish: (peer, reason) => punished.push(`${peer} ${reason}`),
     askStatus: () => {},
     headerSeen: () => {},
+    noteRefusal: () => {},
   });
   return { chain, relay, punished };
 }

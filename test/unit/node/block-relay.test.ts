@@ -39,6 +39,7 @@ async function createLab(): Promise<Lab> {
     punish: (peer) => punished.push(peer),
     askStatus: (peer) => asked.push(peer),
     headerSeen: () => {},
+    noteRefusal: () => {},
   });
   return { chain, relay, builder: createBlockBuilder(genesis), asked, punished };
 }

@@ -31,7 +31,7 @@ test("a template asked for while a reorg is under way knows what the reorg gives
     {
       chain,
       pool,
-      relay: { announce() {}, announced: async () => "ignore" },
+      relay: { announce() {} },
       clock,
       timers: createManualTimers(clock),
       random: createSeededRandom(1),

@@ -28,6 +28,7 @@ test("what a peer claims counts only while it is connected, so that passers-by c
   const chainId = genesis.block.header.id;
   const status = { version: 1, chain: chainId, head: "ff".repeat(32), height: 9, work: 160n, firstHeight: 0 };
   const driver = createSyncDriver({
+    noteRefusal: () => {},
     chain,
     clock: createManualClock(),
     timers: createManualTimers(createManualClock()),
@@ -67,6 +68,7 @@ function createPeerLab(
   const told = { idle: 0, dropped: [] as string[], punished: [] as string[] };
   const chainId = genesis.block.header.id;
   const driver = createSyncDriver({
+    noteRefusal: () => {},
     chain,
     clock,
     timers,
