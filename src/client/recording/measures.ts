@@ -10,21 +10,44 @@ export interface Convergence {
 
 /** The first time from `sinceMs` up to `untilMs` at which all running nodes have one head; undefined if there is none. */
 export function firstAgreement(model: RecordingModel, sinceMs: number, untilMs: number): number | undefined {
-  const agree = (timeMs: number): boolean => {
-    const running = model.nodes
-      .map(({ n }) => model.nodeAt(n, timeMs))
-      .filter(({ state }) => state === "running");
-    return running.length > 0 && running.every(({ head }) => head !== undefined && head === running[0]?.head);
-  };
-  if (agree(sinceMs)) return sinceMs;
-  const { heads } = model;
-  for (let i = heads.countAt(sinceMs); i < heads.length; i++) {
-    const timeMs = heads.times[i]!;
-    if (timeMs > untilMs) return undefined;
-    // Of several changes at one time only the last tells how things stand.
-    if (heads.times[i + 1] !== timeMs && agree(timeMs)) return timeMs;
+  const { heads, marks } = model;
+  const headOf = new Map<number, number>();
+  const nodesAt = new Map<number, number>();
+  function move(node: number, block: number | undefined): void {
+    const before = headOf.get(node);
+    const left = before === undefined ? 0 : (nodesAt.get(before) ?? 1) - 1;
+    if (before !== undefined && left === 0) nodesAt.delete(before);
+    else if (before !== undefined) nodesAt.set(before, left);
+    headOf.delete(node);
+    if (block === undefined) return;
+    headOf.set(node, block);
+    nodesAt.set(block, (nodesAt.get(block) ?? 0) + 1);
   }
-  return undefined;
+  const moveTo = (node: number, timeMs: number): void => {
+    const { state, head } = model.nodeAt(node, timeMs);
+    move(node, state === "running" ? head?.index : undefined);
+  };
+  for (const { n } of model.nodes) moveTo(n, sinceMs);
+  if (nodesAt.size === 1) return sinceMs;
+  let nextHead = heads.countAt(sinceMs);
+  let nextMark = marks.findIndex(({ timeMs }) => timeMs > sinceMs);
+  if (nextMark === -1) nextMark = marks.length;
+  for (;;) {
+    const headMs = heads.times[nextHead] ?? Number.POSITIVE_INFINITY;
+    const markMs = marks[nextMark]?.timeMs ?? Number.POSITIVE_INFINITY;
+    const timeMs = Math.min(headMs, markMs);
+    if (timeMs > untilMs || timeMs === Number.POSITIVE_INFINITY) return undefined;
+    // Of several changes at one time only the last tells how things stand.
+    for (; heads.times[nextHead] === timeMs; nextHead++) {
+      const { node, block } = heads.values[nextHead]!;
+      if (model.nodeAt(node, timeMs).state !== "gone") move(node, block);
+    }
+    for (; marks[nextMark]?.timeMs === timeMs; nextMark++) {
+      const { kind, node } = marks[nextMark]!;
+      if (node !== null && (kind === "gone" || kind === "back")) moveTo(node, timeMs);
+    }
+    if (nodesAt.size === 1) return timeMs;
+  }
 }
 
 /** For each heal by a time, oldest first, how long it took until the nodes agreed; the next split ends the wait. */
