@@ -223,8 +223,9 @@ const spread = ({ least, most }: Range, show: (value: number) => string): string
   if (least === most) return show(least);
   return most === Number.POSITIVE_INFINITY ? `at least ${show(least)}` : `at most ${show(most)}`;
 };
-export const formatCompared = (range: Range, unit = ""): string =>
-  spread(range, (value) => `${value}${unit}`);
+export const formatCompared = (range: Range): string => spread(range, String);
+export const formatBlocks = (range: Range): string =>
+  spread(range, (count) => `${count} block${count === 1 ? "" : "s"}`);
 export const formatShare = (range: Range): string => spread(range, (value) => `${Math.round(value * 100)}%`);
 export const formatAmount = (units: number): string => `${formatCoins(units)} coins`;
 

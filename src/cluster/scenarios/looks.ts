@@ -3,7 +3,7 @@ import { ApiError } from "../../client/index.ts";
 import type { NodeSnapshot } from "../client.ts";
 import { isTied, relateHeads } from "../converge.ts";
 import { askTransaction, fatesOf, type TakenTransaction } from "./fates.ts";
-import { formatCompared, formatShare, isWithin, type Range } from "./kinds.ts";
+import { formatBlocks, formatCompared, formatShare, isWithin, type Range } from "./kinds.ts";
 import type { Assertion, AssertionWord } from "./language.ts";
 import { chosen, nodeLabel, reorgsOf, snapshotOf, type World } from "./world.ts";
 
@@ -113,8 +113,6 @@ function compared(
     return { isTrue: isWithin(is, value), actual: format({ least: value, most: value }) };
   });
 }
-
-const inBlocks = (range: Range): string => formatCompared(range, " blocks");
 
 /** Depths that `GET /v1/tree` answers; a scenario's chain is shorter. */
 const TREE_DEPTH = 1_000;
@@ -233,7 +231,7 @@ const LOOKINGS: Lookings = {
       { at, is: depth },
       world,
       async (n) => Math.max(0, ...(await reorgsOf(world.cluster, n)).map((reorg) => reorg.depth)),
-      inBlocks,
+      formatBlocks,
     ),
   "no reorg": ({ at }, world) =>
     eachNode("no reorg", at, world, async (n) => {
@@ -252,7 +250,7 @@ const LOOKINGS: Lookings = {
       { at, is },
       world,
       async (n) => (await treeOf(world, n)).filter(({ state }) => state !== "best").length,
-      inBlocks,
+      formatBlocks,
     ),
   "nothing lost": (_, world) => nothingLost(world),
 };

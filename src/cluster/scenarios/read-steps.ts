@@ -141,7 +141,11 @@ function checkRoles(action: Pick<Action, "word" | "value">, reading: Reading): s
     for (const n of action.value as readonly number[]) reading.late.delete(n);
   }
   if (action.word === "release") {
-    const other = (action.value as readonly number[]).find((n) => reading.attackers.get(n) !== "withhold");
+    // Those that hide blocks; the other parts have nothing to show.
+    const hides = ["withhold", "selfish-miner"];
+    const other = (action.value as readonly number[]).find(
+      (n) => !hides.includes(reading.attackers.get(n) ?? ""),
+    );
     if (other !== undefined)
       return `node ${other} withholds nothing; give it the role under attackers: ${other}: withhold`;
   }
