@@ -56,7 +56,7 @@ export const REPORT_PROPERTIES = {
   endedMs: TimeMs,
   steps: Type.Array(StepResult),
   assertions: Type.Array(AssertionResult),
-  convergences: Type.Array(Strict({ line: Line, after: Text, timeMs: Count })),
+  convergences: Type.Array(Strict({ line: Line, after: Text, sinceMs: TimeMs, timeMs: Count })),
   nodes: Type.Array(
     Strict({ n: NodeNumber, name: Text, peer: Text, head: orNull(BlockRef), reorgs: Type.Array(Reorg) }),
   ),

@@ -55,6 +55,18 @@ test("a shipped scenario passes, prints what its schema says, leaves a report, a
 
   const written = JSON.parse(await readFile(join(report, "report.json"), "utf8"));
   assert.deepEqual([written.outcome, written.transactions], [said.outcome, said.transactions]);
+  const { nodes, entries } = written.recording;
+  assert.deepEqual(
+    nodes.map(({ name }: { name: string }) => name),
+    ["ann", "ben", "cid"],
+  );
+  for (const type of ["header", "block", "head", "reorg", "split"])
+    assert.ok(
+      entries.some((entry: { type: string }) => entry.type === type),
+      `the recording has a ${type}`,
+    );
+  const [{ timeMs }] = said.convergences;
+  assert.ok(timeMs > 0 && timeMs < 30_000, `${timeMs} ms from the heal to one head`);
   assert.deepEqual(await readdir(temporary), [], "the cluster's directory is gone");
 });
 

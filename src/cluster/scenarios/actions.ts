@@ -47,7 +47,7 @@ async function mineOne(world: World, n: number): Promise<string> {
 
 /** From here on it counts how long the nodes take to find together. */
 function disturb(world: World, { line, text }: { readonly line: number; readonly text: string }): void {
-  world.disturbance = { line, text, atMs: performance.now() };
+  world.disturbance = { line, text, sinceMs: Date.now() };
 }
 
 /** A transfer is taken in a moment; a node that has just begun may still be syncing. */
@@ -144,9 +144,9 @@ export const ACTIONS: Doing = {
     return undefined;
   },
   async heal(step, world) {
+    disturb(world, step);
     await world.cluster.heal();
     await world.cluster.unlink();
-    disturb(world, step);
     return undefined;
   },
   async link({ value, options }, { cluster }) {
@@ -162,8 +162,8 @@ export const ACTIONS: Doing = {
     return undefined;
   },
   async unlink(step, world) {
-    for (const [from, to] of step.value) await world.cluster.unlink(from, to);
     disturb(world, step);
+    for (const [from, to] of step.value) await world.cluster.unlink(from, to);
     return undefined;
   },
   async kill({ value }, world) {
@@ -217,8 +217,8 @@ export const ACTIONS: Doing = {
     return undefined;
   },
   async release(step, world) {
-    for (const n of step.value) await world.cluster.node(n).releaseAttack();
     disturb(world, step);
+    for (const n of step.value) await world.cluster.node(n).releaseAttack();
     return undefined;
   },
   async save({ value, options: { at } }, world) {

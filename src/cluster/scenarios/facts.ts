@@ -1,5 +1,6 @@
 import type { BlockRef, Fate, Reorg, TransactionEvent } from "../../api/index.ts";
-import { ApiError } from "../../client/index.ts";
+import { ApiError, createRecording, firstAgreement, type Recording } from "../../client/index.ts";
+import { takeRecording } from "../recording.ts";
 import { askTransaction, fatesOf } from "./fates.ts";
 import { takenTransactions } from "./looks.ts";
 import { chosen, nodeLabel, reorgsOf, type World } from "./world.ts";
@@ -47,6 +48,8 @@ export interface NodeFacts {
 
 /** What the nodes say when the steps have ended, however they ended. */
 export interface Facts {
+  /** What all nodes saw; null where the supervisor could not tell it any more. */
+  readonly recording: Recording | null;
   readonly nodes: readonly NodeFacts[];
   readonly transactions: readonly TransactionFacts[];
   readonly counts: TransactionCounts;
@@ -115,11 +118,28 @@ async function countTransactions(world: World): Promise<TransactionCounts> {
   };
 }
 
+/** With the names that the scenario gives. */
+async function recordingOf({ cluster, scenario, signal }: World): Promise<Recording> {
+  const recording = await takeRecording(cluster, { name: scenario.name, signal });
+  const nodes = recording.nodes.map((node) => ({ ...node, name: nodeLabel(scenario, node.n) }));
+  return { ...recording, nodes };
+}
+
+/** From a step until all nodes had one head, by what they recorded; undefined where that does not show it. */
+export function agreementAfter(recording: Recording, sinceMs: number, untilMs: number): number | undefined {
+  const model = createRecording();
+  for (const node of recording.nodes) model.addNode(node);
+  model.add(recording.entries);
+  const agreedMs = firstAgreement(model, sinceMs, untilMs);
+  return agreedMs === undefined ? undefined : agreedMs - sinceMs;
+}
+
 const NO_COUNTS = { sent: 0, mined: 0, pending: 0, dropped: 0, conflicted: 0, unknown: 0 };
 
 /** Asks all nodes. What cannot be had any more is left out: a run that failed has a report too. */
 export async function gatherFacts(world: World): Promise<Facts> {
   return {
+    recording: await recordingOf(world).catch(() => null),
     nodes: await nodeFacts(world).catch(() => []),
     transactions: await transactionFacts(world),
     counts: await countTransactions(world).catch(() => NO_COUNTS),

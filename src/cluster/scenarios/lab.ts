@@ -9,9 +9,9 @@ import { ClusterError } from "../errors.ts";
 import { keepTopology, namedTopology, type Topology } from "../topology.ts";
 import { startCluster } from "../up.ts";
 import { type PreparedAccounts, prepareAccounts } from "./accounts.ts";
-import { type Facts, gatherFacts } from "./facts.ts";
+import { agreementAfter, type Facts, gatherFacts } from "./facts.ts";
 import { createSeededRandom } from "./random.ts";
-import { type RunEvents, type RunResult, runSteps } from "./run.ts";
+import { type ConvergenceResult, type RunEvents, type RunResult, runSteps } from "./run.ts";
 import type { Scenario } from "./scenario.ts";
 import { createWorld, pause, untilAborted, type World } from "./world.ts";
 
@@ -137,10 +137,20 @@ export async function runScenario(
   const result = await runSteps(world, events).finally(close);
   const endedMs = Date.now();
   const facts = await untilAborted(options.signal, withLimit(gatherFacts(world))).catch(() => NO_FACTS);
-  return { ...result, ...facts, startedMs, endedMs };
+  return { ...result, ...facts, convergences: exactly(result.convergences, facts), startedMs, endedMs };
+}
+
+/** A run looks ten times a second; what the nodes recorded is exact. */
+function exactly(seen: readonly ConvergenceResult[], { recording }: Facts): ConvergenceResult[] {
+  return seen.map((one) => {
+    const untilMs = one.sinceMs + one.timeMs;
+    const exact = recording === null ? undefined : agreementAfter(recording, one.sinceMs, untilMs);
+    return { ...one, timeMs: exact ?? one.timeMs };
+  });
 }
 
 const NO_FACTS: Facts = {
+  recording: null,
   nodes: [],
   transactions: [],
   counts: { sent: 0, mined: 0, pending: 0, dropped: 0, conflicted: 0, unknown: 0 },

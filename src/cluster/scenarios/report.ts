@@ -36,12 +36,20 @@ export const scriptJson = (value: unknown): string =>
     return `\\u${code}`;
   });
 
+/** What the page shows: the recording, with the rest of the report beside it. */
+function pageContent({ recording, ...report }: Report): unknown {
+  const { name, startedMs, endedMs, nodes } = report;
+  const empty = { version: 1, name, startedMs, endedMs, entries: [], reorgs: {} };
+  const named = nodes.map(({ n, name: label, peer }) => ({ n, name: label, peer }));
+  return { ...(recording ?? { ...empty, nodes: named }), report };
+}
+
 const PLACE = /(<script type="application\/json" id="recording">)[^<]*(<\/script>)/;
 
-/** The report's page with a report in it; undefined where the page has no place for it. */
-export function fillPage(page: string, report: unknown): string | undefined {
+/** The report's page with its content; undefined where the page has no place for it. */
+export function fillPage(page: string, content: unknown): string | undefined {
   if (!PLACE.test(page)) return undefined;
-  const json = scriptJson(report);
+  const json = scriptJson(content);
   return page.replace(PLACE, (_, before: string, after: string) => before + json + after);
 }
 
@@ -61,9 +69,9 @@ export async function prepareReport(directory: string): Promise<void> {
 /** Writes the report in place of an earlier one, and settles with the files; the page only where it was built. */
 export async function writeReport(directory: string, report: Report): Promise<readonly string[]> {
   const json = join(directory, "report.json");
-  await replaceWhole(json, `${JSON.stringify(report, undefined, 2)}\n`);
+  await replaceWhole(json, `${JSON.stringify(report)}\n`);
   const page = await readPage();
-  const filled = page === undefined ? undefined : fillPage(page, report);
+  const filled = page === undefined ? undefined : fillPage(page, pageContent(report));
   if (filled === undefined) return [json];
   const html = join(directory, "report.html");
   await replaceWhole(html, filled);

@@ -31,11 +31,13 @@ export interface AssertionResult {
   readonly tookMs: number;
 }
 
-/** How long the nodes took to find together again after a step. */
+/** How long the nodes took to find together again, after a step that joins them. */
 export interface ConvergenceResult {
   /** The step that made it possible. */
   readonly line: number;
   readonly after: string;
+  /** When a link was made whole, or a node ran, Unix ms. */
+  readonly sinceMs: number;
   readonly timeMs: number;
 }
 
@@ -129,8 +131,8 @@ export async function runSteps(world: World, events: RunEvents): Promise<RunResu
   function noteConvergence(): void {
     const { disturbance } = world;
     if (disturbance === undefined) return;
-    const { line, text, atMs } = disturbance;
-    convergences.push({ line, after: text, timeMs: round(performance.now() - atMs) });
+    const { line, text, sinceMs } = disturbance;
+    convergences.push({ line, after: text, sinceMs, timeMs: Math.max(0, Date.now() - sinceMs) });
     world.disturbance = undefined;
   }
 

@@ -33,8 +33,8 @@ export interface World {
   /** Who mines all the time, with the share of the hash rate. */
   readonly mining: Map<number, number>;
   readonly loads: BackgroundLoad[];
-  /** The last step after which the nodes have to find together again, and when it was done. */
-  disturbance: { readonly line: number; readonly text: string; readonly atMs: number } | undefined;
+  /** The last step after which the nodes have to find together again, and when it was done (Unix ms). */
+  disturbance: { readonly line: number; readonly text: string; readonly sinceMs: number } | undefined;
 }
 
 export function createWorld(

@@ -76,7 +76,9 @@ async function run(typed: string, options: RunOptions): Promise<void> {
     const files = options.report === undefined ? [] : await lab.writeReport(resolve(options.report), report);
     isKept = options.keep === true && report.outcome !== "interrupted";
     process.exitCode = OUTCOME_CODES[report.outcome];
-    if (json) printJson({ ...report, files, directory: isKept ? directory.path : null });
+    // Not the recording: that has all of every block, and is in the report's file.
+    const { recording: _, ...told } = report;
+    if (json) printJson({ ...told, files, directory: isKept ? directory.path : null });
     else {
       printLine(await tellReport(scenario, report));
       for (const written of files) printLine(`report: ${written}`);
