@@ -12,6 +12,7 @@ import {
   BlockMark,
   Count,
   Fate,
+  Finding,
   Head,
   Height,
   Id,
@@ -89,6 +90,17 @@ const WatchedEvent = Type.Union([
   event("gap", StreamNoteSchemas.gap),
 ]);
 
+const Diagnosis = Strict({
+  /** The node's API or directory, or the cluster's. */
+  subject: Text,
+  problems: Count,
+  /** Of a cluster, `node` says which one; null: the whole. */
+  findings: Type.Array(
+    Strict({ ...Finding.properties, node: Type.Optional(Type.Union([NodeNumber, Type.Null()])) }),
+  ),
+  checked: Type.Array(Text),
+});
+
 const one = (schema: Type.TSchema): JsonOutput => ({ schema });
 const many = (schema: Type.TSchema): JsonOutput => ({ schema: Type.Array(schema) });
 const stream = (schema: Type.TSchema): JsonOutput => ({ schema, isStream: true });
@@ -101,6 +113,8 @@ export const JSON_OUTPUTS: Readonly<Record<string, JsonOutput>> = {
   "node start": one(Strict({ pid: Count, api: Text, multiaddrs: Type.Array(Multiaddr), data: Text })),
   "genesis new": one(Strict({ file: Text, genesis: Type.Record(Text, Type.Unknown()) })),
   status: one(Status),
+  doctor: one(Diagnosis),
+  "cluster doctor": one(Diagnosis),
   peers: many(Peer),
   "peer add": one(AddedPeer),
   "peer remove": one(Done),

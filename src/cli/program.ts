@@ -7,6 +7,7 @@ import { addCluster } from "./commands/cluster/index.ts";
 import { addCompletion } from "./commands/completion.ts";
 import { addDashboard } from "./commands/dashboard.ts";
 import { addDb, addReindex } from "./commands/db.ts";
+import { addDoctor } from "./commands/doctor.ts";
 import { addGenesis } from "./commands/genesis.ts";
 import { addKey } from "./commands/key.ts";
 import { addMine } from "./commands/mine.ts";
@@ -48,6 +49,7 @@ export function createProgram(): Command {
     addNode,
     addGenesis,
     addStatus,
+    addDoctor,
     addPeers,
     addPeer,
     addTips,

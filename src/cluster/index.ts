@@ -10,6 +10,7 @@ export { markAlone } from "./claim.ts";
 export * from "./client.ts";
 export * from "./converge.ts";
 export * from "./demo/index.ts";
+export { CLUSTER_FINDINGS, type ClusterDiagnosis, type ClusterFinding, diagnoseCluster } from "./doctor.ts";
 export { stopCluster } from "./down.ts";
 export * from "./errors.ts";
 export type { NodeDeed } from "./fleet.ts";

@@ -102,6 +102,7 @@ test("what running nodes answer is what their OpenAPI document promises, on ever
 
   await ask("POST", "/v1/attack/release");
   await ask("GET", "/v1/doctor");
+  await ask("GET", "/v1/timeline");
   const missed = Object.entries(api.paths).flatMap(([path, operations]) =>
     Object.entries(operations).flatMap(([method, operation]) =>
       asked.has(operation) ? [] : [`${method} ${path}`],

@@ -23,7 +23,7 @@ test("the doctor tells a node without peers, on a branch of its own, with a clos
 
   assert.deepEqual(await codesOf(first), ["NO_PEERS"]);
   const alone = await has(other, "NO_PEERS");
-  assert.match(alone.summary, /none of 1 configured peer answers; \/ip4\/127.0.0.1\/tcp\/9: /);
+  assert.match(alone.summary, /none of 1 configured peer answers; .*\/ip4\/127.0.0.1\/tcp\/9/);
   const codes = await codesOf(other);
   for (const code of ["PORT_CLOSED", "HISTORY_OFF", "TIMELINE_OFF"]) assert.ok(codes.includes(code), code);
 

@@ -54,6 +54,7 @@ describe("what commands print with --json fits their schemas", () => {
     await run("tips", []);
     await run("peer add", [second.multiaddr]);
     await poll("they are connected", async () => (await first.client.status()).peers === 1);
+    await run("doctor", []);
     await run("peers", []);
     await run("peer remove", [second.multiaddr]);
     await run("peer ban", [second.peer, "--for", "1m"]);
@@ -119,7 +120,15 @@ describe("what commands print with --json fits their schemas", () => {
       await stopCluster(directory).catch(() => {});
       await remove();
     });
-    const lines = ["up --nodes 2", "status", "load --tps 5 --for 1s", "split 1/2", "heal", "wait converged"];
+    const lines = [
+      "up --nodes 2",
+      "status",
+      "load --tps 5 --for 1s",
+      "split 1/2",
+      "heal",
+      "wait converged",
+      "doctor",
+    ];
     lines.push("kill 2", "status", "restart 2", "pause 2", "status", "resume 2", "logs 1");
     lines.push(`record -o ${join(path, "recording.json")}`, `tx ${"5".repeat(64)}`, "down");
     const printed = new Set<string>();

@@ -133,7 +133,7 @@ function orphans({ orphans: waiting }: Facts): Finding[] {
     finding(
       "PARENT_MISSING",
       "warning",
-      `${count(waiting.length, "announced block")} wait for a parent that is not here: ${first.height} ${shortId(first.id)} from ${shortPeer(first.from)} builds on ${shortId(first.parent)}`,
+      `${count(waiting.length, "announced block")} ${waiting.length === 1 ? "waits" : "wait"} for a parent that is not here: ${first.height} ${shortId(first.id)} from ${shortPeer(first.from)} builds on ${shortId(first.parent)}`,
       "the sender is asked for it, so this passes in seconds; if it stays, the sender does not give what it announces: connect to another peer",
       { blocks: waiting.slice(0, MAX_NAMED) },
     ),
@@ -152,7 +152,7 @@ function claims({ peers, head, state }: Facts): Finding[] {
     finding(
       "CLAIM_NOT_SHOWN",
       "warning",
-      `${count(ahead.length, "peer")} claim more work (${spokenWork(best)}, ours ${spokenWork(head.work)}) and have not shown the blocks yet`,
+      `${count(ahead.length, "peer")} ${ahead.length === 1 ? "claims" : "claim"} more work (${spokenWork(best)}, ours ${spokenWork(head.work)}) and have not shown the blocks yet`,
       "they are asked in turn; if it stays for a minute they stall or make it up: connect to other peers",
       {
         peers: ahead
@@ -177,7 +177,7 @@ function tied({ state, isMining, head }: Facts): Finding[] {
   ];
 }
 
-function progress({ state: { sync, reason }, lastBlockAgoMs }: Facts): Finding[] {
+function progress({ state: { sync }, lastBlockAgoMs }: Facts): Finding[] {
   if (sync === null) return [];
   const { blocksDone, blocksTotal, blocksPerSecond, peers } = sync;
   const details = { ...sync, lastBlockAgoMs };
@@ -195,7 +195,7 @@ function progress({ state: { sync, reason }, lastBlockAgoMs }: Facts): Finding[]
     finding(
       "SYNCING",
       "note",
-      `${reason}; ${blocksPerSecond} blocks a second from ${count(peers.length, "peer")}`,
+      `syncing: ${blocksDone} of ${blocksTotal} blocks, ${blocksPerSecond} a second, from ${count(peers.length, "peer")}`,
       "wait; mining and new transactions begin when it is done",
       details,
     ),

@@ -44,6 +44,8 @@ export interface Facts {
   readonly configured: readonly {
     readonly address: string;
     readonly isConnected: boolean;
+    /** The link conditioner keeps it away. */
+    readonly isRefused: boolean;
     readonly problem: string | undefined;
   }[];
   readonly passedOver: readonly PassedOver[];

@@ -138,6 +138,7 @@ export function createDoctor(deps: DoctorDeps, options: DoctorOptions): () => Pr
       configured: supervisor.list().map(({ address, peer, lastError }) => ({
         address,
         isConnected: connections.some((connection) => connection.peer === peer),
+        isRefused: peer !== undefined && network.refused().includes(peer),
         problem: lastError?.message,
       })),
       passedOver: tips,

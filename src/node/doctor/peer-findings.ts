@@ -6,6 +6,15 @@ const MAX_NAMED = 20;
 /** Before that it means nothing that nobody has come. */
 const EXPECTED_VISIT_MS = 10 * 60_000;
 
+/** An address without the name that it ends in: what differs is before that. */
+const shortAddress = (text: string): string => text.replaceAll(/\/p2p\/\w+/g, "");
+
+/** Why there is no connection; most reasons name the address themselves. */
+function whyAway({ address, problem }: Facts["configured"][number]): string {
+  const [where, why] = [shortAddress(address), shortAddress(problem ?? "not tried yet")];
+  return why.includes(where) ? why : `${where}: ${why}`;
+}
+
 function noPeers({ peers, configured }: Facts): Finding[] {
   if (peers.length > 0) return [];
   const [first] = configured;
@@ -22,7 +31,7 @@ function noPeers({ peers, configured }: Facts): Finding[] {
     finding(
       "NO_PEERS",
       "problem",
-      `no peer is connected: none of ${count(configured.length, "configured peer")} answers; ${first.address}: ${first.problem ?? "not tried yet"}`,
+      `no peer is connected: none of ${count(configured.length, "configured peer")} answers; ${whyAway(first)}`,
       "see to it that they run, that their addresses are right and that no firewall is between; they are dialled again by themselves",
       {
         configured: configured
@@ -34,7 +43,8 @@ function noPeers({ peers, configured }: Facts): Finding[] {
 }
 
 function unreachable({ configured, peers }: Facts): Finding[] {
-  const away = configured.filter(({ isConnected }) => !isConnected);
+  // Those that are kept away on purpose are told of as links.
+  const away = configured.filter(({ isConnected, isRefused }) => !isConnected && !isRefused);
   const [first] = away;
   // Where there is no peer at all, that says it.
   if (first === undefined || peers.length === 0) return [];
@@ -42,7 +52,7 @@ function unreachable({ configured, peers }: Facts): Finding[] {
     finding(
       "PEER_UNREACHABLE",
       "warning",
-      `${away.length} of ${count(configured.length, "configured peer")} not connected; ${first.address}: ${first.problem ?? "not tried yet"}`,
+      `${away.length} of ${count(configured.length, "configured peer")} not connected; ${whyAway(first)}`,
       "they are dialled for ever; remove those that are gone for good: cumulo peer remove MULTIADDR",
       {
         configured: away

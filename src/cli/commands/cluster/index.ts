@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { addClusterDoctor } from "./doctor.ts";
 import { addLifecycle } from "./lifecycle.ts";
 import { addLogs } from "./logs.ts";
 import { addNetwork } from "./network.ts";
@@ -13,6 +14,7 @@ export function addCluster(program: Command): void {
   addLifecycle(cluster);
   addNodes(cluster);
   addLogs(cluster);
+  addClusterDoctor(cluster);
   addNetwork(cluster);
   addScenarios(cluster);
   addObservation(cluster);

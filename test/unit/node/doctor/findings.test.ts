@@ -76,8 +76,13 @@ const CASES: readonly (readonly [what: string, facts: Partial<Facts>, codes: rea
       "reaches one of two configured peers",
       {
         configured: [
-          { address: "/ip4/127.0.0.1/tcp/1", isConnected: true, problem: undefined },
-          { address: "/ip4/127.0.0.1/tcp/2", isConnected: false, problem: "connection refused" },
+          { address: "/ip4/127.0.0.1/tcp/1", isConnected: true, isRefused: false, problem: undefined },
+          {
+            address: "/ip4/127.0.0.1/tcp/2",
+            isConnected: false,
+            isRefused: false,
+            problem: "connection refused",
+          },
         ],
       },
       ["PEER_UNREACHABLE"],
