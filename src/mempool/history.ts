@@ -3,14 +3,16 @@ import { createRecentMap } from "./recent-map.ts";
 
 /** One thing that happened to a transaction on this node. Times are Unix ms. */
 export type TransactionHappening =
-  | { readonly what: "received" | "returned"; readonly timeMs: number }
+  /** `peer`: who sent it; null where it was submitted here. */
+  | { readonly what: "received"; readonly timeMs: number; readonly peer: string | null }
+  | { readonly what: "returned"; readonly timeMs: number }
   | {
       readonly what: "mined" | "disconnected";
       readonly timeMs: number;
       readonly block: BlockId;
       readonly height: number;
     }
-  | { readonly what: "dropped"; readonly timeMs: number; readonly rule: string }
+  | { readonly what: "dropped"; readonly timeMs: number; readonly rule: string; readonly detail: string }
   | { readonly what: "conflicted"; readonly timeMs: number; readonly by: TxId };
 
 /** Transactions remembered, at most, and at least half as many; about 1 KB each. */
@@ -24,7 +26,7 @@ export interface TransactionRecord {
   readonly happenings: readonly TransactionHappening[];
 }
 
-/** What became of transactions lately, for people who ask. In memory: after a restart it begins anew. */
+/** What became of transactions lately, for people who ask. In memory: what is older is in the timeline. */
 export interface TransactionHistory {
   add(transaction: SealedTransaction, happening: TransactionHappening): void;
   get(txid: TxId): TransactionRecord | undefined;

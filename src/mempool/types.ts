@@ -28,6 +28,7 @@ export const MEMPOOL_RULES = {
   "MEM-03": "the nonce is not too far ahead of the account's, nor are too many behind a missing one",
   "MEM-04": "the node takes no transactions while it is syncing",
   "MEM-05": "the node is not saturated with transactions that came before",
+  "MEM-06": "what is pending outlives the end of the node",
 } as const;
 
 /** Why a transaction is not taken, or not kept: a rule of consensus or of this pool. */

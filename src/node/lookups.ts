@@ -9,14 +9,15 @@ import {
 import type { Chain } from "../chain/index.ts";
 import type { TreeBlock } from "../consensus/index.ts";
 import type { Block, BlockId, SealedTransaction, TxId } from "../primitives/index.ts";
-import type { TimelineRecorder } from "./timeline/index.ts";
+import type { Timeline } from "./timeline/index.ts";
+import { presentLife } from "./transaction-life.ts";
 import type { TransactionPool } from "./transaction-pool.ts";
 import { blockDetail, eventView, fateOf, hasBody, minedFate } from "./views.ts";
 
 interface LookupsDeps {
   readonly chain: Chain;
   readonly pool: TransactionPool;
-  readonly timeline: Pick<TimelineRecorder, "arrivals">;
+  readonly timeline: Pick<Timeline, "arrivals" | "life" | "startedMs">;
 }
 
 /** Where in the best chain a transaction is. In the middle of a long reorg the database is ahead of what was told to anyone. */
@@ -88,28 +89,37 @@ export function createLookups({
       return detail;
     },
     async transaction(id) {
+      const kept = await timeline.life(id);
       const record = pool.history.get(id);
-      const events = record?.happenings.map(eventView) ?? [];
+      const noted = kept?.happenings ?? record?.happenings ?? [];
+      const pending = pool.mempool.get(id);
+      const place = pending === undefined ? await placeOf(chain, id) : undefined;
+      const stored = place === undefined ? undefined : await chain.blocks.stored(place.block.id);
+      const mined =
+        place === undefined || stored === undefined
+          ? undefined
+          : { block: place.block.id, height: place.block.height, timeMs: stored.receivedMs };
+      const present = { isPending: pending !== undefined, mined };
+      const { isConnected } = chain;
+      const life = presentLife(noted, present, { isConnected, startedMs: timeline.startedMs });
       const describe = (sealed: SealedTransaction | undefined, fate: Fate): TransactionStatus => ({
         id,
         fate,
         transaction: sealed === undefined ? null : transactionToJson(sealed),
         sizeBytes: sealed?.bytes.length ?? null,
-        events,
+        events: life.map(eventView),
       });
-      const pending = pool.mempool.get(id);
       if (pending !== undefined) return describe(pending.transaction, { state: "pending" });
-      const place = await placeOf(chain, id);
       if (place !== undefined) {
         const { block } = place;
         const data = await wholeBlock(block);
         if (data === undefined) throw transactionPruned(id, block.id);
         return describe(data.transactions[place.index], minedFate(chain, block.id));
       }
-      const last = record?.happenings.at(-1);
+      const last = life.at(-1);
       if (last?.what === "mined" && chain.isConnected(last.block)) throw transactionPruned(id, last.block);
-      const fate = record === undefined ? undefined : fateOf(record.happenings);
-      return fate === undefined ? undefined : describe(record?.transaction, fate);
+      const fate = fateOf(life);
+      return fate === undefined ? undefined : describe(record?.transaction ?? kept?.transaction, fate);
     },
   };
 }

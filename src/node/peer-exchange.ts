@@ -33,7 +33,7 @@ export interface PeerExchangeDeps {
   readonly timers: Timers;
   readonly logger: Logger;
   /** Judges and admits transactions that a peer had pending. */
-  readonly admit: (transactions: readonly SealedTransaction[]) => Promise<readonly Judged[]>;
+  readonly admit: (transactions: readonly SealedTransaction[], from: string) => Promise<readonly Judged[]>;
   readonly punish: Punish;
 }
 
@@ -104,7 +104,10 @@ export function createPeerExchange(deps: PeerExchangeDeps): PeerExchange {
       const wanted = leaves.slice(from, from + MAX_TRANSACTIONS_PER_REQUEST);
       const transactions = await deps.protocols().requestTransactions(peer, wanted, { signal });
       // They come in the order of their leaves, in which the later ones of a sender would seem to wait for a missing one.
-      const judged = await deps.admit([...transactions].sort((a, b) => a.nonce - b.nonce));
+      const judged = await deps.admit(
+        [...transactions].sort((a, b) => a.nonce - b.nonce),
+        peer,
+      );
       const fresh = judged.flatMap(({ transaction, admission }) =>
         admission.status === "pending" ? [transaction] : [],
       );

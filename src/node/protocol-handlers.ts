@@ -53,7 +53,7 @@ export function createProtocolHandlers(deps: ProtocolHandlersDeps): ProtocolHand
     mempoolLeaves: (_peer, after, limit) => pool.mempool.leavesAfter(after, limit),
     transaction: (_peer, leaf) => pool.mempool.getByLeaf(leaf) ?? pool.recentlyMined(leaf),
     async gossipedTransactions(from, transactions) {
-      const judged = await pool.admit(transactions);
+      const judged = await pool.admit(transactions, from);
       const fault = judged.find(({ senderAtFault }) => senderAtFault);
       if (fault?.admission.status === "refused") {
         punish(from, `gossiped a transaction against rule ${fault.admission.rule}`);

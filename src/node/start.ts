@@ -146,6 +146,7 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
     signatures,
     chain: () => opened as Chain,
     isSyncing: () => sync.isSyncing,
+    onHappening: (...happened) => timeline.happened(...happened),
     onChange: (txids, arrived) => {
       if (arrived) mining.miner.transactionsArrived();
       events.transactionsChanged(txids);
@@ -266,12 +267,14 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
     {
       openStore: async (how) =>
         createMeasuredStore(await directory.openTimeline(how), { metrics, clock }, "timeline"),
-      ...{ clock, chain, mempool: pool.mempool, tell: events.tell, logger },
+      ...{ clock, timers, chain, mempool: pool.mempool, tell: events.tell, logger },
     },
     { isKept: options.timeline !== false, run, version: VERSION },
   );
   shutdown.add("timeline", () => timeline.close({ isCleanStop: stands }));
   timeline.attach(network);
+  // What the chain settled while it was opened.
+  pool.published();
 
   chain.on("head", ({ disconnected }) => {
     mining.miner.headChanged();

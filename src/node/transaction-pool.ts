@@ -12,17 +12,12 @@ import {
   type TransactionHistory,
 } from "../mempool/index.ts";
 import { type Clock, type Metrics, silentMetrics } from "../ports/index.ts";
-import {
-  type Block,
-  type BlockId,
-  decodeTransaction,
-  type Leaf,
-  type SealedTransaction,
-  type TxId,
-} from "../primitives/index.ts";
+import type { Block, BlockId, Leaf, SealedTransaction, TxId } from "../primitives/index.ts";
 import { createAdmissionQueue } from "./admission-queue.ts";
+import { createHappenings, type OnHappening } from "./happenings.ts";
 import { createPoolMetrics } from "./pool-metrics.ts";
 import { createReorgIndex, type ReorgIndex } from "./reorg-index.ts";
+import { detached, mergeFates } from "./transaction-fates.ts";
 
 /** Blocks whose transactions peers may still ask for, to put an announced block together. */
 const RECENT_BLOCKS = 8;
@@ -46,6 +41,8 @@ export interface TransactionPoolDeps {
   readonly isSyncing: () => boolean;
   /** Told of transactions that became pending, and of those whose fate changed, once that is public. */
   readonly onChange: (txids: readonly TxId[], arrived: boolean) => void;
+  /** Told of each thing that happened to a transaction, once that is public. */
+  readonly onHappening?: OnHappening;
 }
 
 type RefusedTransactions = Template["refused"];
@@ -61,8 +58,8 @@ export interface Judged {
 export interface TransactionPool {
   readonly mempool: Mempool;
   readonly history: TransactionHistory;
-  /** Judges and admits, one answer per transaction in order. */
-  admit(transactions: readonly SealedTransaction[]): Promise<Judged[]>;
+  /** Judges and admits, one answer per transaction in order. `from`: the peer that sent them. */
+  admit(transactions: readonly SealedTransaction[], from?: string): Promise<Judged[]>;
   /** For the chain: called with the state at the new head, before it is published. */
   settle(settlement: Settlement): Promise<TransactionFate[]>;
   /** What a block template on `head` could not execute leaves, unless the head has moved since. */
@@ -82,6 +79,7 @@ export function createTransactionPool(deps: TransactionPoolDeps): TransactionPoo
   const queue = createAdmissionQueue();
   const recent = createRecentMap<Leaf, SealedTransaction>(MAX_RECENTLY_MINED);
   let changed: TxId[] = [];
+  const happenings = createHappenings(history, deps.onHappening);
   const counted = createPoolMetrics(deps.metrics ?? silentMetrics);
   counted.watch(mempool);
 
@@ -125,7 +123,10 @@ export function createTransactionPool(deps: TransactionPoolDeps): TransactionPoo
     return refusals;
   }
 
-  async function answerAll(transactions: readonly SealedTransaction[]): Promise<Judged[]> {
+  async function answerAll(
+    transactions: readonly SealedTransaction[],
+    from: string | null,
+  ): Promise<Judged[]> {
     const refuseAll = (rule: RefusalRule, detail: string): Judged[] =>
       transactions.map((transaction) => ({
         transaction,
@@ -135,7 +136,7 @@ export function createTransactionPool(deps: TransactionPoolDeps): TransactionPoo
     if (deps.isSyncing())
       return refuseAll("MEM-04", "the node is syncing; try again when its state is synced");
     return (
-      (await queue.run(transactions.length, () => judge(transactions))) ??
+      (await queue.run(transactions.length, () => judge(transactions, from))) ??
       refuseAll(
         "MEM-05",
         "more transactions are waiting to be judged than the node can take; try again later",
@@ -143,13 +144,16 @@ export function createTransactionPool(deps: TransactionPoolDeps): TransactionPoo
     );
   }
 
-  async function admit(transactions: readonly SealedTransaction[]): Promise<Judged[]> {
-    const judged = await answerAll(transactions);
+  async function admit(
+    transactions: readonly SealedTransaction[],
+    from: string | null = null,
+  ): Promise<Judged[]> {
+    const judged = await answerAll(transactions, from);
     for (const { admission } of judged) counted.judged(admission);
     return judged;
   }
 
-  async function judge(transactions: readonly SealedTransaction[]): Promise<Judged[]> {
+  async function judge(transactions: readonly SealedTransaction[], from: string | null): Promise<Judged[]> {
     const judged = precheck(transactions);
     const sane = transactions.filter((transaction) => !judged.has(transaction));
     const refusals = await checkCheaply(sane);
@@ -166,6 +170,7 @@ export function createTransactionPool(deps: TransactionPoolDeps): TransactionPoo
     await addAll(
       sane.filter((transaction) => !judged.has(transaction)),
       judged,
+      from,
     );
     return transactions.flatMap((transaction) => judged.get(transaction) ?? []);
   }
@@ -173,6 +178,7 @@ export function createTransactionPool(deps: TransactionPoolDeps): TransactionPoo
   async function addAll(
     transactions: readonly SealedTransaction[],
     judged: Map<SealedTransaction, Judged>,
+    from: string | null,
   ): Promise<void> {
     if (transactions.length === 0) return;
     const arrived: TxId[] = [];
@@ -186,7 +192,7 @@ export function createTransactionPool(deps: TransactionPoolDeps): TransactionPoo
           const admission = mempool.add(transaction, { nonce, balance }, head.height, nowMs);
           judged.set(transaction, { transaction, admission, senderAtFault: false });
           if (admission.status !== "pending") return;
-          history.add(transaction, { what: "received", timeMs: nowMs });
+          happenings.add(transaction, { what: "received", timeMs: nowMs, peer: from });
           arrived.push(transaction.txid);
         });
         for (const { txid } of noteRemovals(takeEvicted())) left.push(txid);
@@ -232,10 +238,15 @@ export function createTransactionPool(deps: TransactionPoolDeps): TransactionPoo
       const { txid } = removal.transaction;
       counted.left(removal.fate, removal.fate === "dropped" ? removal.rule : undefined);
       if (removal.fate === "conflicted") {
-        history.add(removal.transaction, { what: "conflicted", timeMs, by: removal.by });
+        happenings.add(removal.transaction, { what: "conflicted", timeMs, by: removal.by });
         return { txid, fate: "conflicted", by: removal.by };
       }
-      history.add(removal.transaction, { what: "dropped", timeMs, rule: removal.rule });
+      happenings.add(removal.transaction, {
+        what: "dropped",
+        timeMs,
+        rule: removal.rule,
+        detail: removal.detail,
+      });
       return { txid, fate: "dropped", rule: removal.rule, detail: removal.detail };
     });
   }
@@ -256,7 +267,7 @@ export function createTransactionPool(deps: TransactionPoolDeps): TransactionPoo
         // Those that were never pending here (a sync brings thousands) are not worth remembering.
         if (mempool.get(transaction.txid) === undefined && history.get(transaction.txid) === undefined)
           continue;
-        history.add(transaction, { what: "mined", timeMs, block: id, height });
+        happenings.add(transaction, { what: "mined", timeMs, block: id, height });
         changed.push(transaction.txid);
       }
       touch(block, touched);
@@ -300,7 +311,7 @@ export function createTransactionPool(deps: TransactionPoolDeps): TransactionPoo
           return;
         }
         const transaction = detached(ofBlock);
-        history.add(transaction, { what: "disconnected", timeMs: clock.nowMs(), block: id, height });
+        happenings.add(transaction, { what: "disconnected", timeMs: clock.nowMs(), block: id, height });
         const { nonce = 0, balance = 0 } = accounts[i] ?? {};
         fates.push(giveBack(transaction, { nonce, balance }, settlement.height, successor?.txid));
       });
@@ -319,17 +330,22 @@ export function createTransactionPool(deps: TransactionPoolDeps): TransactionPoo
     changed.push(txid);
     if (rival !== undefined) {
       counted.left("conflicted");
-      history.add(transaction, { what: "conflicted", timeMs, by: rival });
+      happenings.add(transaction, { what: "conflicted", timeMs, by: rival });
       return { txid, fate: "conflicted", by: rival };
     }
     const admission = mempool.add(transaction, sender, height, timeMs);
     if (admission.status !== "refused") {
       counted.returned();
-      history.add(transaction, { what: "returned", timeMs });
+      happenings.add(transaction, { what: "returned", timeMs });
       return { txid, fate: "returned" };
     }
     counted.left("dropped", admission.rule);
-    history.add(transaction, { what: "dropped", timeMs, rule: admission.rule });
+    happenings.add(transaction, {
+      what: "dropped",
+      timeMs,
+      rule: admission.rule,
+      detail: admission.detail,
+    });
     return { txid, fate: "dropped", rule: admission.rule, detail: admission.detail };
   }
 
@@ -350,6 +366,7 @@ export function createTransactionPool(deps: TransactionPoolDeps): TransactionPoo
     recentlyMined: recent.get,
     refusedOn,
     async settle(settlement) {
+      happenings.hold();
       const reorg = createReorgIndex();
       const touched = new Set<AccountKey>();
       await disconnectAll(settlement, reorg, touched);
@@ -365,25 +382,11 @@ export function createTransactionPool(deps: TransactionPoolDeps): TransactionPoo
       return mergeFates([...returned, ...gone]);
     },
     published() {
+      happenings.release();
       if (changed.length === 0) return;
       const txids = [...new Set(changed)];
       changed = [];
       deps.onChange(txids, false);
     },
   };
-}
-
-/**
- * The same transaction on bytes of its own. One of a block is a view of the block's whole body, which it would keep alive
- * for as long as it waits, past every bound that counts its own bytes.
- */
-function detached({ bytes, txid }: SealedTransaction): SealedTransaction {
-  const own = decodeTransaction(bytes.slice());
-  if (own === undefined) throw new Error(`transaction ${txid} of a valid block does not decode`);
-  return own;
-}
-
-/** One fate per transaction: the last word counts, in the order of the first. */
-function mergeFates(fates: readonly TransactionFate[]): TransactionFate[] {
-  return [...new Map(fates.map((fate) => [fate.txid, fate])).values()];
 }

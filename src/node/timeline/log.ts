@@ -58,8 +58,11 @@ export interface TimelineLog {
    * would number again; undefined where it was not taken.
    */
   add(entry: NewEntry, arrival?: NotedArrival): Promise<number | undefined>;
-  /** Rows of others in the same store, in the next batch. */
+  /** Rows of others in the same store, in the next batch; they may be read once `read` or `scan` is called after it. */
   addWrites(writes: readonly Write[]): void;
+  /** One answer per key, in order. */
+  read(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]>;
+  scan: KeyValueStore["scan"];
   page(options: {
     readonly limit: number;
     /** Sequence number; those beyond it in the order asked for. */
@@ -198,6 +201,7 @@ export async function openTimelineLog(
   /** With what was handed over until now; fails where there is nothing to read. */
   async function readable(): Promise<KeyValueStore> {
     const upTo = last;
+    await writing;
     while (writing !== undefined && written < upTo) await writing;
     if (store === undefined || closed) throw new StoreError("STORE_CLOSED", "the timeline is off");
     return store;
@@ -264,9 +268,12 @@ export async function openTimelineLog(
         lastSequence: newest,
       };
     },
+    read: async (keys) => (await readable()).getMany(keys),
+    async *scan(range) {
+      yield* (await readable()).scan(range);
+    },
     async arrivals(ids) {
-      const open = await readable();
-      const rows = await open.getMany(ids.map(arrivalKey));
+      const rows = await (await readable()).getMany(ids.map(arrivalKey));
       return rows.map((row) => (row === undefined ? undefined : decodeArrival(row)));
     },
     async close() {

@@ -1,6 +1,7 @@
 import type { Arrival, TimelineEntry, TimelineType } from "../../api/index.ts";
+import type { TransactionHappening } from "../../mempool/index.ts";
 import type { KeyRange } from "../../ports/index.ts";
-import { type BlockId, hexToBytes } from "../../primitives/index.ts";
+import { type BlockId, hexToBytes, type TxId } from "../../primitives/index.ts";
 
 /** The tables of the timeline's store; docs/protocol.md, "Timeline", says the same in words. */
 const TABLES = {
@@ -10,6 +11,8 @@ const TABLES = {
   entries: "e",
   /** block id -> when it came. */
   arrivals: "a",
+  /** generation, txid -> what happened to a transaction. */
+  lives: "t",
 } as const;
 
 const encoder = new TextEncoder();
@@ -50,6 +53,41 @@ export function arrivalKey(id: BlockId): Uint8Array {
   key[0] = table("arrivals");
   key.set(hexToBytes(id), 1);
   return key;
+}
+
+const LIFE_KEY_BYTES = 1 + 4 + 32;
+
+export function lifeKey(generation: number, txid: TxId): Uint8Array {
+  const key = new Uint8Array(LIFE_KEY_BYTES);
+  key[0] = table("lives");
+  new DataView(key.buffer).setUint32(1, generation);
+  key.set(hexToBytes(txid), 5);
+  return key;
+}
+
+/** Of generations from `from` (inclusive) to `to` (exclusive). */
+export function lifeRange(from: number, to: number): Pick<KeyRange, "gte" | "lt"> {
+  const start = (generation: number): Uint8Array => lifeKey(generation, "").subarray(0, 5);
+  return { gte: start(from), lt: start(to) };
+}
+
+export function encodeLife(
+  happenings: readonly TransactionHappening[],
+  transaction: string | undefined,
+): Uint8Array {
+  return encoder.encode(JSON.stringify({ happenings, transaction }));
+}
+
+/** Undefined where the row is damaged. */
+export function decodeLife(
+  row: Uint8Array,
+): { readonly happenings: TransactionHappening[]; readonly transaction?: string } | undefined {
+  const life = parsed(row) as ReturnType<typeof decodeLife>;
+  const isLife =
+    Array.isArray(life?.happenings) &&
+    life.happenings.every((one) => typeof one?.what === "string" && typeof one.timeMs === "number") &&
+    (life.transaction === undefined || /^([0-9a-f]{2})+$/.test(life.transaction));
+  return isLife ? life : undefined;
 }
 
 /** An entry before it has its number. */

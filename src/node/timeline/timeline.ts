@@ -1,16 +1,26 @@
 import { ServiceError, type Status, type TimelineOrder, type TimelinePage } from "../../api/index.ts";
-import type { Logger } from "../../ports/index.ts";
+import type { Logger, Timers } from "../../ports/index.ts";
+import type { TxId } from "../../primitives/index.ts";
 import { positionOf } from "../cursor.ts";
+import type { OnHappening } from "../happenings.ts";
+import { openTransactionLives, type TransactionLife } from "./lives.ts";
 import { openTimelineLog, type TimelineLogDeps } from "./log.ts";
 import { createTimelineRecorder, type TimelineRecorder, type TimelineRecorderDeps } from "./recorder.ts";
 
 export interface TimelineDeps extends Omit<TimelineRecorderDeps, "log"> {
   readonly openStore: TimelineLogDeps["openStore"];
+  readonly timers: Timers;
   readonly logger: Logger;
 }
 
 /** A node's timeline as the rest of the node uses it. */
 export interface Timeline extends Omit<TimelineRecorder, "start" | "stop"> {
+  /** When this start of the node was noted, Unix ms. */
+  readonly startedMs: number;
+  /** What happened to a transaction, once it is public. */
+  happened: OnHappening;
+  /** All that is kept of it, over earlier starts too; undefined where it was never pending here, or that is forgotten. */
+  life(txid: TxId): Promise<TransactionLife | undefined>;
   status(): Status["timeline"];
   /** Fails with TIMELINE_OFF where nothing can be read. */
   page(page: {
@@ -31,9 +41,22 @@ export async function openTimeline(
   const { chainId } = deps.chain.genesis;
   const log = isKept ? await openTimelineLog({ openStore: deps.openStore, chainId, logger }) : undefined;
   const { start, stop, ...recorder } = createTimelineRecorder({ ...deps, log });
+  const startedMs = deps.clock.nowMs();
   start(run, version);
+  const lives =
+    log === undefined
+      ? undefined
+      : await openTransactionLives({
+          ...{ log, timers: deps.timers, logger },
+          reorgs: deps.chain.reorgs,
+          lastReorg: () => deps.chain.lastReorg,
+          receivedMs: async (block) => (await deps.chain.blocks.stored(block))?.receivedMs,
+        });
   return {
     ...recorder,
+    startedMs,
+    happened: (transaction, happening) => lives?.note(transaction.txid, happening, transaction),
+    life: async (txid) => await lives?.get(txid),
     status: () => ({
       on: log?.isOn ?? false,
       lastSequence: log?.lastSequence ?? 0,
@@ -49,6 +72,7 @@ export async function openTimeline(
     },
     async close({ isCleanStop }) {
       if (isCleanStop) stop("the node was asked to end");
+      await lives?.close();
       await log?.close();
     },
   };

@@ -37,7 +37,7 @@ async function openPruned(t: { after(end: () => Promise<void>): void }) {
   await pool.admit(pays.slice(0, 1));
   await importPruning(chain, blocks);
   assert.equal(chain.firstHeight, 26);
-  return { chain, pool, lookups: createLookups({ chain, pool, timeline: { arrivals: async () => [] } }) };
+  return { chain, pool, lookups: createLookups({ chain, pool, timeline: noTimeline }) };
 }
 
 const gone = (code: string, told: Record<string, unknown>) => (error: unknown) => {
@@ -47,6 +47,8 @@ const gone = (code: string, told: Record<string, unknown>) => (error: unknown) =
   for (const [key, value] of Object.entries(told)) assert.deepEqual(details[key], value, key);
   return true;
 };
+
+const noTimeline = { arrivals: async () => [], life: async () => undefined, startedMs: 0 };
 
 test("a pruned block is told as gone, with its header and where to ask; what is kept is shown whole", async (t) => {
   const { chain, lookups } = await openPruned(t);
@@ -109,6 +111,6 @@ test("a block that is pruned while it is being read is told as gone, not as dama
     },
   });
   const chainBeingPruned = Object.create(chain, { blocks: { value: blocksBeingPruned } });
-  const lookups = createLookups({ chain: chainBeingPruned, pool, timeline: { arrivals: async () => [] } });
+  const lookups = createLookups({ chain: chainBeingPruned, pool, timeline: noTimeline });
   await assert.rejects(lookups.block({ height: 5 }), gone("BLOCK_PRUNED", { height: 5 }));
 });

@@ -41,7 +41,7 @@ test("blocks are looked for near the head only, and no more are told than asked 
 test("the beginning of a transaction's id finds what this node saw", () => {
   const sources = sourcesOf(3);
   const seen = { txid: "c".repeat(64) } as SealedTransaction;
-  sources.pool.history.add(seen, { what: "dropped", timeMs: 1, rule: "TX-01" });
+  sources.pool.history.add(seen, { what: "dropped", timeMs: 1, detail: "", rule: "TX-01" });
   assert.deepEqual(findIds(sources, "transaction", "cccccccc", 10), [seen.txid]);
   assert.deepEqual(findIds(sources, "transaction", "dddddddd", 10), []);
 });
