@@ -7,9 +7,10 @@ import { markDirectory } from "../claim.ts";
 import { type ClusterClient, createClusterClient, type NodeSnapshot } from "../client.ts";
 import { relateHeads, waitConverged } from "../converge.ts";
 import { sleep, waitUntil } from "../processes.ts";
+import type { SentTransfer } from "../scenarios/index.ts";
 import { startCluster } from "../up.ts";
 import { countFates, type FateCounts } from "./fates.ts";
-import { createPeople, type People, type SentTransfer, STARTING_COINS } from "./people.ts";
+import { createPeople, type People } from "./people.ts";
 
 const COMMON_BLOCKS = 2;
 /** Blocks each side mines while split: the difference decides, the smaller number is the depth. */
@@ -63,14 +64,13 @@ export interface DemoOptions {
 async function prepare(directory: string): Promise<Awaited<ReturnType<typeof createPeople>>> {
   await makePrivateDirectory(directory);
   await markDirectory(directory);
-  const people = await createPeople(join(directory, "keys"));
-  const allocations = Object.values(people.addresses).map((address) => ({ address, amount: STARTING_COINS }));
+  const people = await createPeople(directory);
   const genesis = {
     name: "demo",
     difficultyBits: 10,
     reward: 50 * UNITS_PER_COIN,
     genesisTimestampMs: Date.now(),
-    allocations,
+    allocations: people.allocations,
   };
   await writeFile(join(directory, "genesis.json"), `${JSON.stringify(genesis, undefined, 2)}\n`);
   return people;

@@ -78,6 +78,7 @@ async function send(
 export function startLoad(world: World, tps: number, durationMs: number): void {
   const stop = new AbortController();
   let latest: LoadResult | undefined;
+  let failure: Error | undefined;
   const running = runLoad(world.cluster, {
     tps,
     durationMs,
@@ -89,11 +90,14 @@ export function startLoad(world: World, tps: number, durationMs: number): void {
     (result) => {
       latest = result;
     },
-    // A load that could not begin has sent nothing, which "nothing lost" does not hide: the report shows none.
-    () => {},
+    (error: Error) => {
+      // One that was told to stop before it had begun has not failed.
+      if (!stop.signal.aborted && !world.signal.aborted) failure = error;
+    },
   );
   world.loads.push({
     result: () => latest,
+    failure: () => failure,
     async stop() {
       stop.abort();
       await running;
@@ -212,8 +216,9 @@ export const ACTIONS: Doing = {
     return `${formatAmount(amount)} twice with nonce ${nonce}: ${told.join(", ")}`;
   },
   async load({ value, options }, world) {
-    if (value === 0) await Promise.all(world.loads.map((load) => load.stop()));
-    else startLoad(world, value, longestLoadMs(value, options.for ?? world.scenario.limitMs));
+    // One at a time: two would use the same keys.
+    await Promise.all(world.loads.map((load) => load.stop()));
+    if (value > 0) startLoad(world, value, longestLoadMs(value, options.for ?? world.scenario.limitMs));
     return undefined;
   },
   async release(step, world) {

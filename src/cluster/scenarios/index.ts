@@ -6,7 +6,9 @@
  * Invariants: a file is checked whole before anything is started; every wait has a limit; nothing is left running but
  * what the caller is told of.
  */
+export { prepareAccounts, type SentTransfer } from "./accounts.ts";
 export * from "./facts.ts";
+export { fatesOf, type TakenTransaction } from "./fates.ts";
 export { formatAmount } from "./kinds.ts";
 export * from "./lab.ts";
 export type { Step } from "./language.ts";

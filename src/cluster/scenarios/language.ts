@@ -99,9 +99,13 @@ export const STEPS = {
         : undefined;
     },
   ),
-  load: step("transfers in the background from here on, or an end to them", kinds.rateOrOff, {
-    for: forTime,
-  }),
+  load: step(
+    "transfers in the background from here on, in place of those before, or an end to them",
+    kinds.rateOrOff,
+    {
+      for: forTime,
+    },
+  ),
   release: step("tells withholding nodes to show their secret blocks", names.nodes, {}),
   save: step("gives a name to a node's head as it is now", names.naming("block"), {
     at: need(names.node, "whose head"),

@@ -166,6 +166,8 @@ export async function runSteps(world: World, events: RunEvents): Promise<RunResu
   }
 
   async function runStep(step: Step): Promise<string | undefined> {
+    const failure = world.loads.map((load) => load.failure()).find((one) => one !== undefined);
+    if (failure !== undefined) throw new StepFailure("failed", `the load ended: ${failure.message}`);
     if (step.kind === "assertion") return assertThat(step);
     if (step.word === "wait" && step.value === "converged") return waitForConvergence(step);
     return act(step, world);

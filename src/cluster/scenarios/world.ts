@@ -16,6 +16,8 @@ export interface NamedBlock {
 export interface BackgroundLoad {
   /** As far as it has come. */
   readonly result: () => LoadResult | undefined;
+  /** Why it could not go on; undefined while it does. */
+  readonly failure: () => Error | undefined;
   stop(): Promise<void>;
 }
 

@@ -115,8 +115,10 @@ export async function tellReport(scenario: Scenario, report: Report): Promise<st
     parts.push(
       `${sent} transactions sent: ${mined} mined, ${pending} pending, ${conflicted} conflicted, ${dropped} dropped, ${unknown} unknown`,
     );
-  for (const { after, line, timeMs } of report.convergences)
-    parts.push(`converged ${formatDuration(timeMs)} after "${after}" (line ${line})`);
+  const converged = report.convergences.map(
+    ({ after, line, timeMs }) => `converged ${formatDuration(timeMs)} after "${after}" (line ${line})`,
+  );
+  if (converged.length > 0) parts.push(converged.join("\n"));
   const told = report.assertions.filter(({ isTrue }) => isTrue).length;
   const { problem } = report;
   const word = style(report.outcome === "passed" ? "green" : "red", OUTCOMES[report.outcome]);
