@@ -17,12 +17,16 @@ const files = readdirSync(directory)
 const FALSE: readonly [RegExp, string][] = [
   [/depth: .*\n/, "depth: 99 blocks\n    within: 1s\n"],
   [/is: at least .* blocks?\n/, "is: at least 900 blocks\n"],
+  [/is: at least \d+\n/, "is: at least 900\n    within: 1s\n"],
   [/is: mined\n/, "is: dropped\n    within: 1s\n"],
 ];
 
 function madeFalse(text: string): string {
   for (const [what, instead] of FALSE) if (what.test(text)) return text.replace(what, instead);
-  return text.replace(/- assert: converged\n/, "- assert: heads apart\n");
+  return text.replace(
+    /- assert: no reorg\n(.*\n)/,
+    "- assert: reorg\n$1    depth: 99 blocks\n    within: 1s\n",
+  );
 }
 
 describe("the scenarios that come along", () => {
