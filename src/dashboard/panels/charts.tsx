@@ -10,7 +10,7 @@ import { compact, duration } from "../state/format.ts";
 const MAX_BLOCKS = 120;
 /** Blocks over which a hash rate is taken; one interval says nothing of it. */
 const RATE_BLOCKS = 10;
-const HEIGHT_PX = 108;
+const HEIGHT_PX = 118;
 
 interface Series {
   readonly x: number[];
@@ -64,7 +64,7 @@ function optionsOf(width: number, isBars: boolean): uPlot.Options {
     height: HEIGHT_PX,
     legend: { show: false },
     cursor: { show: false },
-    padding: [6, 4, 0, 0],
+    padding: [6, 12, 0, 0],
     scales: { x: { time: false }, y: { range: (_plot, _min, max) => [0, max > 0 ? max * 1.12 : 1] } },
     axes: [
       {

@@ -90,13 +90,12 @@ function Split({ actions, nodes }: { readonly actions: Actions; readonly nodes: 
             key={n}
             type="button"
             className="group-node"
-            aria-label={`node ${n}: group ${GROUPS[group(n, i)]}`}
             onClick={() => setGroupOf({ ...groupOf, [n]: (group(n, i) + 1) % GROUPS.length })}
           >
             <span className="tag" style={{ background: nodeColor(n), color: INK }}>
               {n}
             </span>
-            {GROUPS[group(n, i)]}
+            <span className="visually-hidden">: group</span> {GROUPS[group(n, i)]}
           </button>
         ))}
       </div>

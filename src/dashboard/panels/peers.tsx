@@ -152,7 +152,7 @@ export function Peers() {
       </svg>
       <ul className="legend">
         {states.map(({ state, number }) => (
-          <li key={state} className={number === 0 ? "is-none" : undefined}>
+          <li key={state}>
             <span className={`swatch ${state}`} aria-hidden="true" />
             {WORDS[state]} <span className="number">{number}</span>
           </li>
