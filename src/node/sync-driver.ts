@@ -73,6 +73,8 @@ export interface SyncDriver {
   stop(): void;
 }
 
+type ToImport = Extract<SyncEffect, { readonly kind: "import" }>;
+
 /** A fetched block with the time it came. */
 interface ReceivedBlock extends FetchedBlock {
   readonly receivedMs: number;
@@ -101,7 +103,7 @@ export function createSyncDriver(deps: SyncDriverDeps): SyncDriver {
   /** Requests under way, as many as the planner bounds. */
   const open = new Map<number, AbortController>();
   /** Bodies to be decoded and imported, in this order; as many as the planner lets be imported at once. */
-  const toImport: { readonly peer: string; readonly block: FetchedBlock }[] = [];
+  const toImport: ToImport[] = [];
   let importsRun = false;
   let ticking: { readonly atMs: number; readonly timer: Timer } | undefined;
   const speed = createSpeed(clock, planner);
@@ -242,20 +244,20 @@ export function createSyncDriver(deps: SyncDriverDeps): SyncDriver {
         bytesInTurn = next.block.bodyBytes.length;
         await setImmediate();
       }
-      void importBlock(next.peer, next.block);
+      void importBlock(next);
     }
     importsRun = false;
   }
 
   /** Every block that the planner hands over must come back to it, or it would wait for this one for ever. */
-  async function importBlock(peer: string, block: FetchedBlock): Promise<void> {
-    const { id } = block.header;
-    const outcome = await outcomeFor(peer, block);
+  async function importBlock(next: ToImport): Promise<void> {
+    const { id } = next.block.header;
+    const outcome = await outcomeFor(next);
     hasMissed ||= outcome.ok;
     run(planner.imported(id, outcome, now()));
   }
 
-  async function outcomeFor(peer: string, block: FetchedBlock): Promise<ImportOutcome> {
+  async function outcomeFor({ peer, block, shown }: ToImport): Promise<ImportOutcome> {
     const body = decodeBody(block.bodyBytes);
     if (body === undefined) {
       const refusal = refuseMutated("BLK-01", `the body of ${block.header.id} cannot be decoded`);
@@ -263,7 +265,8 @@ export function createSyncDriver(deps: SyncDriverDeps): SyncDriver {
     }
     const { receivedMs } = block as ReceivedBlock;
     try {
-      const source = { peer, message: "sync" as const, receivedMs };
+      const header = shown && { headerMs: shown.timeMs, headerPeer: shown.peer };
+      const source = { peer, message: "sync" as const, receivedMs, ...header };
       return outcomeOf(await chain.import(assembleBlock(block.header, body), source));
     } catch (error) {
       logger.debug({ peer, block: block.header.id, error: String(error) }, "a block could not be imported");

@@ -201,7 +201,7 @@ export function createBodyDownload(
         held.delete(lowest);
         const isVouchedFor = isOnChain(body.peer, lowest);
         importing.set(idAt(lowest), { ...body, isVouchedFor, isDistrusted: false });
-        effects.push({ kind: "import", peer: body.peer, block: body.block });
+        effects.push({ kind: "import", peer: body.peer, block: body.block, shown: headers.shownAt(lowest) });
       } else if (chain.get(idAt(lowest)) === undefined) break;
       lowest += 1;
     }

@@ -12,6 +12,17 @@ export interface Anchor {
   readonly work: bigint;
 }
 
+export interface HeaderShown {
+  readonly peer: string;
+  /** Unix ms. */
+  readonly timeMs: number;
+}
+
+/** Headers that came together: from an index on. */
+interface Page extends HeaderShown {
+  readonly from: number;
+}
+
 /** Headers that follow each other from a known block, checked as far as headers can be without their bodies. */
 export interface HeaderChain {
   /** Their ids, ascending: all that is needed to fetch the bodies, and an eighth of the headers' memory. */
@@ -22,8 +33,10 @@ export interface HeaderChain {
   readonly work: bigint;
   /** The header to go on from, or the anchor. */
   readonly last: Anchor;
-  /** Adds the next header; a refusal adds nothing. `nowMs` is the local clock. */
-  append(header: SealedHeader, nowMs: number): Verdict;
+  /** Adds the next header; a refusal adds nothing. `nowMs` is the local clock, `peer` who showed it. */
+  append(header: SealedHeader, nowMs: number, peer: string): Verdict;
+  /** When the header at an index was shown, and by whom. */
+  shownAt(index: number): HeaderShown | undefined;
   /** The same headers, to go on from apart from these. */
   copy(): HeaderChain;
 }
@@ -34,15 +47,21 @@ export function createHeaderChain(
   anchor: Anchor,
   before: Anchor | undefined,
 ): HeaderChain {
-  return goOn({ rules, anchor, ids: createIdList() }, anchor, before);
+  return goOn({ rules, anchor, ids: createIdList(), pages: [] }, anchor, before);
 }
 
 function goOn(
-  begun: { readonly rules: HeaderRules; readonly anchor: Anchor; readonly ids: IdList },
+  begun: {
+    readonly rules: HeaderRules;
+    readonly anchor: Anchor;
+    readonly ids: IdList;
+    /** One for each answer. */
+    readonly pages: Page[];
+  },
   lastNow: Anchor,
   before: Anchor | undefined,
 ): HeaderChain {
-  const { rules, anchor, ids } = begun;
+  const { rules, anchor, ids, pages } = begun;
   let last = lastNow;
   let grandparent = before;
   return {
@@ -54,7 +73,7 @@ function goOn(
     get last() {
       return last;
     },
-    append(header, nowMs) {
+    append(header, nowMs, peer) {
       const { core } = header.header;
       if (header.parent !== last.id) {
         const detail = `header ${header.id} does not follow ${last.id}`;
@@ -64,12 +83,15 @@ function goOn(
       if (!sanity.ok) return sanity;
       const context = checkHeaderContext(rules.spec, header, last, grandparent, nowMs);
       if (!context.ok) return context;
+      const page = pages.at(-1);
+      if (page?.timeMs !== nowMs || page.peer !== peer) pages.push({ from: ids.length, timeMs: nowMs, peer });
       ids.push(header.id);
       grandparent = last;
       const { height, timestampMs, difficulty } = core;
       last = { id: header.id, height, timestampMs, difficulty, work: last.work + difficulty };
       return { ok: true };
     },
-    copy: () => goOn({ rules, anchor, ids: ids.copy() }, last, grandparent),
+    shownAt: (index) => pages.findLast(({ from }) => from <= index),
+    copy: () => goOn({ rules, anchor, ids: ids.copy(), pages: [...pages] }, last, grandparent),
   };
 }

@@ -26,6 +26,8 @@ export interface HeaderFetch {
 export interface HeaderFetchDeps {
   readonly rules: HeaderRules;
   readonly chain: SyncChain;
+  /** Whose headers they are. */
+  readonly peer: string;
   /** Whether a claim is better than what we have by now. */
   readonly isBetter: (claim: PeerStatus) => boolean;
   /** Whether headers that begin with this new one lead nowhere. */
@@ -71,7 +73,7 @@ export function createHeaderFetch(deps: HeaderFetchDeps, claim: PeerStatus): Hea
         return { kind: "dead-end", anchor: header.parent, first: header.id };
       found ??= startAt(header);
       if (found === undefined) return refused("HDR-11", "the headers start nowhere known");
-      const verdict = found.append(header, nowMs);
+      const verdict = found.append(header, nowMs, deps.peer);
       // Ahead of our clock: what comes before it counts, the rest will be asked for again in a while.
       if (!verdict.ok) return verdict.permanence === "transient" ? "ahead-of-clock" : verdict;
       if (found.ids.length >= deps.maxHeaders) return "full";

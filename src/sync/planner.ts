@@ -132,7 +132,7 @@ export function createSyncPlanner(
       return proceed();
     }
     const isDeadEnd = (first: BlockId): boolean => deadEnds.isKnown(first, peer);
-    const deps = { rules, chain, isBetter, isDeadEnd, maxHeaders };
+    const deps = { rules, chain, peer: peer.name, isBetter, isDeadEnd, maxHeaders };
     const ours = locatorOf(chain.head().height, chain.idAt);
     if (peer.deadEnd !== undefined) {
       const headers = createHeaderFetch({ ...deps, begun: undefined }, peer.claim);

@@ -1,5 +1,6 @@
 import type { Refusal, TreeBlock } from "../consensus/index.ts";
 import type { BlockId, SealedHeader } from "../primitives/index.ts";
+import type { HeaderShown } from "./header-chain.ts";
 
 /** Where a peer says it stands. */
 export interface PeerStatus {
@@ -45,7 +46,13 @@ export type SyncEffect =
   /** The answer is not wanted any more; if it comes none the less, it changes nothing. */
   | { readonly kind: "cancel"; readonly request: number; readonly peer: string }
   /** Hand the block to our chain, in the order of these effects. Answer with `imported`. */
-  | { readonly kind: "import"; readonly peer: string; readonly block: FetchedBlock }
+  | {
+      readonly kind: "import";
+      readonly peer: string;
+      readonly block: FetchedBlock;
+      /** When its header was here, and who showed it. */
+      readonly shown: HeaderShown | undefined;
+    }
   /** Ask the peer for its status again: what it said is used up. */
   | { readonly kind: "request-status"; readonly peer: string }
   /** Tell our operator, once for each such branch. */
