@@ -23,6 +23,8 @@ test("a node that answers no requests holds up whoever knows nobody else, and no
     late.logged("a sync request failed").some(({ peer }) => peer === attacker.peer),
   );
   assert.equal((await late.client.status()).head.height, 0);
+  const { findings } = await late.client.doctor();
+  assert.ok(findings.some(({ code }) => code === "CLAIM_NOT_SHOWN"));
   await late.client.addPeer(first.multiaddr);
   await converged([first, late], HELD_UP_MS);
 });

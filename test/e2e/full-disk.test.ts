@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { createClient } from "../../src/client/index.ts";
+import { runCli } from "../support/cli.ts";
 import { poll } from "../support/daemon.ts";
 
 const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
@@ -83,6 +84,8 @@ test("case 35: on a full disk a node stops with a code and a sentence, and goes 
   const first = disk.start();
   const client = await disk.client(first.child);
   const acknowledged = (await client.mining({ mode: "blocks", count: 3 })).blocks;
+  const { findings } = await client.doctor();
+  assert.ok(findings.some(({ code, severity }) => code === "DISK_FULL" && severity === "problem"));
   const ballast = join(disk.inside, "ballast");
   for (const size of [1024 * 1024, 4096, 1])
     for (let isFull = false; !isFull; )
@@ -108,6 +111,10 @@ test("case 35: on a full disk a node stops with a code and a sentence, and goes 
   const full = disk.start();
   assert.deepEqual(await once(full.child, "exit"), [1, null], full.log());
   assert.match(lastLine(full.log()), /^cumulo: .*(the disk is full|make room)/);
+
+  const doctor = await runCli(["doctor", "--data", join(disk.inside, "node")]);
+  assert.equal(doctor.code, 1);
+  assert.match(doctor.stdout, /has 0 MiB left \(DISK_FULL\)/);
 
   await rm(ballast);
   const again = disk.start();

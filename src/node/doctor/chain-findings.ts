@@ -60,7 +60,10 @@ function minorityFork({ head, peers }: Facts): Finding[] {
   ];
 }
 
-function passedOver({ passedOver: tips, head, refusals }: Facts): Finding[] {
+function passedOver({ passedOver: tips, head, refusals, peers }: Facts): Finding[] {
+  // A bad block on our head is anybody's to make; it matters where peers build on it.
+  const isFollowed = (work: bigint): boolean =>
+    peers.some(({ stand, claim }) => ["ahead", "other"].includes(stand) && (claim?.work ?? 0n) >= work);
   return tips.slice(0, MAX_NAMED).map((tip) => {
     const lead = `a branch with work ${spokenWork(tip.work)} (ours ${spokenWork(head.work)}) ends in ${tip.height} ${shortId(tip.id)}`;
     if (tip.rule === undefined)
@@ -74,9 +77,9 @@ function passedOver({ passedOver: tips, head, refusals }: Facts): Finding[] {
     const from = refusals.find(({ block }) => block === tip.id)?.peer;
     return finding(
       "BETTER_BRANCH_REFUSED",
-      "problem",
+      isFollowed(tip.work) ? "problem" : "warning",
       `${lead} and is not followed, as it breaks rule ${tip.rule}${from === undefined ? "" : `; it came from peer ${shortPeer(from)}`}`,
-      "if most peers take it, compare versions and genesis.json with theirs: one of you judges by other rules; else they are wrong, and nothing is to be done here",
+      "if peers follow it, compare versions and genesis.json with theirs, as one of you judges by other rules; if none does, it is somebody's bad block, and nothing is to be done",
       { tip: blockView(tip), rule: tip.rule, peer: from ?? null },
     );
   });

@@ -17,6 +17,8 @@ interface Lab {
   /** Peers whose status was asked for, and those that were punished. */
   readonly asked: string[];
   readonly punished: string[];
+  /** Block, peer and rule of refusals. */
+  readonly refused: string[][];
 }
 
 /** A relay over a real chain; peers never answer requests. */
@@ -25,6 +27,7 @@ async function createLab(): Promise<Lab> {
   const chain = await openTestChain(genesis);
   const asked: string[] = [];
   const punished: string[] = [];
+  const refused: string[][] = [];
   const silence = new Promise<never>(() => {});
   const protocols: Pick<Protocols, "requestTransactions" | "requestBlocks"> = {
     requestTransactions: () => silence,
@@ -39,9 +42,9 @@ async function createLab(): Promise<Lab> {
     punish: (peer) => punished.push(peer),
     askStatus: (peer) => asked.push(peer),
     headerSeen: () => {},
-    noteRefusal: () => {},
+    noteRefusal: ({ id }, peer, { code }) => refused.push([id, peer, code]),
   });
-  return { chain, relay, builder: createBlockBuilder(genesis), asked, punished };
+  return { chain, relay, builder: createBlockBuilder(genesis), asked, punished, refused };
 }
 
 const withoutBody = (header: SealedHeader, leaves: readonly Uint8Array[] = []) => ({
@@ -145,5 +148,19 @@ test("case 28: the sender is not asked where it stands while the parent is on it
   assert.equal(await relay.announced("peer", withoutBody(parent.header, leaves)), "accept");
   assert.equal(await relay.announced("peer", withoutBody(child.header)), "ignore");
   assert.deepEqual(asked, []);
+  await chain.close();
+});
+
+test("what does not fit its ancestors, or is ahead of our clock, is noted with rule and sender, and a waiting orphan is told", async () => {
+  const { chain, relay, builder, refused } = await createLab();
+  const early = builder.build({
+    tweak: (core) => ({ ...core, timestampMs: core.timestampMs + 400 * 86_400_000 }),
+  });
+  assert.equal(await relay.announced("fast", withoutBody(early.header)), "ignore");
+  assert.deepEqual(refused, [[early.header.id, "fast", "HDR-09"]]);
+  assert.deepEqual(relay.orphans(), []);
+  const { header } = builder.build();
+  await relay.announced("peer", withoutBody(header));
+  assert.deepEqual(relay.orphans(), [{ id: header.id, parent: early.header.id, height: 2, from: "peer" }]);
   await chain.close();
 });

@@ -65,10 +65,10 @@ function createPeerLab(
   const { genesis } = chain;
   const clock = createManualClock(genesis.spec.genesisTimestampMs + 365 * 86_400_000);
   const timers = createManualTimers(clock);
-  const told = { idle: 0, dropped: [] as string[], punished: [] as string[] };
+  const told = { idle: 0, dropped: [] as string[], punished: [] as string[], refused: [] as string[][] };
   const chainId = genesis.block.header.id;
   const driver = createSyncDriver({
-    noteRefusal: () => {},
+    noteRefusal: ({ id }, peer, { code }) => told.refused.push([id, peer, code]),
     chain,
     clock,
     timers,
@@ -188,6 +188,25 @@ test("who lies is punished; who has not what it showed is sent away without bein
   await until("both are gone", () => told.punished.length + told.dropped.length === 2);
   assert.deepEqual(told.punished, ["claims more work than it shows"]);
   assert.deepEqual(told.dropped, ["has not the blocks of its own headers"]);
+  driver.stop();
+  await chain.close();
+});
+
+test("headers that are ahead of our clock are noted, as the peer that shows them is only let rest", async () => {
+  const chain = await openTestChain(testGenesis());
+  const builder = createBlockBuilder(chain.genesis);
+  const [first] = builder.extend(1);
+  const early = builder.build({
+    tweak: (core) => ({ ...core, timestampMs: core.timestampMs + 400 * 86_400_000 }),
+  });
+  assert.ok(first);
+  const { driver, told, say } = createPeerLab(chain, {
+    requestHeaders: async () => [first.header, early.header],
+    requestBlocks: async (_peer, ids) => rawOf([first], ids),
+  });
+  say("peer", [first, early]);
+  await until("it is noted", () => told.refused.length > 0);
+  assert.deepEqual(told.refused[0], [early.header.id, "peer", "HDR-09"]);
   driver.stop();
   await chain.close();
 });

@@ -193,6 +193,13 @@ describe("the findings of a node that", () => {
   for (const [what, facts, codes] of CASES)
     it(`${what} are ${codes.join(" and ") || "none"}`, () => assert.deepEqual(codesOf(facts), codes));
 
+  it("refuses a better branch is a problem only where peers follow that branch", () => {
+    const passedOver = [{ ...block(12), rule: "STA-01" }];
+    const severityWith = (...peers: PeerFact[]) => diagnose({ ...WELL, passedOver, peers })[0]?.severity;
+    assert.equal(severityWith(peer("same")), "warning");
+    assert.equal(severityWith(peer("same"), peer("same"), peer("other", 120)), "problem");
+  });
+
   it("has several come with problems first, each with a sentence and what to do", () => {
     const found = diagnose({
       ...WELL,
