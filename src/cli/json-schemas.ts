@@ -56,6 +56,11 @@ const ClusterSplit = Strict({
   sinceMs: TimeMs,
   untilMs: UntilMs,
 });
+const Healing = Strict({
+  healedMs: TimeMs,
+  convergedMs: Type.Union([TimeMs, Type.Null()]),
+  timeMs: Type.Union([Count, Type.Null()]),
+});
 const ClusterLink = Strict({ from: NodeNumber, to: NodeNumber, shape: Shape, untilMs: UntilMs });
 const NodeView = Strict({
   n: NodeNumber,
@@ -146,12 +151,21 @@ export const JSON_OUTPUTS: Readonly<Record<string, JsonOutput>> = {
       pid: Count,
       split: Type.Union([ClusterSplit, Type.Null()]),
       links: Type.Array(ClusterLink),
+      healings: Type.Array(Healing),
       nodes: Type.Array(NodeView),
       url: Text,
     }),
   ),
   "cluster status": one(
-    Strict({ url: Text, directory: Text, groups: Groups, nodes: Type.Array(NodeSnapshot) }),
+    Strict({
+      url: Text,
+      directory: Text,
+      groups: Groups,
+      split: Type.Union([ClusterSplit, Type.Null()]),
+      links: Type.Array(ClusterLink),
+      healings: Type.Array(Healing),
+      nodes: Type.Array(NodeSnapshot),
+    }),
   ),
   "cluster down": one(Strict({ ended: Count, purged: Type.Boolean() })),
   "cluster kill": node,
@@ -173,8 +187,16 @@ export const JSON_OUTPUTS: Readonly<Record<string, JsonOutput>> = {
     }),
   ),
   "cluster split": one(ClusterSplit),
+  "cluster link": one(Strict({ links: Type.Array(ClusterLink) })),
   "cluster heal": one(Strict({ healed: Type.Boolean() })),
-  "cluster wait": one(Strict({ converged: Type.Boolean(), head: Head, timeMs: Count })),
+  "cluster wait": one(
+    Strict({
+      converged: Type.Boolean(),
+      head: Head,
+      timeMs: Count,
+      sinceHealMs: Type.Union([Count, Type.Null()]),
+    }),
+  ),
   "cluster load": one(
     Strict({
       sent: Count,

@@ -2,44 +2,15 @@ import type { Status } from "../api/index.ts";
 import type { ClusterClient, NodeSnapshot } from "./client.ts";
 import { ClusterError, hint } from "./errors.ts";
 import { formatGroups, groupsOf } from "./groups.ts";
+import { createConvergenceJudge, isTied } from "./heads.ts";
 import { sleep } from "./processes.ts";
-
-/** How the heads of one snapshot stand to each other. */
-export type HeadRelation = "equal" | "adjacent" | "apart" | "unknown";
-
-/**
- * `equal`: one head. `adjacent`: on one branch within one block of each other. `unknown`: somebody did not answer.
- */
-export function relateHeads(nodes: readonly NodeSnapshot[]): HeadRelation {
-  const heads = nodes.map(({ status }) => status?.head);
-  if (heads.some((head) => head === undefined)) return "unknown";
-  const distinct = new Map(heads.map((head) => [head?.id, head]));
-  if (distinct.size <= 1) return "equal";
-  if (distinct.size > 2) return "apart";
-  const [a, b] = [...distinct.values()];
-  return a?.parent === b?.id || b?.parent === a?.id ? "adjacent" : "apart";
-}
-
-/**
- * True where nothing will ever decide between the heads: every node knows the others' as exactly as good as its own,
- * and none mines.
- */
-export function isTied(nodes: readonly NodeSnapshot[]): boolean {
-  const statuses = nodes
-    .map(({ status }) => status)
-    .filter((status): status is Status => status !== undefined);
-  if (statuses.length !== nodes.length || statuses.some(({ mining }) => mining.on)) return false;
-  const ids = new Set(statuses.map(({ head }) => head.id));
-  if (ids.size < 2) return false;
-  return statuses.every(({ head, tied }) =>
-    [...ids].every((id) => id === head.id || tied.some((tip) => tip.id === id)),
-  );
-}
 
 export interface Convergence {
   readonly head: Status["head"];
   /** From the call to the snapshot that showed it. */
   readonly timeMs: number;
+  /** From the last heal to the convergence after it; null where nothing was healed yet. */
+  readonly sinceHealMs: number | null;
   readonly nodes: readonly NodeSnapshot[];
 }
 
@@ -65,8 +36,7 @@ function describe(nodes: readonly NodeSnapshot[], directory: string): string {
 }
 
 /**
- * Waits until the cluster has *converged*: in one snapshot all heads are equal, or they lie on one branch within one
- * block of each other for three intervals. Fails with `CLUSTER_TIED` as soon as that can never happen by itself, and
+ * Waits until the cluster has converged. Fails with `CLUSTER_TIED` as soon as that can never happen by itself, and
  * with `CLUSTER_TIMEOUT`.
  */
 export async function waitConverged(
@@ -84,21 +54,21 @@ export async function waitConverged(
     throw new ClusterError("CLUSTER_NOT_RUNNING", message);
   }
   const intervalMs = Number((await cluster.node(first.n).genesis())["intervalMs"]);
-  let adjacentSinceMs: number | undefined;
+  const isConverged = createConvergenceJudge(intervalMs);
   let tiedLooks = 0;
   for (;;) {
     options.signal?.throwIfAborted();
     const nodes = await cluster.snapshot();
     options.onLook?.(nodes);
     const nowMs = performance.now();
-    const relation = relateHeads(nodes);
-    adjacentSinceMs = relation === "adjacent" ? (adjacentSinceMs ?? nowMs) : undefined;
-    const settled = adjacentSinceMs !== undefined && nowMs - adjacentSinceMs >= 3 * intervalMs;
     const [best] = nodes
       .flatMap(({ status }) => (status === undefined ? [] : [status.head]))
       .sort((a, b) => b.height - a.height);
-    if ((relation === "equal" || settled) && best !== undefined)
-      return { head: best, timeMs: nowMs - startMs, nodes };
+    if (isConverged(nodes, nowMs) && best !== undefined) {
+      const last = (await cluster.info()).healings.at(-1);
+      const sinceHealMs = last === undefined ? null : (last.timeMs ?? Date.now() - last.healedMs);
+      return { head: best, timeMs: nowMs - startMs, sinceHealMs, nodes };
+    }
     tiedLooks = isTied(nodes) ? tiedLooks + 1 : 0;
     const details = { heads: nodes.map(({ n, status }) => ({ node: n, head: status?.head ?? null })) };
     if (tiedLooks >= TIE_LOOKS) throw new ClusterError("CLUSTER_TIED", "tied: mine one block", { details });

@@ -4,6 +4,7 @@ import type { Link, Shape } from "../api/index.ts";
 import type { Logger } from "../ports/index.ts";
 import { ClusterError } from "./errors.ts";
 import type { Split } from "./groups.ts";
+import { createHealings, type Healing } from "./healings.ts";
 import { type ClusterLink, type ClusterSplit, createLinkPlan, type PlannedLink } from "./link-plan.ts";
 import { createMember, type Member, type NodeView, startingError } from "./member.ts";
 import type { NodeProcessOptions } from "./node-process.ts";
@@ -24,6 +25,8 @@ export interface Fleet {
   /** The split in force, and the links that are not whole. */
   split(): ClusterSplit | undefined;
   links(): readonly ClusterLink[];
+  /** The last times that something was healed, and when the nodes that run had converged after each. */
+  healings(): readonly Healing[];
   /** Fails with a `CLUSTER_NODE_UNKNOWN`. */
   member(n: number): Member;
   /** Starts all nodes and connects them; fails when one does not come up. What runs then is ended by `stop`. */
@@ -147,9 +150,30 @@ export function createFleet(deps: FleetDeps, options: FleetOptions): Fleet {
   const plan = createLinkPlan({
     nodes: members.map(({ n }) => n),
     expired: () => {
+      healings.healed();
       void setAllLinks().catch((error: unknown) =>
         deps.logger.error({ error: String(error) }, "a link's time is over, and it could not be healed"),
       );
+    },
+  });
+
+  const running = async (): Promise<Member[]> => {
+    const are = await Promise.all(members.map(isRunning));
+    return members.filter((_, i) => are[i]);
+  };
+  const healings = createHealings({
+    logger: deps.logger,
+    async look() {
+      const status = (one: Member) =>
+        one
+          .client()
+          .status()
+          .catch(() => undefined);
+      return Promise.all((await running()).map(async (one) => ({ status: await status(one) })));
+    },
+    async intervalMs() {
+      const [first] = await running();
+      return Number((await first?.client().genesis())?.["intervalMs"] ?? 0);
     },
   });
 
@@ -237,6 +261,7 @@ export function createFleet(deps: FleetDeps, options: FleetOptions): Fleet {
     members,
     split: plan.split,
     links: plan.links,
+    healings: healings.list,
     member,
     async start(signal) {
       await eachBounded(early, signal, (one, either) => one.start(either));
@@ -253,25 +278,30 @@ export function createFleet(deps: FleetDeps, options: FleetOptions): Fleet {
     },
     async cut(wanted, forMs) {
       const split = plan.cut(wanted, forMs);
+      healings.cut();
       await setAllLinks();
       return split;
     },
     async heal() {
-      plan.join();
+      if (plan.join()) healings.healed();
       await setAllLinks();
     },
     async link(from, to, shape, forMs) {
+      const before = plan.links().length;
       const link = plan.set(from, to, shape, forMs);
+      if (plan.links().length < before) healings.healed();
       await setAllLinks();
       return link;
     },
     async unlink(from, to) {
       const gone = plan.remove(from, to);
+      if (gone.length > 0) healings.healed();
       await setAllLinks();
       return gone;
     },
     async stop() {
       plan.stop();
+      healings.stop();
       stopping.abort(new ClusterError("CLUSTER_NOT_RUNNING", "the cluster is being ended"));
       await Promise.allSettled(changing.values());
       await Promise.all(members.map((one) => one.stop()));

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import Type from "typebox";
 import { NoQuery, ServiceError, Strict } from "../api/index.ts";
 import { type Fleet, NODE_DEEDS } from "./fleet.ts";
+import type { Healing } from "./healings.ts";
 import type { ClusterLink, ClusterSplit } from "./link-plan.ts";
 import { addLinkRoutes } from "./link-routes.ts";
 import { isLogPlace, type LogPage, readLogAfter, readLogEnd } from "./log-file.ts";
@@ -16,6 +17,8 @@ export interface ClusterInfo {
   readonly split: ClusterSplit | null;
   /** Those that are not whole; links that the split cuts are not among them. */
   readonly links: readonly ClusterLink[];
+  /** The last times that something was healed, oldest first, with the time until the nodes that run had converged. */
+  readonly healings: readonly Healing[];
   readonly nodes: readonly NodeView[];
 }
 
@@ -80,6 +83,7 @@ export function addSupervisorRoutes(app: FastifyInstance, fleet: Fleet, director
     pid: process.pid,
     split: fleet.split() ?? null,
     links: fleet.links(),
+    healings: fleet.healings(),
     nodes: await Promise.all(fleet.members.map((member) => member.view())),
   });
   app.get(

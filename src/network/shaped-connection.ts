@@ -73,10 +73,14 @@ export function shapeConnection(
   const sent = Promise.withResolvers<void>();
   let isClosing = false;
 
-  const out: HeldBytes<Uint8Array> = createHeldBytes(deps, {
+  const out: HeldBytes<Uint8ArrayList> = createHeldBytes(deps, {
     isOpen: () => !socketIsFull,
     deliver(piece) {
-      socketIsFull = !plain.sendData.call(connection, new Uint8ArrayList(piece)).canSendMore;
+      const { sentBytes, canSendMore } = plain.sendData.call(connection, piece);
+      socketIsFull = !canSendMore;
+      // It stops after the array that made it full. A single one it always takes.
+      if (sentBytes < piece.byteLength)
+        plain.sendData.call(connection, new Uint8ArrayList(piece.subarray(sentBytes)));
     },
     onRoom: tellRoom,
     onEmpty() {
@@ -111,7 +115,8 @@ export function shapeConnection(
       const room = out.room();
       const taken = room >= data.byteLength ? data : data.sublist(0, Math.max(0, room));
       const sentBytes = taken.byteLength;
-      for (const piece of taken) out.push(piece, piece.byteLength);
+      // As one piece: what is sent at once fills segments together.
+      if (sentBytes > 0) out.push(taken, sentBytes);
       senderWaits = out.room() < 1;
       return { sentBytes, canSendMore: !senderWaits };
     },

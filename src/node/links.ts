@@ -7,7 +7,7 @@ const MAX_LINKS = 1_024;
 
 export interface NodeLinksDeps {
   readonly network: Network;
-  readonly supervisor: Supervisor;
+  readonly supervisor: Pick<Supervisor, "redialNow">;
   readonly clock: Clock;
   readonly timers: Timers;
   readonly logger: Logger;

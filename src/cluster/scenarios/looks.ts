@@ -1,7 +1,7 @@
 import type { BlockSummary, Fate } from "../../api/index.ts";
 import { ApiError } from "../../client/index.ts";
 import type { NodeSnapshot } from "../client.ts";
-import { isTied, relateHeads } from "../converge.ts";
+import { isTied, relateHeads } from "../heads.ts";
 import { askTransaction, fatesOf, type TakenTransaction } from "./fates.ts";
 import { formatBlocks, formatCompared, formatShare, isWithin, type Range } from "./kinds.ts";
 import type { Assertion, AssertionWord } from "./language.ts";

@@ -167,6 +167,52 @@ describe("one node of a cluster", { timeout: SUITE_MS }, () => {
     assert.equal((await cluster.info()).split, null);
   });
 
+  it("that is restarted or resumed shapes its links as the cluster's are, until they end or are healed", async (t) => {
+    const { cluster } = await runningCluster(t, "", 3);
+    const shapesOf = async (n: number) =>
+      (await cluster.node(n).links()).items.map(({ mode, out }) => [mode, out]);
+    const slow = { delayMs: 80, lossRatio: 0.05 };
+    await cluster.link(1, 2, slow);
+    await cluster.link(3, 1, { blackhole: true }, 60_000);
+    assert.deepEqual([await shapesOf(1), await shapesOf(2)], [[["shape", slow]], []]);
+    await cluster.act(1, "restart");
+    await cluster.act(3, "pause");
+    await cluster.link(3, 2, { delayMs: 5 });
+    await cluster.act(3, "resume");
+    assert.deepEqual(await shapesOf(1), [["shape", slow]]);
+    assert.deepEqual(await shapesOf(3), [
+      ["shape", { blackhole: true }],
+      ["shape", { delayMs: 5 }],
+    ]);
+    const { links } = await cluster.info();
+    assert.deepEqual(
+      links.map(({ from, to, untilMs }) => [from, to, untilMs === null]),
+      [
+        [1, 2, true],
+        [3, 1, false],
+        [3, 2, true],
+      ],
+    );
+    await cluster.split([[1], [2, 3]], { names: ["few", "many"], forMs: 200 });
+    assert.deepEqual(
+      (await shapesOf(1)).map(([mode]) => mode),
+      ["refuse", "refuse"],
+    );
+    await until("the split has healed by itself", async () => (await cluster.info()).split === null);
+    await until("what it cut is shaped again", async () => (await shapesOf(1)).flat()[0] === "shape");
+    assert.equal((await cluster.unlink(undefined, 2)).length, 2);
+    assert.equal((await cluster.unlink()).length, 1);
+    assert.deepEqual([await shapesOf(1), await shapesOf(3)], [[], []]);
+    const { healings } = await cluster.info();
+    assert.equal(healings.length, 3);
+    for (const [from, to] of [
+      [1, 9],
+      [9, 1],
+    ] as const)
+      await assert.rejects(cluster.link(from, to, slow), { code: "CLUSTER_NODE_UNKNOWN" });
+    await assert.rejects(cluster.link(2, 2, slow), { code: "CLUSTER_LINK_INVALID" });
+  });
+
   it("is changed by nobody without the cluster's token, nor is its log read", async (t) => {
     const { cluster } = await runningCluster(t, "", 1);
     const ask = async (method: string, path: string, headers: Record<string, string> = {}) => {

@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import type { AttackRole } from "../../../api/index.ts";
 import type { NodeSnapshot } from "../../../cluster/index.ts";
 import { CliError, EXIT, usageError } from "../../failure.ts";
-import { printJson, printLine, style, withProgress } from "../../output.ts";
+import { formatDuration, printJson, printLine, style, withProgress } from "../../output.ts";
 import { ATTACK_ROLES, collect, integer, oneOf, path } from "../../values.ts";
 import { dirFlag, headsTable, inDirectory, MAX_NODES, type Options, open } from "./shared.ts";
 
@@ -88,11 +88,17 @@ function tellAttacks(nodes: readonly NodeSnapshot[]): void {
 }
 
 async function status(options: Options): Promise<void> {
-  const { formatGroups, groupsOf, isTied } = await import("../../../cluster/index.ts");
+  const { formatGroups, formatShape, formatSplit, groupsOf, isTied } = await import(
+    "../../../cluster/index.ts"
+  );
   const cluster = await open(options);
   const nodes = await cluster.snapshot();
   const groups = groupsOf(nodes);
-  if (options.json) return printJson({ url: cluster.url, directory: cluster.directory, groups, nodes });
+  const { split, links, healings } = await cluster.info();
+  if (options.json) {
+    const { url, directory } = cluster;
+    return printJson({ url, directory, groups, split, links, healings, nodes });
+  }
   printLine(await headsTable(nodes));
   tellAttacks(nodes);
   for (const { n, state, why } of nodes) {
@@ -105,7 +111,19 @@ async function status(options: Options): Promise<void> {
         ),
       );
   }
-  if (groups.length > 1) printLine(style("yellow", `split: ${formatGroups(groups, " / ")}`));
+  const until = (ms: number | null) => (ms === null ? "" : `, for ${formatDuration(ms - Date.now())} more`);
+  if (split !== null)
+    printLine(style("yellow", `split: ${formatSplit(split, " / ")}${until(split.untilMs)}`));
+  else if (groups.length > 1) printLine(style("yellow", `split: ${formatGroups(groups, " / ")}`));
+  for (const { from, to, shape, untilMs } of links)
+    printLine(style("yellow", `link ${from}->${to}: ${formatShape(shape)}${until(untilMs)}`));
+  const healed = healings.at(-1);
+  if (healed !== undefined)
+    printLine(
+      healed.timeMs === null
+        ? "not converged since the last heal"
+        : `converged ${formatDuration(healed.timeMs)} after the last heal`,
+    );
   if (isTied(nodes)) printLine(style("yellow", "tied: mine one block"));
 }
 

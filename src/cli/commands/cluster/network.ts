@@ -20,8 +20,30 @@ async function split(text: string, options: Options & { for?: number }): Promise
   printLine(`split: ${formatSplit(made, " / ")}; ${end}`);
 }
 
+async function link(
+  ends: string,
+  words: string[],
+  options: Options & { both?: boolean; for?: number },
+): Promise<void> {
+  const { formatShape, parseLinkEnds, parseShape } = await import("../../../cluster/index.ts");
+  const shape = parseShape(words);
+  const cluster = await open(options);
+  const { nodes } = await cluster.info();
+  const numbers = nodes.map(({ n }) => n);
+  for (const { from, to } of parseLinkEnds(ends, numbers, options.both))
+    await cluster.link(from, to, shape, options.for);
+  const { links } = await cluster.info();
+  if (options.json) return printJson({ links });
+  for (const { from, to, shape: present } of links) printLine(`link ${from}->${to}: ${formatShape(present)}`);
+  if (links.length === 0) printLine("all links are whole");
+  else if (options.for !== undefined) printLine(`whole again in ${formatDuration(options.for)}`);
+  else printLine(`make all whole with: cumulo cluster heal${dirFlag(options)}`);
+}
+
 async function heal(options: Options): Promise<void> {
-  await (await open(options)).heal();
+  const cluster = await open(options);
+  await cluster.heal();
+  await cluster.unlink();
   if (options.json) printJson({ healed: true });
   else printLine("healed: all links are whole, and redialled now");
 }
@@ -31,14 +53,15 @@ async function wait(what: string, options: Options & { timeout: number }): Promi
     throw usageError(`the only thing to wait for is "converged", not ${quoted(what)}`);
   const { waitConverged } = await import("../../../cluster/index.ts");
   const cluster = await open(options);
-  const { head, timeMs } = await withProgress("waiting for one head", (update) =>
+  const { head, timeMs, sinceHealMs } = await withProgress("waiting for one head", (update) =>
     waitConverged(cluster, {
       timeoutMs: options.timeout,
       onLook: (nodes) => update(`heads: ${nodes.map((node) => node.status?.head.height ?? "?").join(", ")}`),
     }),
   );
-  if (options.json) printJson({ converged: true, head, timeMs: Math.round(timeMs) });
-  else printLine(`converged on ${head.height} ${shortId(head.id)} after ${formatDuration(timeMs)}`);
+  if (options.json) return printJson({ converged: true, head, timeMs: Math.round(timeMs), sinceHealMs });
+  const heal = sinceHealMs === null ? "" : `, ${formatDuration(sinceHealMs)} after the last heal`;
+  printLine(`converged on ${head.height} ${shortId(head.id)} after ${formatDuration(timeMs)}${heal}`);
 }
 
 interface LoadOptions extends Options {
@@ -96,8 +119,22 @@ export function addNetwork(cluster: Command): void {
       "\nExample:\n  cumulo cluster split 1/2,3\n  cumulo cluster split minority=1,2/majority=3-5 --for 30s",
     )
     .action(split);
+  inDirectory(cluster.command("link"))
+    .description("make what some nodes send to others late, slow or lost, or nothing of it arrive")
+    .argument("<ends>", "1:2 or '1->2' for one way, '1<->2' for both; lists such as 1,2:3-5; all")
+    .argument(
+      "<shape...>",
+      "delay=80ms jitter=20ms loss=5% rate=1mbit blackhole, in place of what was before; whole",
+    )
+    .option("--both", "the way back too")
+    .option("--for <time>", "whole again by itself after this time", duration)
+    .addHelpText(
+      "after",
+      "\ndocs/networking.md says what is modelled. Rates are in bit, kbit, mbit, gbit, B/s, kB/s or MB/s.\n\nExample:\n  cumulo cluster link 1:2 delay=80ms loss=5%\n  cumulo cluster link all rate=1mbit --for 1m\n  cumulo cluster link 1:2 whole --both",
+    )
+    .action(link);
   inDirectory(cluster.command("heal"))
-    .description("join all groups again")
+    .description("join all groups again, and make all links whole")
     .addHelpText("after", "\nExample:\n  cumulo cluster heal")
     .action(heal);
   inDirectory(cluster.command("wait"))
