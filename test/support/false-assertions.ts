@@ -33,6 +33,7 @@ export function falseVersion(assertion: Assertion, world: World): Assertion | un
     case "mempool":
     case "stale":
     case "share":
+    case "wasted":
       return change({ is: more(assertion.options.is) });
     case "reorg":
       return change({ depth: more(assertion.options.depth) });

@@ -1,12 +1,15 @@
 import type { Command } from "commander";
 import { usageError } from "../failure.ts";
 import { printLine } from "../output.ts";
+import { path as filePath } from "../values.ts";
 
 /** What may follow one command. */
 interface Place {
   /** Its words, apart by spaces; empty for `cumulo` alone. */
   readonly path: string;
   readonly commands: readonly Command[];
+  /** Its argument is a file: names of files come where no option is begun. */
+  readonly takesFile: boolean;
   readonly options: readonly { readonly name: string; readonly takesValue: boolean; readonly help: string }[];
 }
 
@@ -16,7 +19,8 @@ function placesOf(command: Command, path: readonly string[] = []): Place[] {
       ? []
       : [{ name: long, takesValue: required || optional, help: description }],
   );
-  const own = { path: path.join(" "), commands: command.commands, options };
+  const takesFile = command.registeredArguments.some(({ parseArg }) => parseArg === filePath);
+  const own = { path: path.join(" "), commands: command.commands, takesFile, options };
   return [own, ...command.commands.flatMap((sub) => placesOf(sub, [...path, sub.name()]))];
 }
 
@@ -35,11 +39,11 @@ const valueOptions = ({ options }: Place): string =>
 function bash(places: readonly Place[]): string {
   const cases = places.map((place) => {
     const offered = [...place.commands.map((sub) => sub.name()), ...withHelp(place).map(({ name }) => name)];
-    return `    "${place.path}") offered="${offered.join(" ")}" values=" ${valueOptions(place)} " ;;`;
+    return `    "${place.path}") offered="${offered.join(" ")}" values=" ${valueOptions(place)} "${place.takesFile ? " file=yes" : ""} ;;`;
   });
   return `_cumulo() {
   local known="|${places.map(({ path }) => path).join("|")}|"
-  local at="" offered="" values="" word i
+  local at="" offered="" values="" file="" word i
   for ((i = 1; i < COMP_CWORD; i++)); do
     word="\${COMP_WORDS[i]}"
     [[ "$known" == *"|\${at:+$at }$word|"* ]] && at="\${at:+$at }$word"
@@ -49,6 +53,7 @@ ${cases.join("\n")}
   esac
   COMPREPLY=()
   [[ "$values" == *" \${COMP_WORDS[COMP_CWORD-1]} "* ]] && return
+  [[ -n "$file" && "\${COMP_WORDS[COMP_CWORD]}" != -* ]] && return
   COMPREPLY=($(compgen -W "$offered" -- "\${COMP_WORDS[COMP_CWORD]}"))
 }
 complete -o default -F _cumulo cumulo`;

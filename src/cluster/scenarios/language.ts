@@ -193,6 +193,11 @@ export const ASSERTIONS = {
     is: need(kinds.shareCompared, "the share"),
     ...timed,
   }),
+  wasted: assertion("of the blocks that each of these nodes mined and showed, those on no best chain", {
+    at: atNodes,
+    is: need(kinds.shareCompared, "the share"),
+    ...timed,
+  }),
   stale: assertion("blocks of the scenario that are on no best chain, in the tree of these nodes", {
     at: atNodes,
     is: need(kinds.blocksCompared, "how many"),

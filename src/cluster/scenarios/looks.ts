@@ -114,6 +114,8 @@ function compared(
   });
 }
 
+const statusOf = ({ cluster }: World, n: number) => cluster.node(n).status();
+
 /** Depths that `GET /v1/tree` answers; a scenario's chain is shorter. */
 const TREE_DEPTH = 1_000;
 
@@ -122,21 +124,36 @@ async function treeOf({ cluster }: World, n: number): Promise<readonly BlockSumm
   return items.filter(({ height }) => height > 0);
 }
 
+const sharesText = (some: number, all: number): string =>
+  `${some} of ${all} blocks (${all === 0 ? 0 : Math.round((some / all) * 100)}%)`;
+
+/** The blocks that another node has seen, and those of them that a node mined. */
+async function blocksOf(world: World, n: number): Promise<Record<"all" | "own", readonly BlockSummary[]>> {
+  const { rewardTo } = (await statusOf(world, n)).mining;
+  const [asked = n] = [...world.running].filter((other) => other !== n);
+  const all = await treeOf(world, asked);
+  return { all, own: all.filter(({ proposer }) => proposer === rewardTo) };
+}
+
+const isBest = ({ state }: BlockSummary): boolean => state === "best";
+
 function shareMined({ at, is }: Of<"share">["options"], world: World): Looking {
-  return {
-    expected: `${formatShare(is)} of the blocks from node ${nodeLabel(world.scenario, at)}`,
-    async look() {
-      const { rewardTo } = (await world.cluster.node(at).status()).mining;
-      const [asked = at] = [...world.running].filter((n) => n !== at);
-      const best = (await treeOf(world, asked)).filter(({ state }) => state === "best");
-      const own = best.filter(({ proposer }) => proposer === rewardTo).length;
-      const value = best.length === 0 ? 0 : own / best.length;
-      return {
-        isTrue: isWithin(is, value),
-        actual: `${own} of ${best.length} blocks (${Math.round(value * 100)}%)`,
-      };
-    },
-  };
+  return eachNode(`mined ${formatShare(is)} of the best chain`, [at], world, async (n) => {
+    const { all, own } = await blocksOf(world, n);
+    const [mined, best] = [own.filter(isBest).length, all.filter(isBest).length];
+    return { isTrue: best > 0 && isWithin(is, mined / best), actual: sharesText(mined, best) };
+  });
+}
+
+function wasted({ at, is }: Of<"wasted">["options"], world: World): Looking {
+  return eachNode(`${formatShare(is)} of its blocks wasted`, at, world, async (n) => {
+    const { own } = await blocksOf(world, n);
+    const lost = own.length - own.filter(isBest).length;
+    return {
+      isTrue: own.length > 0 && isWithin(is, lost / own.length),
+      actual: sharesText(lost, own.length),
+    };
+  });
 }
 
 export function fateText(fate: Fate | undefined, nameOf: (id: string) => string): string {
@@ -186,8 +203,6 @@ function nothingLost(world: World): Looking {
     },
   };
 }
-
-const statusOf = ({ cluster }: World, n: number) => cluster.node(n).status();
 
 const LOOKINGS: Lookings = {
   converged: ({ at }, world) => converged(at, world),
@@ -244,12 +259,13 @@ const LOOKINGS: Lookings = {
     }),
   transaction,
   share: shareMined,
+  wasted,
   stale: ({ at, is }, world) =>
     compared(
       "off the best chain",
       { at, is },
       world,
-      async (n) => (await treeOf(world, n)).filter(({ state }) => state !== "best").length,
+      async (n) => (await treeOf(world, n)).filter((block) => !isBest(block)).length,
       formatBlocks,
     ),
   "nothing lost": (_, world) => nothingLost(world),

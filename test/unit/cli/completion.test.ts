@@ -62,6 +62,12 @@ for (const shell of ["bash", "zsh", "fish"] as const)
       assert.ok(!complete("status", "--di").includes("--dir"));
     });
 
+    it("leaves room for names of files where a file is meant, and offers options there where one is begun", () => {
+      const offered = complete("cluster", "run", "");
+      assert.ok(!offered.some((word) => word.startsWith("-")), offered.join(" "));
+      assert.ok(complete("cluster", "run", "--re").includes("--report"));
+    });
+
     it("offers what is below a command that also takes an argument", () => {
       assert.ok(complete("block", "inv").includes("invalidate"));
       assert.ok(complete("block", "12", "--j").includes("--json"));
