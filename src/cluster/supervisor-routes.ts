@@ -8,6 +8,7 @@ import { addLinkRoutes } from "./link-routes.ts";
 import { isLogPlace, type LogPage, readLogAfter, readLogEnd } from "./log-file.ts";
 import type { NodeView } from "./member.ts";
 import { nodeLogOf } from "./node-process.ts";
+import { addSendRoute } from "./send.ts";
 import { told } from "./told.ts";
 
 /** `GET /v1/cluster`. */
@@ -99,4 +100,5 @@ export function addSupervisorRoutes(app: FastifyInstance, fleet: Fleet, director
     );
   addLog(app, fleet);
   addLinkRoutes(app, fleet);
+  addSendRoute(app, fleet);
 }

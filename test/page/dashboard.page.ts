@@ -78,22 +78,14 @@ describe("the dashboard of a cluster", () => {
     const { split } = await cluster.info();
     assert.deepEqual(split?.groups, [[1, 2], [3]]);
     const base = await heightOf(3);
-    const { mining } = await cluster.node(1).status();
-    const data = join(directory, "node3");
-    const sent = await runCli([
-      "send",
-      "--data",
-      data,
-      "--from",
-      "reward",
-      "--to",
-      mining.rewardTo,
-      "--amount",
-      "1.5",
-      "--json",
-    ]);
-    assert.equal(sent.code, 0, sent.stderr);
-    returned = (JSON.parse(sent.stdout) as { id: string }).id;
+    await page.locator(".controls .tabs").getByRole("button", { name: "Send" }).click();
+    for (const [i, n] of [3, 1, 3].entries())
+      await page.locator(".controls form select").nth(i).selectOption(String(n));
+    await page.getByLabel("coins").fill("1.5");
+    await press("Send");
+    await page.getByRole("heading", { name: "1.5 coins" }).waitFor();
+    returned = /[0-9a-f]{64}/.exec(page.url())?.[0] ?? "";
+    await page.goto(`${new URL(page.url()).origin}/#/`);
     await mine(3, 2);
     await mine(1, 4);
     await until(

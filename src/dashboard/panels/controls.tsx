@@ -1,63 +1,16 @@
-import { type FormEvent, type ReactNode, useState } from "react";
+import { type ReactNode, useState } from "react";
 import type { LinkShape } from "../../client/index.ts";
 import { INK, nodeColor } from "../state/colors.ts";
 import { useMoment, usePage } from "../state/context.ts";
 import { shortId } from "../state/format.ts";
 import type { Actions } from "../state/source.ts";
+import { NodeSelect, submit, useDeed } from "./deed.tsx";
+import { Processes } from "./processes.tsx";
+import { Send } from "./send.tsx";
 
 const GROUPS = ["A", "B", "C", "D"];
 const MOST_MINED = 100;
 const MINE_TIMEOUT_MS = 60_000;
-
-type Outcome = { readonly isBad: boolean; readonly text: string } | undefined;
-
-/** Runs one deed at a time and tells how it went, in the API's own words where it failed. */
-function useDeed() {
-  const [isBusy, setBusy] = useState(false);
-  const [outcome, setOutcome] = useState<Outcome>();
-  async function run(deed: () => Promise<string>): Promise<void> {
-    setBusy(true);
-    setOutcome(undefined);
-    try {
-      setOutcome({ isBad: false, text: await deed() });
-    } catch (error) {
-      setOutcome({ isBad: true, text: (error as Error).message });
-    } finally {
-      setBusy(false);
-    }
-  }
-  const told = outcome !== undefined && (
-    <p className={outcome.isBad ? "outcome bad" : "outcome"} role={outcome.isBad ? "alert" : "status"}>
-      {outcome.text}
-    </p>
-  );
-  return { run, isBusy, told };
-}
-
-const submit = (deed: () => void) => (event: FormEvent) => {
-  event.preventDefault();
-  deed();
-};
-
-function NodeSelect(props: {
-  readonly label: string;
-  readonly value: number;
-  readonly nodes: readonly number[];
-  readonly onChange: (n: number) => void;
-}) {
-  return (
-    <label>
-      <span>{props.label}</span>
-      <select value={props.value} onChange={({ target }) => props.onChange(Number(target.value))}>
-        {props.nodes.map((n) => (
-          <option key={n} value={n}>
-            node {n}
-          </option>
-        ))}
-      </select>
-    </label>
-  );
-}
 
 function Split({ actions, nodes }: { readonly actions: Actions; readonly nodes: readonly number[] }) {
   const { model, timeMs } = useMoment();
@@ -243,59 +196,6 @@ function Mine({ actions, nodes }: { readonly actions: Actions; readonly nodes: r
   );
 }
 
-function Processes({ actions, nodes }: { readonly actions: Actions; readonly nodes: readonly number[] }) {
-  const { model, timeMs } = useMoment();
-  const [n, setN] = useState(nodes[0] ?? 1);
-  const [isAsked, setAsked] = useState(false);
-  const { run, isBusy, told } = useDeed();
-  const isGone = model.nodeAt(n, timeMs).state === "gone";
-  const act = (deed: "kill" | "pause" | "resume" | "restart", done: string): void => {
-    setAsked(false);
-    void run(async () => {
-      await actions.act(n, deed);
-      return `node ${n} ${done}`;
-    });
-  };
-  return (
-    <form onSubmit={submit(() => {})} aria-label="Process">
-      <div className="row">
-        <NodeSelect label="process of" value={n} nodes={nodes} onChange={setN} />
-        <button type="button" disabled={isBusy || isGone} onClick={() => act("pause", "is paused")}>
-          Pause
-        </button>
-        <button type="button" disabled={isBusy || isGone} onClick={() => act("resume", "goes on")}>
-          Resume
-        </button>
-      </div>
-      <div className="row">
-        <button type="button" disabled={isBusy} onClick={() => act("restart", "was started again")}>
-          Restart
-        </button>
-        {isAsked ? (
-          <>
-            <button
-              type="button"
-              className="danger"
-              disabled={isBusy}
-              onClick={() => act("kill", "was killed")}
-            >
-              Kill node {n} as a power cut would
-            </button>
-            <button type="button" onClick={() => setAsked(false)}>
-              Keep it
-            </button>
-          </>
-        ) : (
-          <button type="button" className="danger" disabled={isBusy || isGone} onClick={() => setAsked(true)}>
-            Kill…
-          </button>
-        )}
-      </div>
-      {told}
-    </form>
-  );
-}
-
 interface Tab {
   readonly name: string;
   readonly form: (actions: Actions, nodes: readonly number[]) => ReactNode;
@@ -306,6 +206,11 @@ const TABS: readonly Tab[] = [
   { name: "Split", isOfCluster: true, form: (actions, nodes) => <Split actions={actions} nodes={nodes} /> },
   { name: "Link", isOfCluster: true, form: (actions, nodes) => <Link actions={actions} nodes={nodes} /> },
   { name: "Mine", isOfCluster: false, form: (actions, nodes) => <Mine actions={actions} nodes={nodes} /> },
+  {
+    name: "Send",
+    isOfCluster: true,
+    form: (actions, nodes) => <Send actions={actions} nodes={nodes} />,
+  },
   {
     name: "Process",
     isOfCluster: true,

@@ -17,6 +17,11 @@ export interface Actions {
   heal(): Promise<unknown>;
   link(from: number, to: number, shape: LinkShape, forMs: number | undefined): Promise<unknown>;
   unlink(from: number, to: number): Promise<unknown>;
+  /** Pays base units from one node's rewards, by a transaction that is handed to node `n`. */
+  send(
+    n: number,
+    payment: { readonly from: number; readonly to: string; readonly amount: number },
+  ): Promise<{ readonly id: string }>;
   act(n: number, deed: "kill" | "pause" | "resume" | "restart"): Promise<unknown>;
 }
 
@@ -91,6 +96,7 @@ function actionsOf(ask: Ask, base: string, token: string | undefined, kind: "clu
     link: (from, to, shape, forMs) =>
       ask("PUT", "/v1/cluster/links", { from, to, shape, ...(forMs === undefined ? {} : { forMs }) }),
     unlink: (from, to) => ask("DELETE", `/v1/cluster/links?from=${from}&to=${to}`),
+    send: (n, payment) => ask("POST", `/v1/cluster/nodes/${n}/send`, payment),
     act: (n, deed) => ask("POST", `/v1/cluster/nodes/${n}/${deed}`),
   };
 }
