@@ -1,11 +1,12 @@
 /**
- * The benchmarks: `npm run bench [-- --json] [--runs N] [--only signatures,budget,sync,start,mining,idle]`. Figures are
+ * The benchmarks: `npm run bench [-- --json] [--runs N] [--only signatures,budget,sync,start,mining,idle,observation]`. Figures are
  * records, read as ratios within one run; nothing here passes or fails. docs/benchmarks.md keeps them.
  */
 import { cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { measureBudget } from "./budget.ts";
 import { measureIdleCluster } from "./idle-cluster.ts";
+import { measureObservation } from "./observation.ts";
 import { measureSignatures } from "./signatures.ts";
 import { measureMiningCluster, measureStart } from "./start-up.ts";
 import { measureSync } from "./sync.ts";
@@ -14,7 +15,9 @@ const { values } = parseArgs({
   options: {
     json: { type: "boolean", default: false },
     runs: { type: "string", default: "3" },
-    only: { type: "string", default: "signatures,budget,sync,start,mining,idle" },
+    only: { type: "string", default: "signatures,budget,sync,start,mining,idle,observation" },
+    /** Blocks of a round of `observation`. */
+    blocks: { type: "string" },
     /** Passed to the syncing node's Node.js, for profiles. */
     "node-arg": { type: "string", multiple: true, default: [] },
   },
@@ -109,6 +112,29 @@ if (wanted.has("idle")) {
   const share = percent / cpus().length;
   rows.push({ what: "CPU of an idle cluster", value: share, unit: "% of all cores", aim: "< 20", note });
   rows.push({ what: "memory of an idle cluster", value: rssMiB, unit: "MiB", aim: "< 2048", note });
+}
+if (wanted.has("observation")) {
+  const options = values.blocks === undefined ? {} : { blocks: Number(values.blocks) };
+  const { plainMs, observedMs, blocks, transfersPerBlock } = await measureObservation(runs, options);
+  const unit = "ms";
+  const what = `CPU of two nodes for a block of ${transfersPerBlock} transfers`;
+  const range = (numbers: readonly number[]): string => numbers.map(round).join(", ");
+  rows.push({ what, value: median(plainMs), unit, aim: "", note: range(plainMs) });
+  rows.push({
+    what: "the same, observed",
+    value: median(observedMs),
+    unit,
+    aim: "",
+    note: range(observedMs),
+  });
+  const cost = 100 * (median(observedMs) / median(plainMs) - 1);
+  rows.push({
+    what: "cost of observation",
+    value: cost,
+    unit: "%",
+    aim: "< 5 %",
+    note: `timeline, events, recorder and metrics; rounds of ${blocks} blocks in turn`,
+  });
 }
 
 const machine = {
