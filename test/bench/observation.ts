@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { followTimeline } from "../../src/cluster/node-timeline.ts";
 import type { Genesis } from "../../src/ledger/index.ts";
 import { silentLogger } from "../../src/ports/index.ts";
@@ -77,10 +78,7 @@ function observe({ client, api }: Daemon, signal: AbortSignal): Promise<unknown>
   const scrape = async (): Promise<void> => {
     while (!signal.aborted) {
       await fetch(`${api}/metrics`, { signal }).then((response) => response.text());
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, SCRAPE_MS);
-        signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
-      });
+      await pause(SCRAPE_MS, undefined, { signal });
     }
   };
   const record = followTimeline(
