@@ -1,8 +1,8 @@
 import type { Finding, Severity } from "../api/index.ts";
 import { type ClusterClient, createClusterClient, type NodeSnapshot } from "./client.ts";
-import { isTied, relateHeads } from "./heads.ts";
 import { ClusterError, hint } from "./errors.ts";
 import { formatSplit } from "./groups.ts";
+import { isTied, relateHeads } from "./heads.ts";
 import { sleep } from "./processes.ts";
 
 /** What only the whole of a cluster shows. */

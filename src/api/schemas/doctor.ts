@@ -16,6 +16,7 @@ export const NODE_FINDINGS = [
   "PARENT_MISSING",
   "CLAIM_NOT_SHOWN",
   "TIED",
+  "NO_NEW_BLOCKS",
   "SYNC_STALLED",
   "SYNCING",
   "CLOCK_SLOW",

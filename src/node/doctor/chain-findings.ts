@@ -6,6 +6,9 @@ import type { BlockFact, Facts } from "./facts.ts";
 const STALLED_MS = 30_000;
 /** Refusals of so long ago are history. */
 const RECENT_MS = 10 * 60_000;
+/** A head so much older than an interval, and than this, is one that nobody builds on. */
+const OLD_INTERVALS = 20;
+const OLD_MS = 60_000;
 /** Blocks and peers named in details, at most. */
 const MAX_NAMED = 20;
 /** Gossiped blocks before their times say anything of our clock, and what they must be off by. */
@@ -205,6 +208,23 @@ function progress({ state: { sync }, lastBlockAgoMs }: Facts): Finding[] {
   ];
 }
 
+/** Nothing is wrong that shows from here: no connected peer has more than this node, and nothing comes. */
+function noNewBlocks({ head, peers, state, nowMs, intervalMs, isMining }: Facts): Finding[] {
+  const ageMs = nowMs - head.timestampMs;
+  const isOld = head.height > 0 && ageMs > Math.max(OLD_MS, OLD_INTERVALS * intervalMs);
+  if (!isOld || isMining || state.state !== "synced" || peers.some(({ stand }) => stand === "ahead"))
+    return [];
+  return [
+    finding(
+      "NO_NEW_BLOCKS",
+      "note",
+      `the head is ${seconds(ageMs)} old and no peer has more work (${count(peers.length, "peer")} asked): nobody mines, or these peers are cut off together with this node`,
+      "mine (cumulo mine 1), or connect to other peers: cumulo peer add MULTIADDR",
+      { ageMs, intervalMs },
+    ),
+  ];
+}
+
 const median = (sorted: readonly number[]): number => sorted[Math.floor(sorted.length / 2)] ?? 0;
 
 /**
@@ -271,4 +291,5 @@ export const chainFindings: readonly ((facts: Facts) => Finding[])[] = [
   orphans,
   claims,
   tied,
+  noNewBlocks,
 ];

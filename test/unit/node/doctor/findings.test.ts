@@ -121,6 +121,12 @@ const CASES: readonly (readonly [what: string, facts: Partial<Facts>, codes: rea
       { isMining: true, state: { ...WELL.state, tied: [{ id: "b".repeat(64), height: 10, work: "64" }] } },
       [],
     ],
+    [
+      "stands still, as its peers do",
+      { head: { ...WELL.head, timestampMs: NOW - 61_000 } },
+      ["NO_NEW_BLOCKS"],
+    ],
+    ["stands still and mines", { isMining: true, head: { ...WELL.head, timestampMs: NOW - 61_000 } }, []],
     ["syncs", { state: { ...WELL.state, state: "syncing", sync: SYNCING } }, ["SYNCING"]],
     [
       "syncs, and nothing comes",
