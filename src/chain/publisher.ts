@@ -7,6 +7,7 @@ import type { ChainEvents, Emitter } from "./events.ts";
 import type { LedgerState } from "./ledger-state.ts";
 import {
   type BlockSource,
+  decodeReorg,
   MAX_LISTED_BLOCKS,
   MAX_LISTED_FATES,
   MAX_REORG_RECORDS,
@@ -136,9 +137,9 @@ export async function createPublisher(deps: PublisherDeps): Promise<Publisher> {
       newHead: summarize(position),
       forkPoint: { id: forkPoint.id, height: forkPoint.height },
       depth: disconnected.length,
-      disconnected: await describe(disconnected),
-      connected: await describe(connected),
-      connectedCount: connected.length,
+      blocksOut: await describe(disconnected),
+      blocksIn: await describe(connected),
+      blocksInCount: connected.length,
       cause: { peer: source.peer, message: source.message, block: source.block },
       receivedMs: source.receivedMs,
       startedMs: startedMs ?? source.receivedMs,
@@ -203,7 +204,7 @@ export async function createPublisher(deps: PublisherDeps): Promise<Publisher> {
       const range = { gte, lt: before === undefined ? lt : keys.reorg(before), reverse: true, limit };
       const records: ReorgRecord[] = [];
       for await (const [, value] of store.scan(range)) {
-        records.push(JSON.parse(new TextDecoder().decode(value)) as ReorgRecord);
+        records.push(decodeReorg(value));
       }
       return records;
     },

@@ -56,10 +56,12 @@ export interface ReorgRecord {
   readonly forkPoint: { readonly id: BlockId; readonly height: number };
   /** Blocks disconnected. */
   readonly depth: number;
-  /** Ascending; at most `MAX_LISTED_BLOCKS`, the newest. */
-  readonly disconnected: readonly ReorgBlock[];
-  readonly connected: readonly ReorgBlock[];
-  readonly connectedCount: number;
+  /** Disconnected. Ascending; at most `MAX_LISTED_BLOCKS`, the newest. */
+  readonly blocksOut: readonly ReorgBlock[];
+  /** Connected; the same bound. */
+  readonly blocksIn: readonly ReorgBlock[];
+  /** All of them. */
+  readonly blocksInCount: number;
   readonly cause: {
     readonly peer: string;
     readonly message: BlockSource["message"];
@@ -82,4 +84,21 @@ export const MAX_REORG_RECORDS = 1_000;
 
 export function summarize({ id, height, work }: TreeBlock): HeadSummary {
   return { id, height, work: formatWork(work) };
+}
+
+/** A stored record. Those of version 0.1.0 and before have other names for the blocks. */
+export function decodeReorg(bytes: Uint8Array): ReorgRecord {
+  const stored = JSON.parse(new TextDecoder().decode(bytes)) as ReorgRecord & {
+    readonly disconnected?: readonly ReorgBlock[];
+    readonly connected?: readonly ReorgBlock[];
+    readonly connectedCount?: number;
+  };
+  const { disconnected, connected, connectedCount, ...record } = stored;
+  if (disconnected === undefined) return record;
+  return {
+    ...record,
+    blocksOut: disconnected,
+    blocksIn: connected ?? [],
+    blocksInCount: connectedCount ?? connected?.length ?? 0,
+  };
 }

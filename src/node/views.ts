@@ -131,9 +131,9 @@ export function reorgView(chain: Chain, record: ReorgRecord, arrival: Arrival | 
     newHead: record.newHead,
     forkPoint: { ...record.forkPoint, work: formatWork(forkPoint?.work ?? 0n) },
     depth: record.depth,
-    blocksOut: [...record.disconnected].reverse(),
-    blocksIn: [...record.connected],
-    blocksInCount: record.connectedCount,
+    blocksOut: [...record.blocksOut].reverse(),
+    blocksIn: [...record.blocksIn],
+    blocksInCount: record.blocksInCount,
     cause: {
       peer: cause.peer === "local" ? null : cause.peer,
       message: cause.message,

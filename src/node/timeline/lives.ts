@@ -206,14 +206,14 @@ export async function openTransactionLives(
     const missing = deps.lastReorg() - place.reorg;
     if (missing <= 0) return;
     const records = await deps.reorgs({ limit: missing });
-    for (const { startedMs: timeMs, transactions, connected } of records.reverse())
+    for (const { startedMs: timeMs, transactions, blocksIn } of records.reverse())
       for (const fate of transactions) {
         if (fate.fate === "returned") note(fate.txid, { what: "returned", timeMs });
         else if (fate.fate === "conflicted") note(fate.txid, { what: "conflicted", timeMs, by: fate.by });
         else if (fate.fate === "dropped")
           note(fate.txid, { what: "dropped", timeMs, rule: fate.rule, detail: fate.detail });
         else {
-          const height = connected.find(({ id }) => id === fate.block)?.height ?? 0;
+          const height = blocksIn.find(({ id }) => id === fate.block)?.height ?? 0;
           note(fate.txid, { what: "mined", timeMs, block: fate.block, height });
         }
       }

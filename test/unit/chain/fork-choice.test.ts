@@ -148,7 +148,7 @@ test("case 9: two halves mine 10 and 20, then join: one head, the short half lis
   const branch = left.branchOf(tip);
   assert.ok(branch.length === 10 && branch.forkPoint.height === 0);
   const [record] = await left.reorgs({ limit: 1 });
-  assert.ok(record?.depth === 10 && record.connectedCount === 11 && record.forkPoint.height === 0);
+  assert.ok(record?.depth === 10 && record.blocksInCount === 11 && record.forkPoint.height === 0);
   await left.close();
   await right.close();
 });

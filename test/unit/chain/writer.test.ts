@@ -65,10 +65,10 @@ test("case 10: a node with 3 own blocks meets a branch of 5: it reorgs, lists it
       height: i + 1,
       transactions: transactions.length,
     }));
-  assert.deepEqual(record.disconnected, listed(own));
-  assert.deepEqual(record.connected, listed(majority));
+  assert.deepEqual(record.blocksOut, listed(own));
+  assert.deepEqual(record.blocksIn, listed(majority));
   assert.equal(chain.lastReorg, 1);
-  assert.deepEqual([record.depth, record.connectedCount, record.forkPoint.height], [3, 5, 0]);
+  assert.deepEqual([record.depth, record.blocksInCount, record.forkPoint.height], [3, 5, 0]);
   assert.deepEqual([record.oldHead.id, record.newHead.id], [own[2]?.header.id, majority[4]?.header.id]);
   assert.deepEqual([record.oldHead.work, record.newHead.work], ["30", "50"]);
   assert.deepEqual(record.cause, { peer: "majority", message: "sync", block: majority[4]?.header.id ?? "" });

@@ -112,7 +112,7 @@ test("fates of a reorg that a crash kept from being written are taken from its r
   await first.end();
   const record = {
     startedMs: 7,
-    connected: [],
+    blocksIn: [],
     transactions: [
       { txid: idOf(1), fate: "conflicted", by: idOf(2) },
       { txid: idOf(3), fate: "returned" },
