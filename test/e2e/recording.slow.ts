@@ -130,22 +130,32 @@ describe("a recording of a cluster", () => {
         });
       if (step % LOOK_EVERY !== 0 && step !== STEPS) continue;
       await cluster.heal();
-      await cluster
-        .node(one())
-        .mining({ mode: "blocks", count: 1 })
-        .catch(() => {});
+
+      // Equal branches stay tied until one is longer.
+      await until("one head has the most work", async () => {
+        const works = (await cluster.snapshot()).map(({ n, status }) => ({
+          n,
+          work: BigInt(`0x${status?.head.work}`),
+          id: status?.head.id,
+        }));
+        const best = works.toSorted((a, b) => (a.work < b.work ? 1 : -1))[0];
+        if (works.filter(({ work }) => work === best?.work).every(({ id }) => id === best?.id)) return true;
+        await cluster
+          .node(best?.n ?? 1)
+          .mining({ mode: "blocks", count: 1 })
+          .catch(() => {});
+        return false;
+      });
       await until(
-        "the model has caught up with all nodes",
-        async () => {
-          place = await readOn(cluster, model, place);
-          const heads = await Promise.all(nodes.map(async (n) => (await cluster.node(n).status()).head.id));
-          return (
-            new Set(heads).size === 1 &&
-            nodes.every((n) => model.nodeAt(n, model.endMs).head?.id === heads[n - 1])
-          );
-        },
-        60_000,
+        "all nodes have it",
+        async () => new Set((await cluster.snapshot()).map(({ status }) => status?.head.id)).size === 1,
+        90_000,
       );
+      await until("the model has caught up with all nodes", async () => {
+        place = await readOn(cluster, model, place);
+        const heads = await Promise.all(nodes.map(async (n) => (await cluster.node(n).status()).head.id));
+        return nodes.every((n) => model.nodeAt(n, model.endMs).head?.id === heads[n - 1]);
+      });
       for (const n of nodes) await compare(cluster.node(n), model, n);
     }
     assert.ok(model.reorgs.length > 20, `only ${model.reorgs.length} reorgs happened`);

@@ -44,9 +44,13 @@ describe("the dashboard of a cluster", () => {
     const up = await runCli(["cluster", "up", "--nodes", "3", "--dir", directory, "--log-level", "warn"]);
     assert.equal(up.code, 0, up.stderr);
     cluster = await createClusterClient(directory);
+    const agreed = async (): Promise<boolean> =>
+      new Set((await cluster.snapshot()).map(({ status }) => status?.head.id)).size === 1;
     await cluster.node(1).mining({ mode: "blocks", count: 6 });
+    await until("node 3 has them", agreed);
     // What node 3 pays with later, on its side of the split alone.
     await cluster.node(3).mining({ mode: "blocks", count: 2 });
+    await until("all have them", agreed);
     await runLoad(cluster, { tps: 20, durationMs: 1_000 });
     await cluster.node(2).mining({ mode: "blocks", count: 1 });
     await runLoad(cluster, { tps: 20, durationMs: 500 });

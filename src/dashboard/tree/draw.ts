@@ -20,6 +20,8 @@ export interface Marked {
 
 const FONT = "ui-monospace, 'SF Mono', 'Cascadia Mono', Menlo, Consolas, monospace";
 const AXIS_PX = 22;
+/** Heights closer to each other than this are drawn as bars. */
+const SMALL_PX = 6;
 const TAG_PX = 17;
 /** More heads at one block than this are told as a number. */
 const MAX_TAGS = 4;
@@ -71,6 +73,8 @@ function drawEdges(
       if (scene.best.has(block.index) !== isBest) continue;
       const parent = model.tree.blocks[block.parent];
       if (parent === undefined) continue;
+      // From far away a branch is its blocks, side by side.
+      if (camera.scale < SMALL_PX && parent.lane === block.lane) continue;
       edge(context, xOf(camera, parent.height), yOf(parent.lane), xOf(camera, block.height), yOf(block.lane));
     }
     context.strokeStyle = isBest ? palette.muted : palette.line;
@@ -200,6 +204,58 @@ function drawHeads(
   }
 }
 
+function drawBlocks(
+  surface: Surface,
+  camera: Camera,
+  model: RecordingModel,
+  scene: Scene,
+  motion: Motion,
+  marked: Marked,
+): void {
+  const { width } = surface;
+  const size = blockSize(camera.scale);
+  const yOf = (lane: number): number => motion.laneY(lane);
+  for (const block of scene.blocks) {
+    const x = xOf(camera, block.height);
+    if (x < -size || x > width + size) continue;
+    const y = yOf(block.lane);
+    const color = nodeColor(model.nodeOfProposer(block.proposer));
+    const isHollow = block.transactions === undefined && block.height > 0;
+    drawBlock(surface, block, { x, y, size }, { color, isHollow, ...motion.look(block.index) });
+    if (block.index === marked.selected) ring(surface, x, y, size, marked.isFocused);
+    else if (block.index === marked.hovered) ring(surface, x, y, size, false);
+  }
+}
+
+/** From far away: thousands of blocks as bars, all of one colour in one stroke of the brush. */
+function drawSmall(
+  { context, height }: Surface,
+  camera: Camera,
+  model: RecordingModel,
+  scene: Scene,
+  motion: Motion,
+): void {
+  const brushes = new Map<string, RecordedBlock[]>();
+  for (const block of scene.blocks) {
+    const isLight = scene.best.has(block.index);
+    const key = `${nodeColor(model.nodeOfProposer(block.proposer))}${isLight ? "ff" : "55"}`;
+    const blocks = brushes.get(key);
+    if (blocks === undefined) brushes.set(key, [block]);
+    else blocks.push(block);
+  }
+  const wide = Math.max(1, camera.scale * 0.8);
+  const tall = 8;
+  for (const [color, blocks] of brushes) {
+    context.fillStyle = color;
+    context.beginPath();
+    for (const { height: at, lane } of blocks) {
+      const y = motion.laneY(lane) - tall / 2;
+      if (y < height) context.rect(xOf(camera, at) - wide / 2, y, wide, tall);
+    }
+    context.fill();
+  }
+}
+
 /** One picture of one moment. */
 export function drawTree(
   surface: Surface,
@@ -215,16 +271,8 @@ export function drawTree(
   drawAxis(surface, camera, model.tree.lowest);
   drawEdges(surface, camera, model, scene, yOf);
   const size = blockSize(camera.scale);
-  for (const block of scene.blocks) {
-    const x = xOf(camera, block.height);
-    if (x < -size || x > width + size) continue;
-    const y = yOf(block.lane);
-    const color = nodeColor(model.nodeOfProposer(block.proposer));
-    const isHollow = block.transactions === undefined && block.height > 0;
-    drawBlock(surface, block, { x, y, size }, { color, isHollow, ...motion.look(block.index) });
-    if (block.index === marked.selected) ring(surface, x, y, size, marked.isFocused);
-    else if (block.index === marked.hovered) ring(surface, x, y, size, false);
-  }
+  if (camera.scale < SMALL_PX) drawSmall(surface, camera, model, scene, motion);
+  else drawBlocks(surface, camera, model, scene, motion, marked);
   drawHeads(surface, scene.heads, (n, block, offset) => {
     const { height: at, lane } = motion.head(n, block);
     return { x: xOf(camera, at) + offset, y: motion.laneY(lane) - size / 2 - TAG_PX / 2 - 5 };

@@ -29,7 +29,9 @@ interface Card {
 /** Room above the first lane, for the heads' markers. */
 const TOP_PX = 40;
 const AXIS_PX = 22;
-const isMotionReduced = (): boolean => matchMedia("(prefers-reduced-motion: reduce)").matches;
+/** One for all: asked for each block of each frame. */
+const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
+const isMotionReduced = (): boolean => reducedMotion.matches;
 
 /** The tree's canvas with all it needs between two frames; what React need not know stays here. */
 function useTree(selectedId: string | undefined) {
@@ -158,8 +160,7 @@ function useTree(selectedId: string | undefined) {
 
   // A page of a block marks it in the tree.
   useEffect(() => {
-    if (selectedId === undefined) return;
-    const block = store.model.tree.find(selectedId);
+    const block = selectedId === undefined ? undefined : store.model.tree.find(selectedId);
     view.selected = block?.index;
     draw.current();
   }, [selectedId, store, view]);
