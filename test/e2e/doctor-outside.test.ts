@@ -28,9 +28,10 @@ async function doctor(...args: string[]): Promise<Printed> {
   return printed;
 }
 
-/** The port where nodes serve by default may be anybody's on a test machine. */
+/** How busy the test machine is, how full its disk, and who has the usual port there, is no part of the tests. */
+const OF_THE_MACHINE = ["EVENT_LOOP_BUSY", "DISK_FULL", "DISK_NEARLY_FULL", "PORT_BUSY"];
 const codesOf = ({ findings }: Printed): string[] =>
-  findings.map(({ code }) => code).filter((code) => code !== "PORT_BUSY" && !code.startsWith("DISK_"));
+  findings.map(({ code }) => code).filter((code) => !OF_THE_MACHINE.includes(code));
 
 test("the doctor tells a paused, a killed and a cleanly stopped node apart, and who has the chain open", async (t) => {
   const lab = createLab(t);
@@ -97,7 +98,9 @@ test("of a cluster the doctor tells a split, a paused and a killed node, each no
   const cluster = await createClusterClient(directory);
   assert.equal((await cluster.node(3).status()).attack, "withhold");
   const told = async () =>
-    (await doctor("--dir", directory)).findings.map(({ node, code }) => `${node ?? "all"} ${code}`);
+    (await doctor("--dir", directory)).findings
+      .filter(({ code }) => !OF_THE_MACHINE.includes(code))
+      .map(({ node, code }) => `${node ?? "all"} ${code}`);
   assert.deepEqual(await told(), ["3 ATTACK_ROLE"]);
 
   await cluster.split([[1], [2, 3]]);
