@@ -93,6 +93,17 @@ const event = (type: string, data: Type.TSchema) => Strict({ id: Text, type: Typ
 const WatchedEvent = Type.Union([
   ...Object.entries(NodeEvents).map(([type, data]) => event(type, data)),
   event("gap", StreamNoteSchemas.gap),
+  /** With --dir: an entry of any of its nodes, or of the cluster itself. */
+  event(
+    "entry",
+    Type.Object({
+      place: Count,
+      timeMs: Count,
+      node: Type.Union([Count, Type.Null()]),
+      type: Text,
+      data: Type.Unknown(),
+    }),
+  ),
 ]);
 
 const Diagnosis = Strict({

@@ -2,11 +2,13 @@ import { styleText } from "node:util";
 
 type Style = Parameters<typeof styleText>[0];
 
-const colours = (): boolean => process.stdout.isTTY === true && process.env["NO_COLOR"] === undefined;
+/** Whether what is printed may be coloured. */
+export const hasColours = (): boolean =>
+  process.stdout.isTTY === true && process.env["NO_COLOR"] === undefined;
 
 /** Styled on a terminal, plain anywhere else. */
 export function style(format: Style, text: string): string {
-  return colours() ? styleText(format, text, { validateStream: false }) : text;
+  return hasColours() ? styleText(format, text, { validateStream: false }) : text;
 }
 
 export function printLine(text: string): void {
