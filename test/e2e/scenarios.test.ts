@@ -134,6 +134,19 @@ test("a file that is wrong is told whole, starts nothing, and exits with 2; a dr
   assert.deepEqual(await readdir(directory), ["wrong.yaml"]);
 });
 
+test("a directory that is somebody's is refused and left as it is", async (t) => {
+  const directory = await temporaryDirectory(t);
+  for (const name of ["cluster.mark", "genesis.json"]) await writeFile(join(directory, name), "theirs");
+  const { code, stderr } = await runCli(["cluster", "run", "two-way-split", "--json", "--dir", directory]);
+  assert.equal(code, 1);
+  assert.match(
+    JSON.parse(stderr).message,
+    /is not empty \(cluster\.mark\); choose another --dir DIR, new or empty/,
+  );
+  assert.deepEqual(await readdir(directory), ["cluster.mark", "genesis.json"]);
+  assert.equal(await readFile(join(directory, "genesis.json"), "utf8"), "theirs");
+});
+
 test("a run that is interrupted ends its cluster and exits with 130", async (t) => {
   const directory = await temporaryDirectory(t);
   const file = join(directory, "long.yaml");

@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { writeFile } from "node:fs/promises";
+import { readdir, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { makePrivateDirectory } from "../../files/index.ts";
-import { markDirectory } from "../claim.ts";
+import { fileProblem, makePrivateDirectory } from "../../files/index.ts";
+import { markAlone } from "../claim.ts";
 import { createClusterClient } from "../client.ts";
 import { stopCluster } from "../down.ts";
 import { ClusterError } from "../errors.ts";
@@ -50,9 +50,26 @@ function topologyOf({ topology, nodes, attackers }: Scenario): Topology {
 const usesLoad = ({ loadTps, steps }: Scenario): boolean =>
   loadTps > 0 || steps.some((step) => step.kind === "action" && step.word === "load");
 
+/** Only what is nobody's is taken: all of it is removed again afterwards. Fails with `CLUSTER_START_FAILED`. */
+async function takeDirectory(directory: string): Promise<void> {
+  const refused = (why: string, cause?: unknown): ClusterError =>
+    new ClusterError("CLUSTER_START_FAILED", `${why}; choose another --dir DIR, new or empty`, { cause });
+  const unusable = (error: unknown): ClusterError =>
+    refused(`cannot use ${directory}: ${fileProblem(error, "no directory can be made there")}`, error);
+  const names = await readdir(directory).catch((error: NodeJS.ErrnoException): string[] => {
+    if (error.code === "ENOENT") return [];
+    throw unusable(error);
+  });
+  if (names.length > 0) throw refused(`${directory} is not empty (${names[0]})`);
+  const isOurs = await makePrivateDirectory(directory)
+    .then(() => markAlone(directory))
+    .catch((error: unknown) => {
+      throw unusable(error);
+    });
+  if (!isOurs) throw refused(`another scenario or cluster starts in ${directory}`);
+}
+
 async function prepare(scenario: Scenario, { directory, seed }: LabOptions): Promise<PreparedAccounts> {
-  await makePrivateDirectory(directory);
-  await markDirectory(directory);
   const random = createSeededRandom(seed);
   const loadSenders = usesLoad(scenario) ? scenario.nodes.length * LOAD_SENDERS_PER_NODE : 0;
   const accounts = await prepareAccounts(directory, { amounts: scenario.accounts, loadSenders }, random);
@@ -81,18 +98,19 @@ export interface Lab {
   close(): Promise<void>;
 }
 
-/** Fails, with nothing left running, where the cluster does not come up. */
+/** Fails, with nothing left of it, where the cluster does not come up. */
 export async function openLab(scenario: Scenario, options: LabOptions): Promise<Lab> {
   const directory = resolve(options.directory);
-  const prepared = await prepare(scenario, { ...options, directory });
-  const { late } = scenario;
-  await startCluster({
-    directory,
-    genesisFile: join(directory, "genesis.json"),
-    signal: options.signal,
-    ...(late.length === 0 ? {} : { late }),
-  });
+  await takeDirectory(directory);
   try {
+    const prepared = await prepare(scenario, { ...options, directory });
+    const { late } = scenario;
+    await startCluster({
+      directory,
+      genesisFile: join(directory, "genesis.json"),
+      signal: options.signal,
+      ...(late.length === 0 ? {} : { late }),
+    });
     const cluster = await createClusterClient(directory);
     const [first = 1] = scenario.nodes.map((_, i) => i + 1).filter((n) => !late.includes(n));
     const { chain } = await cluster.node(first).status();
@@ -117,14 +135,14 @@ export async function openLab(scenario: Scenario, options: LabOptions): Promise<
       },
     };
   } catch (error) {
-    await stopCluster(directory).catch(() => {});
+    await stopCluster(directory, { purge: true }).catch(() => {});
     throw error;
   }
 }
 
 /**
  * Runs a scenario on a cluster of its own and settles with what became of it. The cluster goes on afterwards: whoever
- * called ends it with `stopCluster`. Fails, with nothing left running, where the cluster does not come up.
+ * called ends it with `stopCluster`. Fails, with nothing left of it, where the cluster does not come up.
  */
 export async function runScenario(
   scenario: Scenario,
@@ -132,12 +150,17 @@ export async function runScenario(
   events: LabEvents,
 ): Promise<LabResult> {
   const { url, world, close } = await openLab(scenario, options);
-  events.started(url);
-  const startedMs = Date.now();
-  const result = await runSteps(world, events).finally(close);
-  const endedMs = Date.now();
-  const facts = await untilAborted(options.signal, withLimit(gatherFacts(world))).catch(() => NO_FACTS);
-  return { ...result, ...facts, convergences: exactly(result.convergences, facts), startedMs, endedMs };
+  try {
+    events.started(url);
+    const startedMs = Date.now();
+    const result = await runSteps(world, events).finally(close);
+    const endedMs = Date.now();
+    const facts = await untilAborted(options.signal, withLimit(gatherFacts(world))).catch(() => NO_FACTS);
+    return { ...result, ...facts, convergences: exactly(result.convergences, facts), startedMs, endedMs };
+  } catch (error) {
+    await stopCluster(options.directory, { purge: true }).catch(() => {});
+    throw error;
+  }
 }
 
 /** A run looks ten times a second; what the nodes recorded is exact. */

@@ -69,12 +69,15 @@ async function run(typed: string, options: RunOptions): Promise<void> {
   onLostOutput(onSignal);
   const directory = await takeDirectory(options);
   const teller = json ? silent : createTeller(scenario);
-  let isKept = false;
+  // A run that failed has ended its cluster by itself, or never had the directory.
+  let isOurs = false;
   try {
     const ran = { directory: directory.path, seed, signal: interrupted.signal };
     const report = lab.reportOf(scenario, { file, seed }, await lab.runScenario(scenario, ran, teller));
+    isOurs = true;
+    const isKept = options.keep === true && report.outcome !== "interrupted";
+    if (!isKept) await lab.stopCluster(directory.path, { purge: true }).catch(() => {});
     const files = options.report === undefined ? [] : await lab.writeReport(resolve(options.report), report);
-    isKept = options.keep === true && report.outcome !== "interrupted";
     process.exitCode = OUTCOME_CODES[report.outcome];
     // Not the recording: that has all of every block, and is in the report's file.
     const { recording: _, ...told } = report;
@@ -82,19 +85,22 @@ async function run(typed: string, options: RunOptions): Promise<void> {
     else {
       printLine(await tellReport(scenario, report));
       for (const written of files) printLine(`report: ${written}`);
-      if (isKept) {
-        const dir = shellWord(directory.path);
-        printLine(`the cluster goes on: cumulo cluster status --dir ${dir}`);
-        printLine(`end it with: cumulo cluster down --purge --dir ${dir}`);
-      }
+      if (isKept) tellKept(directory.path);
     }
+    if (!isKept) await directory.remove();
+  } catch (error) {
+    if (isOurs) await lab.stopCluster(directory.path, { purge: true }).catch(() => {});
+    await directory.remove();
+    throw error;
   } finally {
-    if (!isKept) {
-      await lab.stopCluster(directory.path, { purge: true }).catch(() => {});
-      await directory.remove();
-    }
     for (const signal of SIGNALS) process.off(signal, onSignal);
   }
+}
+
+function tellKept(directory: string): void {
+  const dir = shellWord(directory);
+  printLine(`the cluster goes on: cumulo cluster status --dir ${dir}`);
+  printLine(`end it with: cumulo cluster down --purge --dir ${dir}`);
 }
 
 const dryRun = (scenario: Scenario, file: string) => ({
