@@ -40,7 +40,9 @@ export async function openLab(): Promise<Lab> {
       });
       page.on("request", (request) => {
         const asked = new URL(request.url());
-        if (asked.protocol !== "data:" && asked.origin !== origin) faults.push(`asked ${request.url()}`);
+        const isOwn =
+          asked.protocol === "file:" ? request.url().split("#")[0] === url : asked.origin === origin;
+        if (asked.protocol !== "data:" && !isOwn) faults.push(`asked ${request.url()}`);
       });
       // Counted from the beginning, and without what follows on a press.
       await page.addInitScript(() => {

@@ -103,6 +103,58 @@ test("a changed lockfile is installed, one that is merely newer is not", (t) => 
   assert.equal(installs(), 2);
 });
 
+const npmWithVite =
+  'mkdir -p node_modules/.bin node_modules/vite && ln -s "$REAL_NODE" node_modules/.bin/node && echo {} >node_modules/vite/package.json';
+
+/** A checkout with a dashboard, whose build is the program given. */
+function dashboardCheckout(t: TestContext, build: string): Checkout {
+  const made = checkout(t, npmWithVite);
+  mkdirSync(join(made.root, "src/dashboard"), { recursive: true });
+  writeFileSync(join(made.root, "src/dashboard/main.tsx"), "one\n");
+  writeFileSync(join(made.root, "scripts/build-dashboard.ts"), build);
+  return made;
+}
+
+const BUILD = `import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
+mkdirSync(new URL("../dist/dashboard", import.meta.url), { recursive: true });
+writeFileSync(new URL("../dist/dashboard/index.html", import.meta.url), "built");
+appendFileSync(new URL("../dist/builds", import.meta.url), "x");
+`;
+
+test("the dashboard is built once, and again when a source of it has changed or is gone", (t) => {
+  const { root, run } = dashboardCheckout(t, BUILD);
+  const builds = (): number => readFileSync(join(root, "dist/builds"), "utf8").length;
+  assert.match(run().stderr, /building the dashboard/);
+  assert.deepEqual(pick(run()), { status: 0, stdout: printed, stderr: "" });
+  assert.equal(builds(), 1);
+  const later = new Date(Date.now() + 60_000);
+  utimesSync(join(root, "src/dashboard/main.tsx"), later, later);
+  run();
+  assert.equal(builds(), 1);
+  writeFileSync(join(root, "src/dashboard/main.tsx"), "two\n");
+  run();
+  assert.equal(builds(), 2);
+  rmSync(join(root, "src/dashboard/main.tsx"));
+  run();
+  assert.equal(builds(), 3);
+  rmSync(join(root, "dist/dashboard"), { recursive: true });
+  run();
+  assert.equal(builds(), 4);
+});
+
+test("a dashboard that cannot be built stops nothing, and is tried again only when its sources change", (t) => {
+  const { root, run } = dashboardCheckout(t, "throw new Error('no way');\n");
+  const first = run();
+  assert.deepEqual([first.status, first.stdout], [0, printed]);
+  assert.match(first.stderr, /no way[\s\S]*the dashboard could not be built; the daemon runs without it/);
+  assert.equal(existsSync(join(root, ".install-lock")), false);
+  assert.deepEqual(pick(run()), { status: 0, stdout: printed, stderr: "" });
+  writeFileSync(join(root, "scripts/build-dashboard.ts"), BUILD);
+  assert.match(run().stderr, /building the dashboard/);
+  assert.equal(existsSync(join(root, "build.log")), false);
+  assert.ok(existsSync(join(root, "dist/dashboard/index.html")));
+});
+
 test("a wrapper works through a chain of symlinks", (t) => {
   const { root, run } = checkout(t);
   symlinkSync("my checkout/scripts/demo", join(root, "../first"));
