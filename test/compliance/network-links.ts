@@ -79,6 +79,8 @@ export function describeLinks(join: Join, connect: Connect): void {
     const redial = a.network.dial(ofB).then((peer) => {
       connected = peer;
     });
+    // It waits, and neither fails nor gets through.
+    await new Promise((resolve) => setTimeout(resolve, 200));
     assert.equal(connected, undefined);
     a.network.shape(b.network.self, undefined);
     await redial;

@@ -125,6 +125,8 @@ describe("what commands print with --json fits their schemas", () => {
       "status",
       "load --tps 5 --for 1s",
       "split 1/2",
+      "link 1:2 delay=5ms",
+      "status",
       "heal",
       "wait converged",
       "doctor",

@@ -27,26 +27,33 @@ afterEach(() => {
   for (const cleanUp of cleanups.splice(0)) cleanUp();
 });
 
-/** A TCP connection of the conditioner's transport, without noise above it, and the plain socket at its other end. */
-async function connect() {
+/** What dials a server of this process through a conditioner's transport, without noise above it. */
+async function prepare() {
   const conditioner = createConditioner(deps);
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
+  cleanups.push(() => server.close());
   const accepted = once(server, "connection") as Promise<[Socket]>;
   const logger = { forComponent: () => silent };
   const transport = conditioner.transport({ logger });
   const address = multiaddr(`/ip4/127.0.0.1/tcp/${(server.address() as AddressInfo).port}/p2p/${PEER}`);
   const upgrader = { upgradeOutbound: async (connection: MultiaddrConnection) => connection };
-  const connection = (await transport.dial(address, {
-    upgrader: upgrader as unknown as Upgrader,
-    signal: AbortSignal.timeout(5_000),
-  })) as unknown as MultiaddrConnection;
+  const dial = async (signal: AbortSignal) => {
+    const options = { upgrader: upgrader as unknown as Upgrader, signal };
+    return (await transport.dial(address, options)) as unknown as MultiaddrConnection;
+  };
+  return { conditioner, accepted, dial };
+}
+
+/** A TCP connection, and the plain socket at its other end. */
+async function connect() {
+  const { conditioner, accepted, dial } = await prepare();
+  const connection = await dial(AbortSignal.timeout(5_000));
   const [socket] = await accepted;
   conditioner.named(connection, PEER);
   cleanups.push(() => {
     connection.abort(new Error("the test is over"));
     socket.destroy();
-    server.close();
   });
   const read: Buffer[] = [];
   connection.addEventListener("message", ({ data }) => read.push(Buffer.from(data.subarray())));
@@ -173,13 +180,29 @@ test("a connection that is whole has the methods of its class, which are those t
   await until("the end is seen", () => connection.status === "closed");
 });
 
-test("one that reads nothing is not read for beyond its buffer, however much is held for it", async () => {
+test("one that reads nothing gets nothing, and what is due waits in the line", async () => {
   const { conditioner, connection, socket, read } = await connect();
-  conditioner.shape(PEER, { in: { delayMs: 20 } });
-  connection.pause();
+  conditioner.shape(PEER, { in: { delayMs: 300 } });
   socket.write(new Uint8Array(200_000));
   await pause(100);
-  assert.equal(read().length, 0);
+  connection.pause();
+  await pause(400);
+  assert.deepEqual([read().length, connection.readBufferLength], [0, 0]);
   connection.resume();
   await until("all is read", () => read().length === 200_000);
+});
+
+test("a dial into a dead line reaches nobody until it lives, and can be given up", async () => {
+  const { conditioner, accepted, dial } = await prepare();
+  for (const shapes of [{ out: { blackhole: true } }, { in: { lossRatio: 1 } }]) {
+    conditioner.shape(PEER, shapes);
+    await assert.rejects(dial(AbortSignal.timeout(50)), { name: "TimeoutError" });
+  }
+  const dialled = dial(AbortSignal.timeout(5_000));
+  assert.equal(await Promise.race([accepted, pause(100, "nobody came")]), "nobody came");
+  conditioner.shape(PEER, { out: { delayMs: 1 } });
+  const connection = await dialled;
+  const [socket] = await accepted;
+  connection.abort(new Error("the test is over"));
+  socket.destroy();
 });
