@@ -192,12 +192,6 @@ export function createNetworkMetrics(metrics: Metrics, clock: Clock): NetworkMet
           },
           () => links.list().filter((one) => one.direction === direction).length,
         );
-      const refused = {
-        name: "cumulo_network_links",
-        help: "Links to peers that are not whole",
-        labels: { mode: "refuse" },
-      };
-      metrics.gaugeOf(refused, () => links.refused().length);
       const connects = eachOf(directions, (direction) =>
         metrics.counter({
           name: "cumulo_network_connects_total",

@@ -1,6 +1,14 @@
 import { type Link, type LinkRequest, type NodeService, ServiceError, type Shape } from "../api/index.ts";
 import { isPeerName, type Supervisor } from "../network/index.ts";
-import type { Clock, Logger, Network, Timer, Timers } from "../ports/index.ts";
+import {
+  type Clock,
+  type Logger,
+  type Metrics,
+  type Network,
+  silentMetrics,
+  type Timer,
+  type Timers,
+} from "../ports/index.ts";
 
 /** Set by hand or by a cluster, so a bound that nobody meets but a mistake. */
 const MAX_LINKS = 1_024;
@@ -11,6 +19,8 @@ export interface NodeLinksDeps {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly logger: Logger;
+  /** Where left out, nothing is counted. */
+  readonly metrics?: Metrics;
 }
 
 /** A link as it is told when it changes; `whole` when it is healed, by command or timer. */
@@ -35,6 +45,11 @@ export function createNodeLinks(deps: NodeLinksDeps): NodeLinks {
   const links = new Map<string, Link>();
   const ending = new Map<string, Timer>();
   const listeners = new Set<(change: LinkChange) => void>();
+  for (const mode of ["refuse", "shape"] as const)
+    (deps.metrics ?? silentMetrics).gaugeOf(
+      { name: "cumulo_network_links", help: "Links to peers that are not whole", labels: { mode } },
+      () => [...links.values()].filter((link) => link.mode === mode).length,
+    );
 
   function tell(change: LinkChange): void {
     deps.logger.info({ ...change }, "a link was changed");

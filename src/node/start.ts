@@ -305,7 +305,7 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
     void chain.prune();
     shutdown.add("history index", () => index.close());
   }
-  const links = createNodeLinks({ network, supervisor, clock, timers, logger });
+  const links = createNodeLinks({ network, supervisor, clock, timers, logger, metrics });
   shutdown.add("links", () => links.stop());
   links.onChange(timeline.linkChanged);
   const doctor = createDoctor(

@@ -4,6 +4,7 @@ import { createNodeLinks, type LinkChange } from "../../../src/node/links.ts";
 import {
   createManualClock,
   createManualTimers,
+  createMemoryMetrics,
   createMemoryNetworkHub,
   type LinkShapes,
   silentLogger,
@@ -20,10 +21,11 @@ function start() {
   network.shape = (_peer, shapes) => void shaped.push(shapes);
   let redials = 0;
   const supervisor = { redialNow: () => void redials++ };
-  const links = createNodeLinks({ network, supervisor, clock, timers, logger: silentLogger });
+  const metrics = createMemoryMetrics();
+  const links = createNodeLinks({ network, supervisor, clock, timers, logger: silentLogger, metrics });
   const changes: LinkChange[] = [];
   links.onChange((change) => changes.push(change));
-  return { clock, timers, network, links, shaped, changes, redials: () => redials };
+  return { clock, timers, network, links, metrics, shaped, changes, redials: () => redials };
 }
 
 test("a link is refused or shaped in place of what it was, and healed with a redial", async () => {
@@ -44,6 +46,20 @@ test("a link is refused or shaped in place of what it was, and healed with a red
     changes.map(({ mode }) => mode),
     ["refuse", "shape", "whole"],
   );
+});
+
+test("metrics tell how many links are refused and how many are shaped", async () => {
+  const { links, metrics } = start();
+  const counts = async () =>
+    [...(await metrics.text()).matchAll(/^cumulo_network_links\{mode="\w+"\} (\d+)$/gm)].map(
+      ([, count]) => count,
+    );
+  await links.setLink(PEER, { mode: "refuse" });
+  assert.deepEqual(await counts(), ["1", "0"]);
+  await links.setLink(PEER, { mode: "shape", out: { delayMs: 80 } });
+  assert.deepEqual(await counts(), ["0", "1"]);
+  await links.healLink(PEER);
+  assert.deepEqual(await counts(), ["0", "0"]);
 });
 
 test("a shape that does nothing is a whole link", async () => {
