@@ -97,11 +97,12 @@ export function createTimelineRecorder(deps: TimelineRecorderDeps): TimelineReco
     };
   }
 
-  function noteHeader(data: HeaderData, headerMs: number): Arrival {
+  /** `withBody`: the block is noted right after it, and its arrival with that. */
+  function noteHeader(data: HeaderData, headerMs: number, withBody: boolean): Arrival {
     const { id, peer, via } = data;
     const arrival: Arrival = { headerMs, headerPeer: peer, bodyMs: null, bodyPeer: null, via };
     recent.set(id, arrival);
-    note({ type: "header", timeMs: headerMs, data }, { noted: { id, arrival } });
+    note({ type: "header", timeMs: headerMs, data }, withBody ? {} : { noted: { id, arrival } });
     return arrival;
   }
 
@@ -118,7 +119,7 @@ export function createTimelineRecorder(deps: TimelineRecorderDeps): TimelineReco
       if (data === undefined) return;
       const bodyMs = source.bodyMs ?? source.receivedMs;
       const shown = { ...data, peer: source.headerPeer === undefined ? peer : senderOf(source.headerPeer) };
-      const seen = recent.get(header.id) ?? noteHeader(shown, source.headerMs ?? source.receivedMs);
+      const seen = recent.get(header.id) ?? noteHeader(shown, source.headerMs ?? source.receivedMs, true);
       const arrival: Arrival = { ...seen, bodyMs: seen.bodyMs ?? bodyMs, bodyPeer: peer };
       recent.set(header.id, arrival);
       const entry = {
@@ -167,7 +168,7 @@ export function createTimelineRecorder(deps: TimelineRecorderDeps): TimelineReco
     headerSeen(header, { peer, receivedMs }) {
       if (recent.get(header.id) !== undefined || !budgets.header.take()) return;
       const data = headerData(header, peer, "gossip");
-      if (data !== undefined) noteHeader(data, receivedMs);
+      if (data !== undefined) noteHeader(data, receivedMs, false);
     },
     linkChanged(link) {
       if (budgets.link.take()) note({ type: "link", timeMs: clock.nowMs(), data: link });
