@@ -91,6 +91,7 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
   checkPruneDepth(options);
   const directory = await openDataDirectory(options, chosen, random);
   let stands = false;
+  let hasFailed = false;
   shutdown.add("data directory", () => (stands ? directory.close() : directory.abandon()));
   const rewardTo = given ?? (await directory.rewardKey());
   const failure = Promise.withResolvers<Error>();
@@ -271,7 +272,7 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
     },
     { isKept: options.timeline !== false, run, version: VERSION },
   );
-  shutdown.add("timeline", () => timeline.close({ isCleanStop: stands }));
+  shutdown.add("timeline", () => timeline.close({ isCleanStop: stands && !hasFailed }));
   timeline.attach(network);
   // What the chain settled while it was opened.
   pool.published();
@@ -284,6 +285,7 @@ async function compose(options: NodeOptions, logger: Logger, shutdown: Shutdown)
   });
   chain.on("fatal", (error) => {
     logger.error({ error: error.message }, "the chain stopped; the node stops too");
+    hasFailed = true;
     failure.resolve(error);
   });
   network.on("connect", ({ peer }) => exchange.connected(peer));

@@ -1,5 +1,5 @@
 import { ServiceError, type Status, type TimelineOrder, type TimelinePage } from "../../api/index.ts";
-import type { Logger, Timers } from "../../ports/index.ts";
+import { type Logger, StoreError, type Timers } from "../../ports/index.ts";
 import type { TxId } from "../../primitives/index.ts";
 import { positionOf } from "../cursor.ts";
 import type { OnHappening } from "../happenings.ts";
@@ -56,7 +56,8 @@ export async function openTimeline(
     ...recorder,
     startedMs,
     happened: (transaction, happening) => lives?.note(transaction.txid, happening, transaction),
-    life: async (txid) => await lives?.get(txid),
+    // What is in memory is told, whatever the timeline is like.
+    life: async (txid) => await lives?.get(txid).catch(() => undefined),
     status: () => ({
       on: log?.isOn ?? false,
       lastSequence: log?.lastSequence ?? 0,
@@ -68,7 +69,12 @@ export async function openTimeline(
         const message = `this node keeps no timeline (${why}); start it again without that, or ask another node`;
         throw new ServiceError("TIMELINE_OFF", 409, message);
       }
-      return await log.page({ limit, order, ...(after === undefined ? {} : { after: positionOf(after) }) });
+      const place = after === undefined ? {} : { after: positionOf(after) };
+      return await log.page({ limit, order, ...place }).catch((cause: unknown) => {
+        if (!(cause instanceof StoreError)) throw cause;
+        const message = `the timeline cannot be read (${cause.message}); stop the node, delete its folder timeline, and start it again`;
+        throw new ServiceError("TIMELINE_OFF", 409, message, { cause });
+      });
     },
     async close({ isCleanStop }) {
       if (isCleanStop) stop("the node was asked to end");

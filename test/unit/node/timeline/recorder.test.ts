@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { StoreError } from "../../../../src/ports/index.ts";
 import { createBlockBuilder } from "../../../support/block-builder.ts";
 import { streamGenesis } from "../../../support/seeded-stream.ts";
 import { allEntries, openTestLog, recordedChain } from "../../../support/timeline-lab.ts";
@@ -91,4 +92,21 @@ test("headers whose bodies never come are noted up to a bound, and so are connec
   clock.advance(1_000);
   for (let n = 0; n < 10; n++) network.connect("hectic");
   assert.equal((await log.page({ limit: 1, order: "newest" })).lastSequence, 7_000 + 5);
+});
+
+test("a timeline that cannot be read keeps nobody from the blocks: their arrival is not known", async () => {
+  let isBroken = false;
+  const log = await openTestLog(new Map(), {
+    genesis,
+    wrap: (store) => ({
+      ...store,
+      getMany: async (asked) => {
+        if (isBroken) throw new StoreError("STORE_CORRUPT", "a table is damaged");
+        return await store.getMany(asked);
+      },
+    }),
+  });
+  const { recorder } = await recordedChain(genesis, log);
+  isBroken = true;
+  assert.deepEqual(await recorder.arrivals(["a".repeat(64)]), [null]);
 });
