@@ -26,6 +26,7 @@ RUN npm ci --omit=dev --no-audit --no-fund --no-update-notifier --cache /tmp/npm
 
 COPY scripts/lib.sh scripts/cumulo scripts/
 COPY src src
+COPY scenarios scenarios
 COPY --from=page /opt/cumulo/dist dist
 
 # A start that works is part of the build, and leaves compiled code behind: at run time the root is read-only.

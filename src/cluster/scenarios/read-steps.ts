@@ -132,8 +132,15 @@ function readAction(
   return isGood ? ({ word, value, options } as Pick<Action, "word" | "options" | "value">) : undefined;
 }
 
-/** What the roles of nodes allow; one sentence where it does not. */
-function checkRoles(action: Pick<Action, "word" | "value">, reading: Reading): string | undefined {
+/** Whether it means something, by the roles of nodes and with its value; one sentence where it does not. */
+function checkMeaning(
+  action: Pick<Action, "word" | "value" | "options">,
+  reading: Reading,
+): string | undefined {
+  if (action.word === "wait" && action.value !== "converged" && Object.keys(action.options).length > 0)
+    return "within and at go with wait: converged only";
+  if (action.word === "mining" && action.value === "off" && "share" in action.options)
+    return "share goes with mining: on only";
   if (action.word === "join") {
     const other = (action.value as readonly number[]).find((n) => !reading.late.has(n));
     if (other !== undefined)
@@ -186,7 +193,7 @@ export function readStep(at: unknown, reading: Reading, key: string): Step | und
   }
   const action = readAction(first, others, reading, key);
   if (action === undefined) return undefined;
-  const problem = checkRoles(action, reading);
+  const problem = checkMeaning(action, reading);
   if (problem !== undefined) reading.tell(first.value, `${key}.${action.word}`, problem);
   return problem === undefined ? ({ kind: "action", ...action, line, text } as Step) : undefined;
 }

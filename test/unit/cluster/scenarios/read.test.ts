@@ -250,6 +250,12 @@ steps:
       /^10:11: steps\[1\]\.join: node 3 runs from the start, or has joined before/,
     ],
     ["a release where nothing is withheld", "  - release: ann\n", /node 1 withholds nothing/],
+    [
+      "a limit of a plain wait",
+      "  - wait: 5s\n    within: 9s\n",
+      /within and at go with wait: converged only/,
+    ],
+    ["a share of no mining", "  - mining: off\n    share: 5%\n", /share goes with mining: on only/],
     ["an alias", "  - say: &x hello\n  - say: *x\n", /write it out: \*x is not understood here/],
   ];
   for (const [what, steps, says] of WRONG)
