@@ -297,7 +297,7 @@ const changing: Case[] = [
     json: { mode: "delay" },
     status: 400,
     code: "REQUEST_INVALID",
-    says: /mode must be "refuse", not "delay"/,
+    says: /mode must be one of refuse, shape, not "delay"/,
   },
   {
     name: "a link to nobody",
