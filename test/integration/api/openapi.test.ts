@@ -32,6 +32,7 @@ const ROUTES = [
   "POST /v1/mining",
   "POST /v1/backup",
   "POST /v1/attack/release",
+  "GET /v1/doctor",
   "GET /v1/links",
   "PUT /v1/links/{peer}",
   "DELETE /v1/links/{peer}",
