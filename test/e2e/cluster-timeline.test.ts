@@ -47,7 +47,7 @@ describe("the recorded timeline of a cluster", () => {
     return JSON.stringify(found) === JSON.stringify(items);
   }
 
-  it("has what each node saw, once and in order, over a split, its heal, a kill and a restart", async () => {
+  it("has what each node saw, once and in order, over a split, its heal, a pause, a kill and a restart", async () => {
     await mine(1, 2);
     await until("node 2 has them", async () => (await cluster.node(2).status()).head.height === 2, 15_000);
     await cluster.split([[1], [2]], { names: ["east", "west"] });
@@ -55,10 +55,13 @@ describe("the recorded timeline of a cluster", () => {
     await mine(2, 2);
     await cluster.heal();
     await until("node 1 has gone over", async () => (await cluster.node(1).status()).reorgs === 1, 15_000);
+    await cluster.act(2, "pause");
+    await mine(1, 1);
+    await cluster.act(2, "resume");
     await cluster.act(2, "kill");
     await mine(1, 1);
     await cluster.act(2, "restart");
-    await until("node 2 is back", async () => (await cluster.node(2).status()).head.height === 5, 15_000);
+    await until("node 2 is back", async () => (await cluster.node(2).status()).head.height === 6, 15_000);
     for (const n of [1, 2]) await until(`node ${n} is recorded whole`, () => isWhole(n), 10_000);
     const entries = await recorded();
     assert.deepEqual(
@@ -80,7 +83,7 @@ describe("the recorded timeline of a cluster", () => {
     );
     assert.deepEqual(
       states.filter((state, i) => state !== "starting" || i > 0),
-      ["running", "ended", "starting", "running"],
+      ["running", "paused", "running", "ended", "starting", "running"],
     );
   });
 
