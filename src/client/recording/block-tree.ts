@@ -52,8 +52,10 @@ export interface GrowingTree extends BlockTree {
 }
 
 const NONE: readonly number[] = [];
+/** Heights for which a lane must have been empty before a branch moves up into it. */
+const LONG_EMPTY = 10;
 
-/** All blocks of a recording, each in a lane: a branch keeps its lane, and a new one takes the first that is free. */
+/** All blocks of a recording, each in a lane: a branch keeps its lane for long, and a new one takes the first that is free. */
 export function createBlockTree(): GrowingTree {
   const blocks: Stored[] = [];
   const byId = new Map<string, Stored>();
@@ -66,10 +68,16 @@ export function createBlockTree(): GrowingTree {
   let lowest = 0;
   let highest = 0;
 
-  /** Its parent's lane where it is the first to go on there; else the first where nothing has been for two heights. */
+  /**
+   * Its parent's lane where it is the first to go on there, or one further up where nothing has been for long, so that
+   * the best chain comes back to the first lane; else the first lane where nothing has been for two heights.
+   */
   function laneFor(block: Stored): number {
     const parent = blocks[block.parent];
-    if (parent !== undefined && laneEnds[parent.lane] === parent) return parent.lane;
+    if (parent !== undefined && laneEnds[parent.lane] === parent) {
+      const above = laneEnds.findIndex((end) => end.height < block.height - LONG_EMPTY);
+      return above === -1 ? parent.lane : Math.min(above, parent.lane);
+    }
     const free = laneEnds.findIndex((end) => end.height < block.height - 1);
     return free === -1 ? laneEnds.length : free;
   }

@@ -78,8 +78,9 @@ function drawEdges(
       edge(context, xOf(camera, parent.height), yOf(parent.lane), xOf(camera, block.height), yOf(block.lane));
     }
     context.strokeStyle = isBest ? palette.muted : palette.line;
-    context.lineWidth = isBest ? 2 : 1.75;
-    context.globalAlpha = isBest ? 0.75 : 1;
+    const isFar = camera.scale < SMALL_PX;
+    context.lineWidth = isFar ? 1 : isBest ? 2 : 1.75;
+    context.globalAlpha = isFar ? 0.22 : isBest ? 0.75 : 1;
     context.stroke();
   }
   context.globalAlpha = 1;
