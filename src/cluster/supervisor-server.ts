@@ -3,6 +3,7 @@ import { ApiServerError, addPage, createEventStreams, createHttpApp, listen } fr
 import type { Logger } from "../ports/index.ts";
 import { ClusterError } from "./errors.ts";
 import type { Fleet } from "./fleet.ts";
+import { addSupervisorMetrics } from "./metrics.ts";
 import { addNodeProxy } from "./node-proxy.ts";
 import type { ClusterRecorder } from "./recorder.ts";
 import { addSupervisorRoutes } from "./supervisor-routes.ts";
@@ -59,6 +60,11 @@ export async function startSupervisorServer(
   );
   deps.recorder.subscribe((data) => streams.publish({ type: "entry", data }));
   addTimelineRoutes(app, deps.recorder, streams);
+  addSupervisorMetrics(app, {
+    nodes: () => deps.fleet.members.length,
+    recorded: () => deps.recorder.page({ after: 0, limit: 1 }).lastPlace,
+    streams: () => streams.size,
+  });
   const close = async (): Promise<void> => {
     streams.close();
     await app.close();

@@ -95,6 +95,17 @@ describe("a node behind its cluster's address", { timeout: SUITE_MS }, () => {
     }
   });
 
+  it("has metrics of its own, and its supervisor tells of itself", async (t) => {
+    const { url } = await silentNode(t, true);
+    const text = await (await fetch(`${url}/metrics`)).text();
+    assert.match(text, /^cumulo_cluster_nodes 1$/m);
+    assert.match(text, /^cumulo_cluster_event_streams 0$/m);
+    assert.match(text, /^cumulo_cluster_resident_memory_bytes [1-9]\d+$/m);
+    const cluster = await oneNode(t);
+    const ofNode = await (await fetch(`${cluster.url}/nodes/1/metrics`)).text();
+    assert.match(ofNode, /^cumulo_api_streams \d+$/m);
+  });
+
   it("gets whatever is not larger, whole", async (t) => {
     const cluster = await oneNode(t);
     const text = `{"transactions":[]}`;
