@@ -92,9 +92,11 @@ async function ofNode(
 }
 
 async function ofHeads(cluster: ClusterClient, nodes: readonly NodeSnapshot[]): Promise<ClusterFinding[]> {
-  if (relateHeads(nodes) !== "apart") return [];
+  // What an attacker keeps to itself is apart on purpose.
+  const isHonest = ({ attack }: NodeSnapshot): boolean => attack === null;
+  if (relateHeads(nodes.filter(isHonest)) !== "apart") return [];
   await sleep(APART_MS);
-  const later = await cluster.snapshot();
+  const later = (await cluster.snapshot()).filter(isHonest);
   if (relateHeads(later) !== "apart") return [];
   const heads = later.flatMap(({ n, status }) =>
     status === undefined ? [] : [{ node: n, id: status.head.id, height: status.head.height }],

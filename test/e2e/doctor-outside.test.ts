@@ -103,6 +103,11 @@ test("of a cluster the doctor tells a split, a paused and a killed node, each no
       .map(({ node, code }) => `${node ?? "all"} ${code}`);
   assert.deepEqual(await told(), ["3 ATTACK_ROLE"]);
 
+  // What it mines in secret sets no honest node apart.
+  await cluster.node(3).mining({ mode: "blocks", count: 2 });
+  const withSecret = await told();
+  assert.ok(!withSecret.includes("all CLUSTER_APART"), withSecret.join());
+
   await cluster.split([[1], [2, 3]]);
   const split = await told();
   assert.ok(split.includes("all CLUSTER_SPLIT") && split.includes("1 NO_PEERS"), split.join());
