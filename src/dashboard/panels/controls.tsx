@@ -13,12 +13,13 @@ const MOST_MINED = 100;
 const MINE_TIMEOUT_MS = 60_000;
 
 function Split({ actions, nodes }: { readonly actions: Actions; readonly nodes: readonly number[] }) {
-  const { model, timeMs } = useMoment();
+  const { model } = useMoment();
   const half = Math.ceil(nodes.length / 2);
   const [groupOf, setGroupOf] = useState<Readonly<Record<number, number>>>({});
   const [seconds, setSeconds] = useState("");
   const { run, isBusy, told } = useDeed();
-  const isSplit = model.splitAt(timeMs) !== null;
+  // Deeds are of now, whatever moment is shown.
+  const isSplit = model.splitAt(model.endMs) !== null;
   const group = (n: number, i: number): number => groupOf[n] ?? (i < half ? 0 : 1);
   const groups = GROUPS.map((_, g) => nodes.filter((n, i) => group(n, i) === g)).filter(
     (members) => members.length > 0,

@@ -11,11 +11,12 @@ export function Processes({
   readonly actions: Actions;
   readonly nodes: readonly number[];
 }) {
-  const { model, timeMs } = useMoment();
+  const { model } = useMoment();
   const [n, setN] = useState(nodes[0] ?? 1);
   const [isAsked, setAsked] = useState(false);
   const { run, isBusy, told } = useDeed();
-  const isGone = model.nodeAt(n, timeMs).state === "gone";
+  // Deeds are of now, whatever moment is shown.
+  const isGone = model.nodeAt(n, model.endMs).state === "gone";
   const act = (deed: "kill" | "pause" | "resume" | "restart", done: string): void => {
     setAsked(false);
     void run(async () => {
