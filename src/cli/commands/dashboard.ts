@@ -1,4 +1,8 @@
 import { spawn } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
 import { type ConnectionOptions, connected, type JsonOption, locateNode } from "../connection.ts";
 import { type CliError, usageError } from "../failure.ts";
@@ -41,17 +45,29 @@ async function checkAnswers(place: Place): Promise<void> {
   if (!("directory" in place)) await createClient({ ...place, timeoutMs: 5_000 }).status();
 }
 
-/** The system's own way to show an address. Its failure is no failure of ours: the address is printed too. */
-function openBrowser(address: string): void {
-  const [program, ...before] =
-    process.platform === "darwin"
-      ? ["open"]
-      : process.platform === "win32"
-        ? ["cmd", "/c", "start", ""]
-        : ["xdg-open"];
-  const child = spawn(program as string, [...before, address], { stdio: "ignore", detached: true });
-  child.on("error", () => process.stderr.write(`cumulo: cannot run ${program}; open the address by hand\n`));
-  child.unref();
+/** How long a browser may take to read the file that sends it on. */
+const OPEN_MS = 5_000;
+
+/**
+ * The system's own way to show an address. The token must stand on no command line, which every user of the machine can
+ * read, so the browser is given a file of ours that sends it on, for as long as that takes. Its failure is no failure of
+ * ours: the address is printed too.
+ */
+async function openBrowser(address: string): Promise<void> {
+  const directory = await mkdtemp(join(tmpdir(), "cumulo-open-"));
+  try {
+    const file = join(directory, "dashboard.html");
+    const text = `<!doctype html><meta http-equiv="refresh" content="0; url=${address}"><title>Cumulo</title>\n`;
+    await writeFile(file, text, { mode: 0o600 });
+    const program = process.platform === "darwin" ? "open" : "xdg-open";
+    const child = spawn(program, [file], { stdio: "ignore", detached: true });
+    const failed = new Promise<boolean>((resolve) => child.once("error", () => resolve(true)));
+    child.unref();
+    const isFailed = await Promise.race([failed, sleep(OPEN_MS, false)]);
+    if (isFailed) process.stderr.write(`cumulo: cannot run ${program}; open the address by hand\n`);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
 }
 
 async function dashboard(options: Options): Promise<void> {
@@ -59,7 +75,6 @@ async function dashboard(options: Options): Promise<void> {
   await checkAnswers(place);
   // In the fragment, which browsers send to nobody: the token is in no request line and in no log.
   const address = `${place.url}/${place.token === undefined ? "" : `#token=${encodeURIComponent(place.token)}`}`;
-  if (options.open) openBrowser(address);
   if (options.json) printJson({ url: address, controls: place.token !== undefined });
   else {
     printLine(address);
@@ -68,6 +83,7 @@ async function dashboard(options: Options): Promise<void> {
         "cumulo: no token is known for it (--data DIR or --token-file FILE), so the page shows and changes nothing\n",
       );
   }
+  if (options.open) await openBrowser(address);
 }
 
 export function addDashboard(program: Command): void {
