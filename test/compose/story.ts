@@ -281,10 +281,13 @@ export async function downAndUp({ project, report }: Scene): Promise<void> {
   await report.check("`down` takes away the containers and the network, and leaves the volumes", async () => {
     await project.compose(["down"]);
     const left = await project.remains();
-    assert.deepEqual(
-      left.map((line) => line.split(" ")[0]),
-      ["volume", "volume", "volume"],
+    assert.ok(
+      left.every((line) => line.startsWith("volume ")),
+      left.join(", "),
     );
+    // Compose 1.29 makes the volumes of profiles that are off, too.
+    const ofNodes = left.filter((line) => NODES.some((node) => line.endsWith(`_${node}`)));
+    assert.equal(ofNodes.length, NODES.length, left.join(", "));
     return undefined;
   });
   await report.check("`up` again goes on with the same chain, names and reorg record", async () => {
