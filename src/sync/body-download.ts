@@ -64,6 +64,11 @@ export interface BodyDownload {
   readonly obstacle: SyncObstacle | undefined;
   /** The peer could be asked for something now. */
   canAsk(peer: SyncPeer): boolean;
+  /**
+   * Having shown that block, the peer must have it: it says that it prunes nothing, or that its head stands on it. Whoever
+   * prunes may have left the branch since, and forgotten it.
+   */
+  owes(peer: SyncPeer, index?: number): boolean;
   /** The head that the peer claims is one of these headers. */
   isHeadHere(peer: SyncPeer): boolean;
   /** Notes how far along these headers the peer says it is. */
@@ -263,6 +268,8 @@ export function createBodyDownload(
       const index = due();
       return index !== undefined && isFree(peer) && canHave(peer, index);
     },
+    owes: (peer, index = 0) =>
+      peer.claim.firstHeight === 0 || (isHeadHere(peer) && indexOf(peer.claim.height) >= index),
     isHeadHere,
     note(peer) {
       isSaturated = false;

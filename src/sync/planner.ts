@@ -27,16 +27,13 @@ import type {
 } from "./types.ts";
 
 /**
- * Headers of one sync at most: with easy difficulty they are nearly free to forge. Only their ids are kept, 17 MB each:
- * of a chain being fetched, one to go on with, one being downloaded. What needs more to outweigh ours is not followed.
+ * Headers of one sync at most: easy ones are nearly free to forge. Only ids are kept, 17 MB each: of a chain being
+ * fetched, one to go on with, one being downloaded. What needs more to outweigh ours is not followed.
  */
 export const MAX_HEADERS_PER_SYNC = 524_288;
 /** Header fetches in a row that a peer may leave without an end before it loses its connection. */
 const MAX_HEADER_FAILURES = 3;
-/**
- * The same for requests of blocks, which headers in between do not excuse: whoever shows headers and withholds their
- * blocks would hold us for ever. Enough for a slow link to come down from 64 blocks a request to one, and three more.
- */
+/** Requests of blocks in a row withheld, whatever headers come between: a slow link's way from 64 to 1, and 3 more. */
 const MAX_WITHHELD = 9;
 /** Requests for blocks in a row, of all peers together, that brought none: then a peer with another branch has its turn. */
 const MAX_DRY_REQUESTS = 4;
@@ -234,7 +231,7 @@ export function createSyncPlanner(
     return drop(peer.name, `${peer.headerFailures} header fetches in a row without an end`, false);
   }
 
-  /** It was asked for blocks and brought none in time. Several requests that end together count once. */
+  /** It was asked for blocks and brought none in time. Several that end together count once. */
   function withhold(name: string): SyncEffect[] {
     const peer = claims.get(name);
     if (peer === undefined) return [];
@@ -346,8 +343,9 @@ export function createSyncPlanner(
       if (peer === undefined || download.isPrunedBy(peer, indexes[0])) return next(now);
       const isFirst = request > peer.emptyUpTo && ++peer.emptyAnswers === 1;
       peer.emptyUpTo = requests;
+      const isFault = download.owes(peer, indexes[0]);
       if (name === download.shownBy && peer.emptyAnswers > 1)
-        return [...drop(name, "has not the blocks of its own headers", false), ...next(now)];
+        return [...drop(name, "has not the blocks of its own headers", isFault), ...next(now)];
       if (download.isOnChain(name, indexes[0] ?? 0)) {
         // It may have pruned them a moment ago, and has a chance to say so.
         const ask: SyncEffect[] = isFirst ? [{ kind: "request-status", peer: name }] : [];

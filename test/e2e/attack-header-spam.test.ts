@@ -32,7 +32,7 @@ test("honest nodes agree on what they mine while a node sends them headers that 
   for (const node of honest)
     await poll("it is sent away", () =>
       node
-        .logged("disconnecting a peer during sync")
+        .logged("a peer broke the protocol and loses its connection")
         .some(({ peer, reason }) => peer === attacker.peer && /has not the blocks/.test(String(reason))),
     );
   const [third] = await lab.mine(first, 1);

@@ -175,22 +175,29 @@ test("how fast blocks come, and how long the rest will take, is told while they 
   await chain.close();
 });
 
-test("who lies is punished; who has not what it showed is sent away without being marked for it", async () => {
-  const chain = await openTestChain(testGenesis());
-  const blocks = createBlockBuilder(chain.genesis).extend(3);
-  const { driver, told, say } = createPeerLab(chain, {
-    requestHeaders: async (peer) => (peer === "peer" ? [] : blocks.map(({ header }) => header)),
-    requestBlocks: async () => [],
-    requestStatus: async () => statusOf(chain, blocks),
+for (const [firstHeight, isPunished] of [
+  [0, true],
+  [1, false],
+] as const) {
+  test(`who lies is punished; who has not what it showed ${isPunished ? "too" : "is sent away, where it may have pruned it"}`, async () => {
+    const chain = await openTestChain(testGenesis());
+    const blocks = createBlockBuilder(chain.genesis).extend(3);
+    const elsewhere = { ...statusOf(chain, blocks), head: "ff".repeat(32), firstHeight };
+    const { driver, told, say } = createPeerLab(chain, {
+      requestHeaders: async (peer) => (peer === "peer" ? [] : blocks.map(({ header }) => header)),
+      requestBlocks: async () => [],
+      requestStatus: async () => elsewhere,
+    });
+    say("peer", blocks);
+    say("other", blocks);
+    await until("both are gone", () => told.punished.length + told.dropped.length === 2);
+    const [lie, missing] = ["claims more work than it shows", "has not the blocks of its own headers"];
+    assert.deepEqual(told.punished, isPunished ? [lie, missing] : [lie]);
+    assert.deepEqual(told.dropped, isPunished ? [] : [missing]);
+    driver.stop();
+    await chain.close();
   });
-  say("peer", blocks);
-  say("other", blocks);
-  await until("both are gone", () => told.punished.length + told.dropped.length === 2);
-  assert.deepEqual(told.punished, ["claims more work than it shows"]);
-  assert.deepEqual(told.dropped, ["has not the blocks of its own headers"]);
-  driver.stop();
-  await chain.close();
-});
+}
 
 test("headers that are ahead of our clock are noted, as the peer that shows them is only let rest", async () => {
   const chain = await openTestChain(testGenesis());

@@ -19,6 +19,8 @@ import {
 } from "../../support/planner-lab.ts";
 
 const all = statusAt(400);
+const faults = (effects: readonly SyncEffect[]): boolean[] =>
+  effects.flatMap((effect) => (effect.kind === "disconnect" ? [effect.isFault] : []));
 const orphaned = refusedBy(refuseForNow("HDR-11", "parent unknown"));
 const mutated = refusedBy(refuseMutated("BLK-02", "not the header's"));
 
@@ -159,11 +161,27 @@ test("case 29: a peer that has not the blocks of its own headers, and stays by i
   lab.status("b", all);
   const effects = lab.bodies("a", 0);
   assert.deepEqual(reasons(effects), ["has not the blocks of its own headers"]);
+  assert.deepEqual(faults(effects), [true], "it says that it has all blocks, so it made them up");
   assert.deepEqual(lab.windows("a"), []);
   lab.bodies("b");
   const next = lab.windows("b").at(-1)?.ids.slice(0, missing.length);
   assert.deepEqual(next, missing, "what it owed comes first");
 });
+
+for (const [what, said, isFault] of [
+  ["stands on them still", statusAt(400), true],
+  ["has left them for another branch, and may have forgotten them", statusAt(410), false],
+] as const) {
+  test(`a peer that prunes and has not the blocks of its headers is dropped; it ${what}: ${isFault ? "" : "no "}fault`, () => {
+    const lab = createLab();
+    lab.status("a", { ...all, firstHeight: 1 });
+    lab.headers("a", blocks);
+    lab.bodies("a", 0);
+    lab.bodies("a", 0);
+    lab.status("a", { ...said, head: isFault ? said.head : "ab".repeat(32), firstHeight: 1 });
+    assert.deepEqual(faults(lab.bodies("a", 0)), [isFault]);
+  });
+}
 
 test("case 30: a mutated body is fetched again from another peer, whatever its sender's other blocks come to", () => {
   const lab = createLab();
