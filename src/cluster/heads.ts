@@ -22,8 +22,8 @@ export function relateHeads(nodes: readonly HeadLook[]): HeadRelation {
 }
 
 /**
- * True where nothing will ever decide between the heads: every node knows the others' as exactly as good as its own,
- * and none mines.
+ * True where nothing will ever decide between the heads: they have the same work, each is known to some node that stands
+ * on another, so it is not merely on its way, and none mines.
  */
 export function isTied(nodes: readonly HeadLook[]): boolean {
   const statuses = nodes
@@ -31,10 +31,9 @@ export function isTied(nodes: readonly HeadLook[]): boolean {
     .filter((status): status is Status => status !== undefined);
   if (statuses.length !== nodes.length || statuses.some(({ mining }) => mining.on)) return false;
   const ids = new Set(statuses.map(({ head }) => head.id));
-  if (ids.size < 2) return false;
-  return statuses.every(({ head, tied }) =>
-    [...ids].every((id) => id === head.id || tied.some((tip) => tip.id === id)),
-  );
+  if (ids.size < 2 || new Set(statuses.map(({ head }) => head.work)).size > 1) return false;
+  const tied = new Set(statuses.flatMap((status) => status.tied.map(({ id }) => id)));
+  return [...ids].every((id) => tied.has(id));
 }
 
 /**

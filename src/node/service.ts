@@ -7,7 +7,6 @@ import {
   type PendingTransaction,
   type Reorg,
   ServiceError,
-  type Status,
   type Submission,
 } from "../api/index.ts";
 import type { Chain, HistoryIndex } from "../chain/index.ts";
@@ -35,11 +34,11 @@ import { createPeerService } from "./peer-service.ts";
 import type { Presence } from "./presence.ts";
 import { findIds } from "./short-ids.ts";
 import type { SyncDriver } from "./sync-driver.ts";
-import { syncView } from "./sync-view.ts";
+import { syncView, tiedView } from "./sync-view.ts";
 import type { Timeline } from "./timeline/index.ts";
 import type { TransactionPool } from "./transaction-pool.ts";
 import { treePage } from "./tree-view.ts";
-import { blockRef, headView, reorgView, stateOf, tipView } from "./views.ts";
+import { headView, reorgView, tipView } from "./views.ts";
 
 export interface NodeServiceDeps {
   readonly version: string;
@@ -85,15 +84,6 @@ export function createNodeService(deps: NodeServiceDeps): NodeService {
       difficulty: formatWork(difficulty),
       rewardTo: encodeAddress(deps.rewardTo),
     };
-  }
-
-  function tied(): Status["tied"] {
-    const { head } = chain;
-    return chain.tree
-      .tips()
-      .filter((block) => block.id !== head.id && stateOf(chain, block) === "side" && block.work === head.work)
-      .slice(0, MAX_TIPS)
-      .map(blockRef);
   }
 
   async function submit(transactions: readonly SealedTransaction[]): Promise<Submission[]> {
@@ -200,7 +190,7 @@ export function createNodeService(deps: NodeServiceDeps): NodeService {
         network: spec.name,
         node: { peer: network.self, multiaddrs: [...network.addresses()] },
         head: headView(chain.head),
-        tied: tied(),
+        tied: tiedView(deps),
         ...syncView(deps),
         firstHeight: chain.firstHeight,
         peers: network.connections().length,

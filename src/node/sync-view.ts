@@ -1,10 +1,14 @@
 import type { Status } from "../api/index.ts";
 import type { Chain } from "../chain/index.ts";
-import { formatWork } from "../consensus/index.ts";
+import { formatWork, type TreeBlock } from "../consensus/index.ts";
 import type { Supervisor } from "../network/index.ts";
 import type { Clock, Network } from "../ports/index.ts";
 import type { SyncObstacle } from "../sync/index.ts";
 import type { SyncDriver } from "./sync-driver.ts";
+import { blockRef, stateOf } from "./views.ts";
+
+/** Tied branches shown at most: more is not read by anybody to the end. */
+const MAX_TIED = 100;
 
 export interface SyncViewDeps {
   readonly chain: Chain;
@@ -48,6 +52,32 @@ export function syncView(deps: SyncViewDeps): Pick<Status, "state" | "reason" | 
   }
   if (obstacle !== undefined) return { ...obstacleView(obstacle, chain), sync: null };
   return { state: "synced", reason: `${peersWork(deps)}; ${age}`, sync: null, obstacle: null };
+}
+
+/**
+ * What is exactly as good as the head and could be one: it was, or a connected peer says that it stands on it. Any other
+ * block of that work costs its maker nothing but proof of work, and may be invalid: it was never connected here.
+ */
+export function tiedView({
+  chain,
+  network,
+  sync,
+}: Omit<SyncViewDeps, "clock" | "supervisor">): Status["tied"] {
+  const { head, tree } = chain;
+  const claimed = network.connections().map(({ peer }) => tree.get(sync.lastStatus(peer)?.head ?? ""));
+  // A block whose only children are invalid is as good as a leaf.
+  const ends = tree.tips().map((tip) => {
+    let end = tip;
+    while (end.status === "invalid") end = tree.get(end.parent) ?? tree.genesis;
+    return end;
+  });
+  const former = ends.filter(({ status }) => status === "valid");
+  const isTied = (block: TreeBlock | undefined): block is TreeBlock =>
+    block !== undefined &&
+    block.work === head.work &&
+    block.id !== head.id &&
+    stateOf(chain, block) === "side";
+  return [...new Set([...claimed, ...former].filter(isTied))].slice(0, MAX_TIED).map(blockRef);
 }
 
 function obstacleView(

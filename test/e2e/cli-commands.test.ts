@@ -51,6 +51,7 @@ describe("command line", { concurrency: 2 }, () => {
 
   it("lists are tables for people and items for programs", async (t) => {
     const { url } = await startApi(t, {
+      status: async () => ({ ...stubStatus, tied: [{ id: ID_A, height: 12, work: "3000" }] }),
       tips: async () => [
         { ...stubStatus.head, state: "head", forkPoint: { id: ID_B, height: 12 }, length: 0 },
         { ...stubStatus.head, id: ID_A, state: "side", forkPoint: { id: ID_B, height: 10 }, length: 2 },

@@ -93,7 +93,10 @@ export const Status = Strict({
   network: Type.String({ description: "the name in genesis.json" }),
   node: Strict({ peer: PeerName, multiaddrs: Type.Array(Multiaddr) }),
   head: Head,
-  /** Other tips with exactly the head's work: with mining off they stay tied until one more block is mined. */
+  /**
+   * Other blocks with exactly the head's work that were the head, or that a connected peer says it stands on: with mining
+   * off they stay tied until one more block is mined.
+   */
   tied: Type.Array(BlockRef),
   state: SyncState,
   /** One sentence: why `state` is what it is. */

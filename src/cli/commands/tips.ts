@@ -16,7 +16,8 @@ export function addTips(program: Command): void {
     .description("the leaves of all branches, the head first")
     .addHelpText("after", "\nExample:\n  cumulo tips")
     .action(async (options: ConnectionOptions & JsonOption) => {
-      const { items } = await (await openClient(options)).tips();
+      const client = await openClient(options);
+      const [{ items }, { tied }] = await Promise.all([client.tips(), client.status()]);
       if (options.json) return printJson(items);
       const rows = items.map(({ id, height, work, state, forkPoint, length, rule, mark }) => [
         shortId(id),
@@ -26,8 +27,6 @@ export function addTips(program: Command): void {
         length === 0 ? "-" : `${length} from ${forkPoint.height}`,
       ]);
       printLine(await table(["TIP", "HEIGHT", "WORK", "STATE", "BRANCH"], rows));
-      const [head, ...others] = items;
-      const tied = others.filter(({ work, state }) => work === head?.work && state === "side");
       if (tied.length > 0) printLine(style("yellow", "tied: mine one block"));
     });
 }

@@ -19,9 +19,9 @@ import type { BlockRelay } from "../block-relay.ts";
 import type { NodeLinks } from "../links.ts";
 import type { NodeOptions } from "../options.ts";
 import type { SyncDriver } from "../sync-driver.ts";
-import { syncView } from "../sync-view.ts";
+import { syncView, tiedView } from "../sync-view.ts";
 import type { TransactionPool } from "../transaction-pool.ts";
-import { blockRef, stateOf } from "../views.ts";
+import { stateOf } from "../views.ts";
 import { watchArrivals } from "./arrivals.ts";
 import { chainFindings } from "./chain-findings.ts";
 import type { Facts, PassedOver, PeerFact } from "./facts.ts";
@@ -119,8 +119,6 @@ export function createDoctor(deps: DoctorDeps, options: DoctorOptions): () => Pr
     ]);
     const connections = network.connections();
     const { head } = chain;
-    const isTied = (tip: TreeBlock): boolean =>
-      tip.id !== head.id && tip.work === head.work && stateOf(chain, tip) === "side";
     return {
       nowMs: clock.nowMs(),
       uptimeMs: clock.monotonicMs() - startedMs,
@@ -128,10 +126,7 @@ export function createDoctor(deps: DoctorDeps, options: DoctorOptions): () => Pr
       driftMs: spec.driftMs,
       head: { ...factOf(head), timestampMs: head.timestampMs },
       stopped: arrivals.stopped(),
-      state: {
-        ...syncView(deps),
-        tied: chain.tree.tips().filter(isTied).slice(0, MAX_TIPS).map(blockRef),
-      },
+      state: { ...syncView(deps), tied: tiedView(deps) },
       lastBlockAgoMs: arrivals.lastBlockAgoMs(),
       isMining: deps.miner().mode !== "off",
       peers: connections.map(({ peer }) => standOf(chain, peer, sync.lastStatus(peer))),

@@ -66,7 +66,7 @@ describe("heads of a cluster", () => {
     assert.equal(relateHeads([node(1, { id: "a" }), silent]), "unknown");
   });
 
-  it("are tied only when all know all as equally good and nobody mines", () => {
+  it("are tied only when each is known elsewhere as equally good and nobody mines", () => {
     const tied = [node(1, { id: "a", tied: ["b"] }), node(2, { id: "b", tied: ["a"] })];
     assert.equal(isTied(tied), true);
     assert.equal(
@@ -78,7 +78,13 @@ describe("heads of a cluster", () => {
       false,
       "the other's block is on its way",
     );
+    const line = [node(1, { id: "a" }), node(2, { id: "a", tied: ["b"] }), node(3, { id: "b", tied: ["a"] })];
+    assert.equal(isTied(line), true, "node 1 has no connection to anybody on the other");
     assert.equal(isTied([node(1, { id: "a" }), node(2, { id: "a" })]), false);
+    const [one, other] = tied;
+    assert.ok(one?.status && other?.status);
+    const heavier = { ...other, status: { ...other.status, head: { ...other.status.head, work: "3001" } } };
+    assert.equal(isTied([one, heavier]), false);
     assert.equal(isTied([...tied, silent]), false);
   });
 });

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { Chain } from "../../../src/chain/index.ts";
 import type { Status, Supervisor } from "../../../src/network/index.ts";
 import type { SyncDriver } from "../../../src/node/sync-driver.ts";
-import { syncView } from "../../../src/node/sync-view.ts";
+import { syncView, tiedView } from "../../../src/node/sync-view.ts";
 import { createManualClock, type Network } from "../../../src/ports/index.ts";
 import type { SyncObstacle } from "../../../src/sync/index.ts";
 import { createBlockBuilder, testGenesis } from "../../support/block-builder.ts";
@@ -100,4 +100,33 @@ test("while blocks come it is said how many of how many, from whom, how fast, an
   assert.equal(state, "syncing");
   assert.equal(reason, "fetching blocks up to height 1003 from 2 peers; head is at 3, about 61 s left");
   assert.deepEqual(sync, { ...figures, blocksPerSecond: 12, remainingMs: 61_000, peers: ["a", "b"] });
+});
+
+test("tied is what a peer stands on or what was the head, and not a cheap block of the same work that nobody has", async (t) => {
+  const chain = await openTestChain(testGenesis());
+  t.after(() => chain.close());
+  const ours = createBlockBuilder(chain.genesis).extend(3);
+  await importAll(chain, ours);
+  const rival = createBlockBuilder(chain.genesis).extend(3, { proposer: "rival" });
+  await importAll(chain, rival);
+  const [rivalHead, ownHead] = [rival.at(-1)?.header.id ?? "", ours.at(-1)?.header.id ?? ""];
+  assert.equal(chain.head.id, ownHead);
+  const tiedWith = (...claims: readonly (string | undefined)[]) => {
+    const lastStatus = (peer: string) => ({ head: claims[Number(peer)] });
+    const connections = () => claims.map((_, i) => ({ peer: String(i) }));
+    return tiedView({
+      chain: chain as Chain,
+      network: { connections } as unknown as Network,
+      sync: { lastStatus } as unknown as SyncDriver,
+    }).map(({ id }) => id);
+  };
+  assert.deepEqual(tiedWith(undefined, ownHead, "ff".repeat(32)), [], "nobody says that it could be a head");
+  assert.deepEqual(tiedWith(rivalHead, rivalHead), [rivalHead]);
+  // The rival's next block moves the head there, and back as it turns out invalid.
+  const builder = createBlockBuilder(chain.genesis);
+  builder.extend(3, { proposer: "rival" });
+  const wrong = builder.build({ tweak: (core) => ({ ...core, stateRoot: new Uint8Array(32) }) });
+  await importAll(chain, [wrong]);
+  assert.equal(chain.tree.get(wrong.header.id)?.status, "invalid");
+  assert.deepEqual([chain.head.id, tiedWith()], [ownHead, [rivalHead]]);
 });
