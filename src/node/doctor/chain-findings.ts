@@ -158,8 +158,8 @@ function claims({ peers, head, state }: Facts): Finding[] {
     finding(
       "CLAIM_NOT_SHOWN",
       "warning",
-      `${count(ahead.length, "peer")} ${ahead.length === 1 ? "claims" : "claim"} more work (${spokenWork(best)}, ours ${spokenWork(head.work)}) and have not shown the blocks yet`,
-      "they are asked in turn; if it stays for a minute they stall or make it up: connect to other peers",
+      `${count(ahead.length, "peer")} ${ahead.length === 1 ? "claims" : "claim"} more work (${spokenWork(best)}, ours ${spokenWork(head.work)}) and ${ahead.length === 1 ? "has" : "have"} not shown the blocks yet`,
+      "each is asked in its turn; if it stays for a minute, it is made up or held back: connect to other peers",
       {
         peers: ahead
           .slice(0, MAX_NAMED)

@@ -65,9 +65,7 @@ export interface Facts {
   readonly isOpenToOthers: boolean;
   readonly closedAddresses: readonly { readonly address: string; readonly problem: string }[];
   /** Undefined where the system does not say. */
-  readonly disk:
-    | { readonly path: string; readonly freeBytes: number; readonly totalBytes: number }
-    | undefined;
+  readonly disk: { readonly freeBytes: number; readonly totalBytes: number } | undefined;
   readonly mempool: {
     readonly transactions: number;
     readonly bytes: number;

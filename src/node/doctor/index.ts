@@ -2,8 +2,8 @@
  * Doctor: why this node is stuck, alone or on another branch, and what to do about it. `facts.ts` is what it looks at,
  * gathered here at one moment; the findings are pure functions of that.
  *
- * Invariants: it changes nothing but the connections that it opens to the node's own addresses; it answers within seconds
- * and while the chain is stopped; each code stands in docs/operations.md with what to do.
+ * Invariants: it changes nothing but the connections that it opens to the node's own addresses, however many ask at once;
+ * it tells readers no paths of this machine; it answers within seconds and while the chain is stopped; each code stands in docs/operations.md with what to do.
  */
 import { statfs } from "node:fs/promises";
 import { performance } from "node:perf_hooks";
@@ -60,6 +60,17 @@ export const diagnose = (facts: Facts): Doctor["findings"] =>
     .flatMap((look) => look(facts))
     .sort((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity));
 
+/** Whoever asks while an answer is being made gets that one: any number of readers cost as much as one. */
+export function shareUnderWay<T>(make: () => Promise<T>): () => Promise<T> {
+  let underWay: Promise<T> | undefined;
+  return () => {
+    underWay ??= make().finally(() => {
+      underWay = undefined;
+    });
+    return underWay;
+  };
+}
+
 const factOf = ({ id, height, work }: TreeBlock) => ({ id, height, work });
 
 function standOf(chain: Chain, peer: string, status: Claim | undefined): PeerFact {
@@ -90,7 +101,7 @@ async function passedOver(chain: Chain): Promise<PassedOver[]> {
 async function diskOf(path: string): Promise<Facts["disk"]> {
   const space = await statfs(path).catch(() => undefined);
   if (space === undefined) return undefined;
-  return { path, freeBytes: space.bavail * space.bsize, totalBytes: space.blocks * space.bsize };
+  return { freeBytes: space.bavail * space.bsize, totalBytes: space.blocks * space.bsize };
 }
 
 export function createDoctor(deps: DoctorDeps, options: DoctorOptions): () => Promise<Doctor> {
@@ -162,5 +173,5 @@ export function createDoctor(deps: DoctorDeps, options: DoctorOptions): () => Pr
     };
   }
 
-  return async () => ({ findings: diagnose(await gather()), checked: [...NODE_FINDINGS] });
+  return shareUnderWay(async () => ({ findings: diagnose(await gather()), checked: [...NODE_FINDINGS] }));
 }

@@ -18,7 +18,7 @@ function disk({ disk: space }: Facts): Finding[] {
     finding(
       isFull ? "DISK_FULL" : "DISK_NEARLY_FULL",
       isFull ? "problem" : "warning",
-      `the disk of ${space.path} has ${mib(space.freeBytes)} left of ${mib(space.totalBytes)}`,
+      `the disk of this node's data directory has ${mib(space.freeBytes)} left of ${mib(space.totalBytes)}`,
       "make room, or start with --prune DEPTH; on a full disk the node stops, and goes on where it was when started again",
       { ...space },
     ),

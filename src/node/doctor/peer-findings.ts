@@ -27,6 +27,15 @@ function noPeers({ peers, configured }: Facts): Finding[] {
         "cumulo peer add MULTIADDR, or start it with --peer MULTIADDR (another node's cumulo status shows where it listens)",
       ),
     ];
+  if (configured.every(({ isRefused }) => isRefused))
+    return [
+      finding(
+        "NO_PEERS",
+        "warning",
+        `no peer is connected: this node refuses ${configured.length === 1 ? "its configured peer" : `all ${configured.length} configured peers`}, as it was told to`,
+        "end the split or the refusals: see LINKS_REFUSED",
+      ),
+    ];
   return [
     finding(
       "NO_PEERS",

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { NODE_FINDINGS, type NodeFindingCode } from "../../../../src/api/index.ts";
 import type { Facts, PeerFact } from "../../../../src/node/doctor/facts.ts";
-import { diagnose } from "../../../../src/node/doctor/index.ts";
+import { diagnose, shareUnderWay } from "../../../../src/node/doctor/index.ts";
 
 const NOW = 1_767_225_600_000;
 const MIB = 1024 * 1024;
@@ -58,7 +58,7 @@ const WELL: Facts = {
   inboundEver: 0,
   isOpenToOthers: false,
   closedAddresses: [],
-  disk: { path: "/data", freeBytes: 90_000 * MIB, totalBytes: 100_000 * MIB },
+  disk: { freeBytes: 90_000 * MIB, totalBytes: 100_000 * MIB },
   mempool: { transactions: 1, bytes: 205, maxTransactions: 200_000, maxBytes: 64 * MIB },
   busyRatio: 0.1,
   attack: null,
@@ -180,10 +180,10 @@ const CASES: readonly (readonly [what: string, facts: Partial<Facts>, codes: rea
     ["was never visited in a minute", { isOpenToOthers: true }, []],
     [
       "has a gigabyte less than it should",
-      { disk: { path: "/data", freeBytes: 500 * MIB, totalBytes: 1_000 * MIB } },
+      { disk: { freeBytes: 500 * MIB, totalBytes: 1_000 * MIB } },
       ["DISK_NEARLY_FULL"],
     ],
-    ["has no room", { disk: { path: "/data", freeBytes: 3 * MIB, totalBytes: 1_000 * MIB } }, ["DISK_FULL"]],
+    ["has no room", { disk: { freeBytes: 3 * MIB, totalBytes: 1_000 * MIB } }, ["DISK_FULL"]],
     ["has a full mempool", { mempool: { ...WELL.mempool, bytes: 64 * MIB } }, ["MEMPOOL_FULL"]],
     ["has no time", { busyRatio: 0.97 }, ["EVENT_LOOP_BUSY"]],
     ["attacks", { attack: "withhold" }, ["ATTACK_ROLE"]],
@@ -247,4 +247,37 @@ it("every finding of a node is tried here", () => {
     NODE_FINDINGS.filter((code) => !tried.has(code)),
     [],
   );
+});
+
+describe("what the doctor says", () => {
+  it("of a node that refuses all its peers is the refusal, and not that they do not answer", () => {
+    const configured = ["1", "2"].map((port) => ({
+      address: `/ip4/127.0.0.1/tcp/${port}`,
+      isConnected: false,
+      isRefused: true,
+      problem: "refused here",
+    }));
+    const [one] = diagnose({ ...WELL, peers: [], configured });
+    assert.deepEqual([one?.code, one?.severity], ["NO_PEERS", "warning"]);
+    assert.match(one?.summary ?? "", /this node refuses all 2 configured peers, as it was told to$/);
+    const [other] = diagnose({
+      ...WELL,
+      peers: [],
+      configured: configured.map((peer) => ({ ...peer, isRefused: false })),
+    });
+    assert.match(other?.summary ?? "", /none of 2 configured peers answers/);
+  });
+
+  it("is made once for all who ask at the same time, and anew for the next", async () => {
+    let made = 0;
+    const ask = shareUnderWay(async () => {
+      made++;
+      await Promise.resolve();
+      if (made === 2) throw new Error("once");
+      return made;
+    });
+    assert.deepEqual(await Promise.all([ask(), ask(), ask()]), [1, 1, 1]);
+    await assert.rejects(ask(), /once/);
+    assert.equal(await ask(), 3);
+  });
 });
