@@ -23,10 +23,15 @@ export async function isRootOnDebian(): Promise<boolean> {
 }
 
 /**
- * Downloads what the machine does not have by apt, with its own sources and checks, and unpacks it. Installing would run
- * the packages' scripts, which start a Docker daemon for the whole machine and change its firewall.
+ * Downloads what the machine does not have by apt, with its own sources and checks, and unpacks it below `directory`;
+ * gives the folder that has it. Installing would run the packages' scripts, which start a Docker daemon for the whole
+ * machine and change its firewall.
  */
-export async function unpackPackages(commands: Commands, directory: string): Promise<Packages> {
+export async function unpackDebs(
+  commands: Commands,
+  directory: string,
+  packages: readonly string[],
+): Promise<string> {
   const debs = join(directory, "debs");
   const root = join(directory, "root");
   await mkdir(join(debs, "partial"), { recursive: true });
@@ -40,7 +45,7 @@ export async function unpackPackages(commands: Commands, directory: string): Pro
         "--no-install-recommends",
         ...["-o", "Debug::NoLocking=1", "-o", `Dir::Cache::archives=${debs}`],
         ...settings,
-        ...PACKAGES,
+        ...packages,
       ],
       { timeoutMs: DOWNLOAD_MS },
     );
@@ -52,6 +57,12 @@ export async function unpackPackages(commands: Commands, directory: string): Pro
     await download(lists);
   }
   await unpackAll(commands, debs, root);
+  return root;
+}
+
+/** What the engine's test needs, with the environment to run it. */
+export async function unpackPackages(commands: Commands, directory: string): Promise<Packages> {
+  const root = await unpackDebs(commands, directory, PACKAGES);
   await mkdir(join(directory, "bin"));
   await linkTables(root, join(directory, "bin"));
   await wrapCompose(root, join(directory, "bin"));
@@ -100,14 +111,20 @@ async function wrapCompose(root: string, bin: string): Promise<void> {
   );
 }
 
+/** Where Debian has the libraries of this machine's kind, below its root. */
+const libraries = `usr/lib/${{ x64: "x86_64", arm64: "aarch64" }[process.arch as string] ?? process.arch}-linux-gnu`;
+
+/** Where unpacked programs find unpacked libraries. */
+export const libraryPath = (root: string): string =>
+  [libraries, libraries.replace("usr/", "")].map((path) => join(root, path)).join(":");
+
 function environment(directory: string, root: string): NodeJS.ProcessEnv {
   const below = (...paths: string[]): string => paths.map((path) => join(root, path)).join(":");
   const system = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-  const libraries = `usr/lib/${{ x64: "x86_64", arm64: "aarch64" }[process.arch as string] ?? process.arch}-linux-gnu`;
   return {
     ...process.env,
     PATH: `${join(directory, "bin")}:${below("usr/sbin", "usr/bin", "sbin", "bin")}:${system}`,
-    LD_LIBRARY_PATH: below(libraries, libraries.replace("usr/", "")),
+    LD_LIBRARY_PATH: libraryPath(root),
     PYTHONPATH: below("usr/lib/python3/dist-packages"),
     DEBIAN_FRONTEND: "noninteractive",
     // Where the machine has the package itself, nothing was unpacked, and the built-in places are right.
