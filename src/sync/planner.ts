@@ -125,6 +125,7 @@ export function createSyncPlanner(
     turn.begin(now);
     if (download?.canAsk(peer) === true) {
       isActive = true;
+      hasReceived = false;
       dryRequests = 0;
       return proceed();
     }

@@ -41,6 +41,21 @@ test("case 29: a peer that shows headers and withholds their blocks, again and a
   assert.deepEqual(lab.windows(), [], "whatever it says until it is gone");
 });
 
+test("a peer that gave one block of its headers keeps us from mining by it once, and not with each new request", () => {
+  const lab = createLab();
+  lab.status("liar", all);
+  lab.headers("liar", blocks);
+  lab.bodies("liar", 1);
+  lab.importAll();
+  assert.notEqual(lab.planner.receivedWork, 0n);
+  while (lab.windows().length > 0) lab.fail("liar");
+  lab.status("liar", all);
+  assert.equal(lab.planner.progress?.phase, "blocks");
+  assert.equal(lab.planner.receivedWork, 0n);
+  lab.bodies("liar", 1);
+  assert.notEqual(lab.planner.receivedWork, 0n, "the next block has come");
+});
+
 test("a peer whose invalid block shows only after it was replaced loses its connection too", () => {
   const lab = createLab();
   lab.status("a", all);
