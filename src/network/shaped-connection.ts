@@ -130,6 +130,8 @@ export function shapeConnection(
       plain.sendPause.call(connection);
     },
     sendResume() {
+      // It took what had come before, and paused again at that: js-libp2p resumes none the less.
+      if (connection.readStatus === "paused") return;
       readerPaused = false;
       into.release();
       if (!socketPaused) plain.sendResume.call(connection);

@@ -97,6 +97,9 @@ export async function openTimelineLog(
   let written = 0;
   const waiting: Waiting[] = [];
   let others: Write[] = [];
+  /** How often rows of others were handed over, and how many of those times are written. */
+  let othersHanded = 0;
+  let othersWritten = 0;
   let writing: Promise<void> | undefined;
   let hasDropped = false;
   let closed = false;
@@ -172,12 +175,14 @@ export async function openTimelineLog(
   async function writeBatch(open: KeyValueStore): Promise<void> {
     const batch = waiting.splice(0, MAX_BATCH_ENTRIES);
     const more = others;
+    const moreUpTo = othersHanded;
     others = [];
     const newest = batch.at(-1)?.sequence;
     try {
       const gone = newest === undefined ? [] : await removals(open, newest);
       await open.write([...gone, ...batch.flatMap(({ writes }) => writes), ...more], { sync: false });
       written = newest ?? written;
+      othersWritten = moreUpTo;
       for (const { sequence, settle } of batch) settle(sequence);
       hasDropped &&= waiting.length > MAX_WAITING / 2;
     } catch (error) {
@@ -201,8 +206,9 @@ export async function openTimelineLog(
   /** With what was handed over until now; fails where there is nothing to read. */
   async function readable(): Promise<KeyValueStore> {
     const upTo = last;
+    const othersUpTo = othersHanded;
     await writing;
-    while (writing !== undefined && written < upTo) await writing;
+    while (writing !== undefined && (written < upTo || othersWritten < othersUpTo)) await writing;
     if (store === undefined || closed) throw new StoreError("STORE_CLOSED", "the timeline is off");
     return store;
   }
@@ -241,6 +247,7 @@ export async function openTimelineLog(
     addWrites(writes) {
       if (problem !== undefined || closed) return;
       others.push(...writes);
+      othersHanded += 1;
       start();
     },
     async page({ limit, after, order }) {

@@ -192,6 +192,22 @@ test("one that reads nothing gets nothing, and what is due waits in the line", a
   await until("all is read", () => read().length === 200_000);
 });
 
+test("one that pauses again at what had come before gets no more, though it was told to resume", async () => {
+  const { conditioner, connection, socket, read } = await connect();
+  conditioner.shape(PEER, { in: { delayMs: 1 } });
+  connection.push(Buffer.from("before"));
+  connection.pause();
+  socket.write("after");
+  await pause(50);
+  connection.addEventListener("message", () => connection.pause(), { once: true });
+  connection.resume();
+  await pause(50);
+  assert.equal(read().toString(), "before");
+  assert.equal(connection.readBufferLength, 0, "the rest waits in the line");
+  connection.resume();
+  await until("the rest is read", () => read().toString() === "beforeafter");
+});
+
 test("a dial into a dead line reaches nobody until it lives, and can be given up", async () => {
   const { conditioner, accepted, dial } = await prepare();
   for (const shapes of [{ out: { blackhole: true } }, { in: { lossRatio: 1 } }]) {

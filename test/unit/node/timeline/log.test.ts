@@ -157,3 +157,31 @@ test("while a disk is slow no more waits than is bounded; what is above has no n
   );
   assert.equal(await log.add(peer(1)), 20_001);
 });
+
+test("whoever reads after rows were handed over finds them, also while a batch before them is being written", async () => {
+  const gate = Promise.withResolvers<void>();
+  let batches = 0;
+  const log = await openTestLog(new Map(), {
+    genesis,
+    wrap: (store) => ({
+      ...store,
+      async write(writes, options) {
+        // The first is what a new timeline says of itself.
+        if (++batches === 2) await gate.promise;
+        // No disk takes a batch within one step.
+        await new Promise((resolve) => setImmediate(resolve));
+        await store.write(writes, options);
+      },
+    }),
+  });
+  const key = Uint8Array.of(0x7a, 1);
+  void log.add(peer(1));
+  await Promise.resolve();
+  await Promise.resolve();
+  assert.equal(batches, 2);
+  log.addWrites([{ key, value: Uint8Array.of(9) }]);
+  const reading = log.read([key]);
+  gate.resolve();
+  assert.deepEqual(await reading, [Uint8Array.of(9)]);
+  await log.close();
+});
