@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { extname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
+import { brotliCompressSync, gzipSync } from "node:zlib";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { ServiceError } from "./service.ts";
 
@@ -37,6 +38,9 @@ const POLICY = [
   "frame-ancestors 'none'",
 ].join("; ");
 
+/** Who serves the page: one node, or the supervisor of a cluster. */
+export type PageOwner = "node" | "cluster";
+
 interface Variant {
   readonly bytes: Buffer;
   readonly etag: string;
@@ -50,8 +54,21 @@ const variantOf = (bytes: Buffer, encoding: string): Variant => ({
   etag: `"${createHash("sha256").update(bytes).digest("base64url").slice(0, 22)}${encoding === "" ? "" : `-${encoding}`}"`,
 });
 
+/** The page itself says who serves it, so that it need not ask what would be answered by an error. */
+function signedBy(served: PageOwner, page: Buffer): PageFile {
+  const signed = Buffer.from(page.toString("utf8").replace("<html ", `<html data-served="${served}" `));
+  return new Map([
+    ["", variantOf(signed, "")],
+    ["br", variantOf(brotliCompressSync(signed), "br")],
+    ["gzip", variantOf(gzipSync(signed), "gzip")],
+  ]);
+}
+
 /** All files of a build, by path. Undefined where there is none. */
-async function readPage(directory: string): Promise<ReadonlyMap<string, PageFile> | undefined> {
+async function readPage(
+  directory: string,
+  served: PageOwner,
+): Promise<ReadonlyMap<string, PageFile> | undefined> {
   const entries = await readdir(directory, { recursive: true, withFileTypes: true }).catch(() => []);
   const names = entries
     .filter((entry) => entry.isFile())
@@ -65,6 +82,10 @@ async function readPage(directory: string): Promise<ReadonlyMap<string, PageFile
   const files = new Map<string, PageFile>();
   for (const [name, plain] of bytes) {
     if (TYPES[extname(name)] === undefined) continue;
+    if (name === "index.html") {
+      files.set(name, signedBy(served, plain));
+      continue;
+    }
     const variants = new Map([["", variantOf(plain, "")]]);
     for (const { name: encoding, ending } of ENCODINGS) {
       const packed = bytes.get(name + ending);
@@ -105,10 +126,10 @@ function send(request: FastifyRequest, reply: FastifyReply, name: string, file: 
  * Serves the dashboard at `/`, from memory, read at the first request. It holds nothing of the node, so it needs no token
  * where reading does: the page brings its own, in requests to the API.
  */
-export function addPage(app: FastifyInstance, directory: string = PAGE_DIRECTORY): void {
+export function addPage(app: FastifyInstance, served: PageOwner, directory: string = PAGE_DIRECTORY): void {
   let reading: ReturnType<typeof readPage> | undefined;
   async function answer(request: FastifyRequest, reply: FastifyReply, name: string): Promise<FastifyReply> {
-    reading ??= readPage(directory);
+    reading ??= readPage(directory, served);
     const files = await reading.catch(() => undefined);
     if (files === undefined) {
       reading = undefined;

@@ -92,7 +92,7 @@ export function createApiServer(deps: ApiServerDeps, options: ApiServerOptions):
     app.get("/metrics", { schema: { summary: "Prometheus metrics" } }, async (_request, reply) => {
       return reply.type(deps.metrics.contentType).send(await deps.metrics.text());
     });
-    addPage(app, options.pageDirectory);
+    addPage(app, "node", options.pageDirectory);
     let document: unknown;
     app.get("/openapi.json", { schema: { hide: true } }, async () => {
       // Made once: it says the same as long as the server runs.

@@ -47,7 +47,7 @@ export async function startSupervisorServer(
     apiRead: "token",
     hostNames: [],
   });
-  addPage(app);
+  addPage(app, "cluster");
   addSupervisorRoutes(app, deps.fleet, options.directory);
   const streams = createEventStreams(
     { clock: systemClock, timers: createTimers() },

@@ -25,6 +25,16 @@ describe("the dashboard of one node", () => {
     await page.locator(".controls form").getByRole("button", { name: "Mine", exact: true }).click();
     await until("the block that the page had mined is shown", async () => (await height()) === 4);
     await assertAccessible(page, "one node");
+    const failed: string[] = [];
+    page.on("response", (response) => {
+      if (response.status() >= 400) failed.push(response.url());
+    });
+    await page.goto(`${new URL(first.api).origin}/#/tx/%`);
+    await page.reload();
+    await page.getByRole("heading", { name: "There is no such page" }).waitFor();
+    await page.goto(`${new URL(first.api).origin}/#/`);
+    await until("its head is shown again", async () => (await height()) === 4);
+    assert.deepEqual(failed, []);
 
     const { host } = new URL(first.api);
     await first.end("SIGKILL");

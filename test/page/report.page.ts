@@ -20,7 +20,12 @@ describe("a report", () => {
 
   it("shows a recording out of one file, without asking anybody for anything", async () => {
     const recording = recordNetwork({ nodes: 5, blocks: 120, seed: 3, splits: 2 });
-    const text = JSON.stringify(recording).replaceAll("<", "\\u003c");
+    const hostile = "<img src=x onerror=alert(1)></script>";
+    const named = {
+      ...recording,
+      nodes: recording.nodes.map((node) => (node.n === 2 ? { ...node, name: hostile } : node)),
+    };
+    const text = JSON.stringify(named).replaceAll("<", "\\u003c");
     const file = join((await directory).path, "report.html");
     const html = readFileSync(EMPTY, "utf8");
     const filled = html.replace(
@@ -33,6 +38,8 @@ describe("a report", () => {
     const page = await lab.open(pathToFileURL(file).href);
     const rows = page.locator(".side tbody tr");
     await until("all nodes are shown", async () => (await rows.count()) === 5);
+    assert.ok((await rows.nth(1).innerText()).includes(hostile));
+    assert.equal(await page.locator(".tree-empty").count(), 0, "nothing lies over the tree");
     const reorgs = recording.entries.filter(({ type }) => type === "reorg");
     await page.getByRole("heading", { name: `Reorgs ${reorgs.length}` }).waitFor();
     assert.equal(await page.locator(".controls").count(), 0);

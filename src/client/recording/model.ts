@@ -66,6 +66,11 @@ export interface RecordingModel {
   addNode(node: RecordedNode): void;
   /** Takes entries in the order of their places; those that it has are passed over. Returns how many were new. */
   add(entries: Iterable<RecordedEntry>): number;
+  /**
+   * Another supervisor counts places from 1 again: its own entries are new, and the split of the one before has ended with
+   * it. What nodes told is known by their sequence.
+   */
+  restartPlaces(): void;
   /** Keeps whole records, which the timeline only names. */
   addReorgs(node: number, records: Iterable<Reorg>): void;
   reorgRecord(node: number, id: string): Reorg | undefined;
@@ -80,6 +85,8 @@ export interface RecordingModel {
   /** From the first node that had all of it to the last of those that had it by a time, ms; undefined with fewer than two. */
   propagationMs(block: number, timeMs: number): number | undefined;
   nodeOfPeer(peer: string): number | undefined;
+  /** As the recording names it; "node 3" where it gives no name. */
+  nameOf(n: number): string;
   /** The node that mines for an address, once it has said so of a block. */
   nodeOfProposer(address: string | undefined): number | undefined;
 }
@@ -281,6 +288,13 @@ export function createRecording(): RecordingModel {
       if (added > 0) version++;
       return added;
     },
+    restartPlaces() {
+      lastPlace = 0;
+      if ((splits.values.at(-1) ?? null) === null) return;
+      splits.push(endMs, null);
+      mark({ timeMs: endMs, kind: "heal", node: null, depth: 0 });
+      version++;
+    },
     addReorgs(node, records) {
       const { records: kept } = memberOf(node);
       for (const record of records) kept.set(record.id, record);
@@ -324,6 +338,7 @@ export function createRecording(): RecordingModel {
       return count < 2 ? undefined : last - first;
     },
     nodeOfPeer: (peer) => byPeer.get(peer),
+    nameOf: (n) => members.get(n)?.node.name ?? `node ${n}`,
     nodeOfProposer: (address) => (address === undefined ? undefined : miners.get(address)),
   };
 }

@@ -3,6 +3,7 @@ import type { PendingTransaction } from "../../api/index.ts";
 import { useMoment, usePage } from "../state/context.ts";
 import { coins, shortAddress, shortId } from "../state/format.ts";
 import { accountHref, txHref } from "../state/route.ts";
+import { pendingAt } from "../state/store.ts";
 import { NodeTag } from "./node-tag.tsx";
 
 const ASK_EVERY_MS = 2_000;
@@ -36,22 +37,25 @@ function usePending(n: number, isAsking: boolean): readonly PendingTransaction[]
 
 /** What waits to be mined: of the moment shown the counts, and while live one node's list. */
 export function Mempool() {
-  const { model, timeMs, isLive, connection } = useMoment();
+  const moment = useMoment();
+  const { model, isLive, connection } = moment;
   const nodes = model.nodes.map(({ n }) => n);
   const [chosen, setChosen] = useState(1);
   const isAsking = isLive && connection.state === "live";
   const pending = usePending(chosen, isAsking);
-  const most = Math.max(1, ...nodes.map((n) => model.nodeAt(n, timeMs).mempool?.transactions ?? 0));
+  const most = Math.max(1, ...nodes.map((n) => pendingAt(moment, n)?.transactions ?? 0));
   return (
     <section className="panel mempool" aria-labelledby="mempool-title">
       <h2 id="mempool-title">
         Mempool
         {nodes.length > 1 && isAsking && (
           <label>
-            <span className="muted">of node</span>
+            <span className="muted">at</span>
             <select value={chosen} onChange={({ target }) => setChosen(Number(target.value))}>
               {nodes.map((n) => (
-                <option key={n}>{n}</option>
+                <option key={n} value={n}>
+                  {model.nameOf(n)}
+                </option>
               ))}
             </select>
           </label>
@@ -59,7 +63,7 @@ export function Mempool() {
       </h2>
       <ul className="bars">
         {nodes.slice(0, 12).map((n) => {
-          const transactions = model.nodeAt(n, timeMs).mempool?.transactions ?? 0;
+          const transactions = pendingAt(moment, n)?.transactions ?? 0;
           return (
             <li key={n}>
               <NodeTag n={n} />
@@ -104,7 +108,7 @@ export function Mempool() {
         </table>
       )}
       {pending !== undefined && pending.length === 0 && (
-        <p className="muted empty">Nothing is pending at node {chosen}.</p>
+        <p className="muted empty">Nothing is pending at {model.nameOf(chosen)}.</p>
       )}
       {!isAsking && (
         <p className="muted empty">

@@ -1,13 +1,15 @@
 import { useMoment } from "../state/context.ts";
 import { bytes, shortId, work } from "../state/format.ts";
 import { blockHref } from "../state/route.ts";
+import { pendingAt } from "../state/store.ts";
 import { NodeTag } from "./node-tag.tsx";
 
 const GROUPS = "ABCDEFGH";
 
 /** Every node's head as it was at the moment shown. */
 export function Nodes() {
-  const { model, timeMs } = useMoment();
+  const moment = useMoment();
+  const { model, timeMs } = moment;
   const groups = model.splitAt(timeMs)?.groups ?? [];
   const groupOf = (n: number): number => groups.findIndex((group) => group.includes(n));
   return (
@@ -31,12 +33,14 @@ export function Nodes() {
             </tr>
           </thead>
           <tbody>
-            {model.nodes.map(({ n }) => {
-              const { state, why, head, mempool } = model.nodeAt(n, timeMs);
+            {model.nodes.map(({ n, name }) => {
+              const { state, why, head } = model.nodeAt(n, timeMs);
+              const mempool = pendingAt(moment, n);
               return (
                 <tr key={n} className={state === "gone" ? "is-gone" : undefined}>
                   <th scope="row">
                     <NodeTag n={n} isGone={state === "gone"} />
+                    {name !== `node ${n}` && <span className="node-name">{name}</span>}
                     {groupOf(n) !== -1 && (
                       <span className="group" title={`group ${GROUPS[groupOf(n)]} of the split`}>
                         {GROUPS[groupOf(n)]}

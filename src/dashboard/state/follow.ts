@@ -4,6 +4,8 @@ export interface FollowOptions {
   /** Something happened; `isFirst` after each connect. One at a time, and again if more happened meanwhile. */
   readonly onNews: (isFirst: boolean) => Promise<void>;
   readonly onLost: (message: string) => void;
+  /** Before the first news of each connect: which of its runs the server is in. */
+  readonly onRun: (run: string) => void;
 }
 
 const FIRST_PAUSE_MS = 300;
@@ -64,9 +66,14 @@ async function readStream(
       onOpen();
     };
     const news = createWorker(readAndCount, (error) => stop.abort(error));
-    const parser = createParser({ onEvent: () => void news(false) });
-    // Only what comes after this is told by the stream, so what was before is read now.
-    void news(true);
+    const parser = createParser({
+      onEvent({ event, data }) {
+        // A stream begins with this; only what comes after is told by it, so what was before is read now.
+        const isFirst = event === "start";
+        if (isFirst) options.onRun((JSON.parse(data) as { run: string }).run);
+        void news(isFirst);
+      },
+    });
     const decoder = new TextDecoder();
     const reader = response.body.getReader();
     for (;;) {

@@ -10,7 +10,8 @@ export type Route =
   | { readonly page: "unknown"; readonly text: string };
 
 export function parseRoute(hash: string): Route {
-  const [page = "", value = ""] = hash.replace(/^#\/?/, "").split("/", 2).map(decodeURIComponent);
+  // Nothing that leads anywhere needs escapes, and a broken one must not end the page.
+  const [page = "", value = ""] = hash.replace(/^#\/?/, "").split("/", 2);
   if (page === "") return { page: "overview" };
   if (page === "table") return { page: "table" };
   if (page === "block" && /^([0-9a-f]{8,64}|[0-9]{1,15})$/.test(value)) return { page: "block", id: value };

@@ -4,10 +4,11 @@ import {
   createClient,
   type LinkShape,
   type RecordedEntry,
+  type RecordedReorg,
   type RecordingModel,
 } from "../../client/index.ts";
 import { follow } from "./follow.ts";
-import type { Store } from "./store.ts";
+import type { Pending, Store } from "./store.ts";
 
 /** What the page can ask and do, by the number of a node. Failures are `ApiError`s, with the API's own sentence. */
 export interface Actions {
@@ -44,18 +45,30 @@ const PAGE_ENTRIES = 5_000;
 const ASK_MS = 10_000;
 /** A deed such as a restart ends a process and starts another. */
 const DEED_MS = 90_000;
+const PENDING_EVERY_MS = 2_000;
 /** Reorg records read at once of a node that has new ones. */
 const REORG_RECORDS = 100;
 const TOKEN_KEY = "cumulo-token";
+/** Characters of a token as it stands in an address; the API takes none that is longer. */
+const MAX_TOKEN = 1_600;
 
 /** The token from the address, kept for this tab, and taken out of the address bar and its history. */
 function takeToken(): string | undefined {
-  const match = /^#token=([^&]{1,1600})$/.exec(location.hash);
-  if (match?.[1] !== undefined) {
-    sessionStorage.setItem(TOKEN_KEY, decodeURIComponent(match[1]));
-    history.replaceState(null, "", `${location.pathname}#/`);
+  const given = /^#token=([^&]*)$/.exec(location.hash)?.[1];
+  if (given !== undefined) history.replaceState(null, "", `${location.pathname}#/`);
+  let token: string | undefined;
+  try {
+    if (given !== undefined && given.length <= MAX_TOKEN) token = decodeURIComponent(given) || undefined;
+  } catch {
+    // Broken on its way here: the page goes on without it.
   }
-  return sessionStorage.getItem(TOKEN_KEY) ?? undefined;
+  try {
+    if (token !== undefined) sessionStorage.setItem(TOKEN_KEY, token);
+    return token ?? sessionStorage.getItem(TOKEN_KEY) ?? undefined;
+  } catch {
+    // Where nothing may be stored, it holds until the page is loaded anew.
+    return token;
+  }
 }
 
 function createAsk(base: string, token: string | undefined) {
@@ -105,7 +118,16 @@ function actionsOf(ask: Ask, base: string, token: string | undefined, kind: "clu
 function createReader(ask: Ask, model: RecordingModel, kind: "cluster" | "node") {
   const path = kind === "cluster" ? "/v1/cluster/timeline" : "/v1/timeline";
   let place = 0;
-  return async (): Promise<void> => {
+  let run: string | undefined;
+  function enter(next: string): void {
+    // Another supervisor counts places anew; a node goes on with its sequence.
+    if (kind === "cluster" && run !== undefined && run !== next) {
+      place = 0;
+      model.restartPlaces();
+    }
+    run = next;
+  }
+  async function read(): Promise<void> {
     let after = place;
     for (;;) {
       const query = `?limit=${PAGE_ENTRIES}${kind === "node" ? "&order=oldest" : ""}${after > 0 ? `&after=${after}` : ""}`;
@@ -119,39 +141,54 @@ function createReader(ask: Ask, model: RecordingModel, kind: "cluster" | "node")
       place = after;
       if (page.next === null) return;
     }
-  };
+  }
+  return { enter, read };
+}
+
+/** Asks every node what is pending at it, for as long as the page is open and looked at. */
+async function watchPending(actions: Actions, store: Store): Promise<never> {
+  for (;;) {
+    if (!document.hidden && store.moment().isLive && store.moment().connection.state === "live") {
+      const pending = new Map<number, Pending>();
+      await Promise.all(
+        store.model.nodes.map(async ({ n }) => {
+          const status = await actions
+            .node(n)
+            .status({ signal: AbortSignal.timeout(PENDING_EVERY_MS) })
+            .catch(() => undefined);
+          if (status !== undefined) pending.set(n, status.mempool);
+        }),
+      );
+      store.set({ pending });
+    }
+    await new Promise((resolve) => setTimeout(resolve, PENDING_EVERY_MS));
+  }
 }
 
 /** Whole records of new reorgs; the timeline has only their names and depths. */
 function createRecordReader(actions: Actions, model: RecordingModel) {
-  let seen = 0;
+  const answered = new Set<RecordedReorg>();
   return async (): Promise<void> => {
-    const news = model.reorgs.slice(seen);
-    seen = model.reorgs.length;
+    // Not only those at the end: one that was learned of late stands among the older ones.
+    const news = model.reorgs.filter((reorg) => !answered.has(reorg));
     const nodes = new Set(news.map(({ node }) => node));
     await Promise.all(
       [...nodes].map(async (n) => {
-        // One that has died has its reorgs in the timeline, but cannot be asked for more.
+        // One that has died has its reorgs in the timeline, and is asked for more when it is back.
         const page = await actions
           .node(n)
           .reorgs({ limit: REORG_RECORDS })
           .catch(() => undefined);
-        if (page !== undefined) model.addReorgs(n, page.items);
+        if (page === undefined) return;
+        model.addReorgs(n, page.items);
+        for (const reorg of news) if (reorg.node === n) answered.add(reorg);
       }),
     );
   };
 }
 
-/** Whether a supervisor serves this page, or one node. */
-async function findKind(ask: Ask): Promise<"cluster" | "node"> {
-  try {
-    await ask("GET", "/v1/cluster");
-    return "cluster";
-  } catch (error) {
-    if (error instanceof ApiError && error.status === 404) return "node";
-    throw error;
-  }
-}
+/** Whether a supervisor serves this page, or one node; the document says so. */
+const kindOf = ({ served }: DOMStringMap): "cluster" | "node" => (served === "cluster" ? "cluster" : "node");
 
 async function nameNodes(ask: Ask, actions: Actions, store: Store): Promise<void> {
   if (actions.kind === "node") {
@@ -176,28 +213,22 @@ export async function startSource(store: Store, onActions: (actions: Actions) =>
   const base = location.origin + location.pathname.replace(/\/+$/, "");
   const ask = createAsk(base, token);
   const lost = (message: string): void => store.set({ connection: { state: "lost", message } });
-  let kind: "cluster" | "node" | undefined;
-  for (let pauseMs = 500; kind === undefined; pauseMs = Math.min(2 * pauseMs, 5_000)) {
-    try {
-      kind = await findKind(ask);
-    } catch (error) {
-      lost((error as Error).message);
-      await new Promise((resolve) => setTimeout(resolve, pauseMs));
-    }
-  }
+  const kind = kindOf(document.documentElement.dataset);
   const actions = actionsOf(ask, base, token, kind);
   onActions(actions);
-  const readEntries = createReader(ask, store.model, kind);
+  const entries = createReader(ask, store.model, kind);
   const readRecords = createRecordReader(actions, store.model);
+  void watchPending(actions, store);
   await follow(`${base}/v1/${kind === "cluster" ? "cluster/" : ""}events`, token, {
     async onNews(isFirst) {
       if (isFirst) await nameNodes(ask, actions, store);
-      await readEntries();
+      await entries.read();
       store.set({ connection: { state: "live" } });
       store.touch();
       await readRecords();
       store.touch();
     },
     onLost: lost,
+    onRun: entries.enter,
   });
 }

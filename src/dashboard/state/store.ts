@@ -29,7 +29,21 @@ export interface Moment {
   readonly connection: Connection;
   readonly served: Served;
   readonly hasToken: boolean;
+  /** By node, what it says is pending now; of one that does not answer nothing. */
+  readonly pending: ReadonlyMap<number, Pending>;
 }
+
+export interface Pending {
+  readonly transactions: number;
+  readonly bytes: number;
+}
+
+/** What was pending at a node: now by its own word, at any other moment as it was at its last head before. */
+export const pendingAt = (
+  { isLive, connection, pending, model, timeMs }: Moment,
+  n: number,
+): Pending | undefined =>
+  isLive && connection.state === "live" ? pending.get(n) : model.nodeAt(n, timeMs).mempool;
 
 export interface Store {
   readonly model: RecordingModel;
@@ -44,7 +58,7 @@ export interface Store {
   seek(timeMs: number | null): void;
   /** Plays from the shown moment on, or stops with 0. */
   play(speed: number): void;
-  set(change: Partial<Pick<Moment, "connection" | "served" | "hasToken">>): void;
+  set(change: Partial<Pick<Moment, "connection" | "served" | "hasToken" | "pending">>): void;
   /** The model has changed. */
   touch(): void;
 }
@@ -63,10 +77,11 @@ export function createStore(): Store {
   let lastPanelMs = 0;
   let isAsked = false;
   let isPanelDue = false;
-  let rest: Pick<Moment, "connection" | "served" | "hasToken"> = {
+  let rest: Pick<Moment, "connection" | "served" | "hasToken" | "pending"> = {
     connection: { state: "connecting" },
     served: { kind: "node", name: "" },
     hasToken: false,
+    pending: new Map(),
   };
   const shownMs = (): number => Math.min(cursorMs ?? model.endMs, model.endMs);
   const build = (): Moment => ({

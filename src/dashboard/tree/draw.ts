@@ -23,6 +23,9 @@ const AXIS_PX = 22;
 /** Heights closer to each other than this are drawn as bars. */
 const SMALL_PX = 6;
 const TAG_PX = 17;
+/** A row of tags above another, and how many rows at most: then those of the lane above begin. */
+const LIFT_PX = TAG_PX + 1;
+const MAX_LIFTS = 3;
 /** More heads at one block than this are told as a number. */
 const MAX_TAGS = 4;
 
@@ -186,6 +189,16 @@ function drawHeads(
   place: (n: number, block: RecordedBlock, offset: number) => { readonly x: number; readonly y: number },
 ): void {
   const { palette } = surface;
+  const taken: { readonly x: number; readonly y: number; readonly half: number }[] = [];
+  /** How far up tags of a width must go so as not to lie on others, as heads of nearby heights do from far away. */
+  function liftOf(x: number, y: number, half: number): number {
+    let lift = 0;
+    const isTaken = (): boolean =>
+      taken.some((box) => Math.abs(box.x - x) < box.half + half && Math.abs(box.y - y + lift) < TAG_PX);
+    while (isTaken() && lift < MAX_LIFTS * LIFT_PX) lift += LIFT_PX;
+    taken.push({ x, y: y - lift, half });
+    return lift;
+  }
   for (const { block, running, gone } of heads) {
     const tags: { n: number; isGone: boolean }[] = [
       ...running.map((n) => ({ n, isGone: false })),
@@ -194,13 +207,22 @@ function drawHeads(
     if (tags.length > MAX_TAGS) {
       const { x, y } = place(tags[0]?.n ?? 0, block, 0);
       const text = `${tags.length} nodes`;
-      tag(surface, x, y, text, palette.text === "" ? INK : "#c3ccdd", running.length === 0);
+      tag(
+        surface,
+        x,
+        y - liftOf(x, y, 4 * text.length),
+        text,
+        palette.text === "" ? INK : "#c3ccdd",
+        running.length === 0,
+      );
       continue;
     }
+    const rest = place(tags[0]?.n ?? 0, block, 0);
+    const lift = liftOf(rest.x, rest.y, (tags.length * (TAG_PX + 2)) / 2);
     tags.forEach(({ n, isGone }, i) => {
       const offset = (i - (tags.length - 1) / 2) * (TAG_PX + 2);
       const { x, y } = place(n, block, offset);
-      tag(surface, x, y, String(n), nodeColor(n), isGone);
+      tag(surface, x, y - lift, String(n), nodeColor(n), isGone);
     });
   }
 }

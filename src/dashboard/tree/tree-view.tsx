@@ -8,7 +8,7 @@ import { BlockCard } from "./block-card.tsx";
 import { blockSize, createCamera, heightAt, leftFor, xOf, zoom } from "./camera.ts";
 import { drawTree } from "./draw.ts";
 import { createMotion } from "./motion.ts";
-import { childAt, neighbourAt, type Scene, sceneAt } from "./scene.ts";
+import { childAt, headGroups, neighbourAt, type Scene, sceneAt } from "./scene.ts";
 
 interface View {
   width: number;
@@ -297,7 +297,7 @@ export function TreeView({ selectedId }: { selectedId?: string | undefined }) {
   const { model, timeMs } = useMoment();
   const tree = useTree(selectedId);
   const { canvas, view, card, isFollowing } = tree;
-  const heads = view.scene?.heads ?? [];
+  const heads = headGroups(model, timeMs);
   const summary =
     heads.length === 0
       ? "no block is known yet"

@@ -7,7 +7,9 @@ import { brotliCompressSync, brotliDecompressSync, gzipSync } from "node:zlib";
 import { startApi } from "../../support/api-server.ts";
 import { temporaryDirectory } from "../../support/temp-dir.ts";
 
-const HTML = "<!doctype html><title>Cumulo</title>";
+const HTML = '<!doctype html><html lang="en"><title>Cumulo</title></html>';
+/** As a node serves it. */
+const SIGNED = HTML.replace("<html", '<html data-served="node"');
 const SCRIPT = "document.title = 'x';".repeat(50);
 
 interface Answer {
@@ -50,14 +52,14 @@ test("the page comes packed as its reader likes it, and forbids what it does not
   const url = await startPage(t);
   const { status, headers, body } = await ask(`${url}/`, { "accept-encoding": "gzip, br" });
   assert.equal(status, 200);
-  assert.equal(brotliDecompressSync(body).toString(), HTML);
+  assert.equal(brotliDecompressSync(body).toString(), SIGNED);
   assert.equal(headers["content-encoding"], "br");
   assert.equal(headers["content-type"], "text/html; charset=utf-8");
   assert.match(headers["content-security-policy"] as string, /default-src 'none'; script-src 'self';/);
   assert.equal(headers["x-content-type-options"], "nosniff");
   assert.equal(headers["cache-control"], "no-cache");
   const plain = await ask(`${url}/`, { "accept-encoding": "br;q=0" });
-  assert.equal(plain.body.toString(), HTML);
+  assert.equal(plain.body.toString(), SIGNED);
   assert.notEqual(plain.headers.etag, headers.etag);
 });
 
@@ -76,7 +78,7 @@ test("HEAD answers with the page's length and without the page", async (t) => {
   const url = await startPage(t);
   const { status, headers, body } = await ask(`${url}/`, {}, "HEAD");
   assert.equal(status, 200);
-  assert.equal(Number(headers["content-length"]), HTML.length);
+  assert.equal(Number(headers["content-length"]), SIGNED.length);
   assert.equal(body.length, 0);
 });
 

@@ -263,3 +263,23 @@ test("what nodes tell late stands where its time says", () => {
     [20, 25, 30],
   );
 });
+
+test("another supervisor's entries are taken though their places begin anew, and the old one's split is over", () => {
+  const model = createRecording();
+  const split = (place: number, timeMs: number): RecordedEntry => ({
+    place,
+    timeMs,
+    node: null,
+    type: "split",
+    data: { groups: [[1], [2]] },
+  });
+  model.add([split(7, 100)]);
+  assert.equal(model.add([split(1, 200)]), 0);
+  model.restartPlaces();
+  assert.equal(model.splitAt(150), null);
+  assert.equal(model.add([split(1, 200)]), 1);
+  assert.deepEqual(
+    model.marks.map(({ kind }) => kind),
+    ["split", "heal", "split"],
+  );
+});
