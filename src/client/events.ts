@@ -160,11 +160,16 @@ export async function* followStream<Event extends { readonly type: string }>(
   let pauseMs = FIRST_PAUSE_MS;
   while (!signal.aborted) {
     const before = place.lastEventId;
+    let connectedAtMs = Number.POSITIVE_INFINITY;
+    const onConnected = (): void => {
+      connectedAtMs = performance.now();
+      options.onConnected?.();
+    };
     try {
-      yield* readOnce<Event>(await locate(), place, options, signal);
+      yield* readOnce<Event>(await locate(), place, { ...options, onConnected }, signal);
     } catch (error) {
-      if (place.lastEventId !== before) {
-        // It was connected and had something to say, so this is a new loss.
+      if (place.lastEventId !== before || performance.now() - connectedAtMs >= pauseMs) {
+        // It had something to say, or stood for a while on a quiet node, so this is a new loss.
         lostAtMs = undefined;
         pauseMs = FIRST_PAUSE_MS;
       }

@@ -100,6 +100,23 @@ describe("client: events", () => {
     assert.ok(away.losses.length > 0);
   });
 
+  it("each loss has its own time: that of a quiet node, on which nothing happened since the last one, too", async (t) => {
+    const server = createServer((_request, response) => {
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      response.write("id: r-1\nevent: start\ndata: {}\n\n");
+      const end = setTimeout(() => response.destroy(), 900);
+      response.on("close", () => clearTimeout(end));
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    t.after(() => server.closeAllConnections());
+    t.after(() => server.close());
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const { losses, ended, stop } = follow(t, url, { retryForMs: 800 });
+    await Promise.race([until("it was lost three times", () => losses.length === 3), ended]);
+    stop.abort();
+    await ended;
+  });
+
   it("a server that sends what is no event is left at once: asking it again would not help", async (t) => {
     const server = createServer((_request, response) => {
       response.writeHead(200, { "content-type": "text/event-stream" });
