@@ -13,6 +13,18 @@ export interface Conditioner {
   named(connection: MultiaddrConnection, peer: PeerName): void;
   /** Whether nothing gets through to the peer, or from it: then no connection can be made. */
   isDead(peer: PeerName): boolean;
+  /** Bytes that sockets with peers have taken and given since the start, noise and all. Never goes down. */
+  bytes(): TcpBytes;
+}
+
+export interface TcpBytes {
+  readonly in: number;
+  readonly out: number;
+}
+
+/** The socket of js-libp2p's TCP connection, which counts by itself. Its public interface leaves it out. */
+interface WithSocket {
+  readonly socket: { readonly bytesRead: number; readonly bytesWritten: number };
 }
 
 interface Named {
@@ -23,6 +35,13 @@ interface Named {
 export function createConditioner(deps: HeldBytesDeps): Conditioner {
   const shapes = createLinkShapeTable();
   const connections = new Map<PeerName, Map<MultiaddrConnection, Named>>();
+  /** Of connections that have ended. */
+  let ended: TcpBytes = { in: 0, out: 0 };
+
+  function withBytesOf(sum: TcpBytes, connection: MultiaddrConnection): TcpBytes {
+    const { bytesRead, bytesWritten } = (connection as unknown as WithSocket).socket;
+    return { in: sum.in + bytesRead, out: sum.out + bytesWritten };
+  }
 
   function shapeNamed(named: Named, wanted: LinkShapes | undefined): void {
     if (named.shaped !== undefined) named.shaped.shape(wanted ?? {});
@@ -54,6 +73,7 @@ export function createConditioner(deps: HeldBytesDeps): Conditioner {
       connection.addEventListener(
         "close",
         () => {
+          ended = withBytesOf(ended, connection);
           ofPeer.delete(connection);
           if (ofPeer.size === 0) connections.delete(peer);
         },
@@ -62,5 +82,6 @@ export function createConditioner(deps: HeldBytesDeps): Conditioner {
       shapeNamed(named, shapes.of(peer));
     },
     isDead: shapes.isDead,
+    bytes: () => [...connections.values()].flatMap((ofPeer) => [...ofPeer.keys()]).reduce(withBytesOf, ended),
   };
 }

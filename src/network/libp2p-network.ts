@@ -113,7 +113,7 @@ class PortOverLibp2p implements Libp2pNetwork {
       conditioner: this.#conditioner,
     });
     this.#metrics = createNetworkMetrics(deps.metrics ?? silentMetrics, deps.clock);
-    this.#metrics.watch(this.#links);
+    this.#metrics.watch(this.#links, this.#conditioner.bytes);
     this.#requests = createRequests({ ...this.#deps, punish: this.punish, metrics: this.#metrics });
   }
 

@@ -7,6 +7,7 @@ import {
   type NetworkErrorCode,
   SECONDS_BUCKETS,
 } from "../ports/index.ts";
+import type { TcpBytes } from "./conditioner.ts";
 import type { Links } from "./links.ts";
 
 const OUTCOMES: Readonly<Record<NetworkErrorCode, string>> = {
@@ -60,7 +61,7 @@ export interface NetworkMetrics {
   topic(name: string): TopicMetrics;
   dial<T>(run: () => Promise<T>): Promise<T>;
   readonly penalties: Counter;
-  watch(links: Links): void;
+  watch(links: Links, bytes: () => TcpBytes): void;
 }
 
 /** "headers" of /cumulo/d6f2a1c0/headers/1: the chain is the same in all of them. */
@@ -181,7 +182,16 @@ export function createNetworkMetrics(metrics: Metrics, clock: Clock): NetworkMet
       name: "cumulo_network_penalties_total",
       help: "Times that a peer broke the protocol or the chain's rules",
     }),
-    watch(links) {
+    watch(links, tcpBytes) {
+      for (const way of ["in", "out"] as const)
+        metrics.counterOf(
+          {
+            name: "cumulo_network_tcp_bytes_total",
+            help: "Bytes of TCP connections with peers, encryption and all, by the way they went",
+            labels: { way },
+          },
+          () => tcpBytes()[way],
+        );
       const directions = ["inbound", "outbound"] as const;
       for (const direction of directions)
         metrics.gaugeOf(

@@ -5,6 +5,7 @@ import { type ConnectionOptions, connected, type JsonOption, locateNode } from "
 import { usageError } from "../failure.ts";
 import { formatWork, hasColours, printJson, printLine, shortId, shortPeer, style } from "../output.ts";
 import { path, timeOption } from "../values.ts";
+import { plain } from "../watch/line.ts";
 import { describeReorg } from "./reorgs.ts";
 import { describeFate } from "./tx.ts";
 
@@ -27,7 +28,7 @@ function describe(event: ReceivedEvent): string {
     case "tx":
       return `tx     ${shortId(event.data.id)} ${describeFate(event.data.fate)}`;
     case "peer":
-      return `peer   ${shortPeer(event.data.peer)} ${event.data.connected ? "connected" : `gone: ${event.data.reason ?? ""}`}`;
+      return `peer   ${shortPeer(event.data.peer)} ${event.data.connected ? "connected" : `gone: ${plain(event.data.reason ?? "")}`}`;
     case "reorg":
       return describeReorg(event.data);
     case "gap":

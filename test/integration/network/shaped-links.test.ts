@@ -222,3 +222,14 @@ test("a dial into a dead line reaches nobody until it lives, and can be given up
   connection.abort(new Error("the test is over"));
   socket.destroy();
 });
+
+test("the bytes of a connection with a peer are counted both ways, and stay when it is gone", async () => {
+  const { conditioner, connection, socket, read } = await connect();
+  connection.send(randomBytes(3_000));
+  socket.write(randomBytes(2_000));
+  await until("both arrive", () => Buffer.concat(read).length === 2_000 && conditioner.bytes().out === 3_000);
+  assert.deepEqual(conditioner.bytes(), { in: 2_000, out: 3_000 });
+  connection.abort(new Error("enough"));
+  await until("it is gone", () => connection.status !== "open");
+  assert.deepEqual(conditioner.bytes(), { in: 2_000, out: 3_000 });
+});
