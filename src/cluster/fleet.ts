@@ -211,8 +211,8 @@ export function createFleet(deps: FleetDeps, options: FleetOptions): Fleet {
       try {
         await setLinksInTurn(one);
       } catch (error) {
-        // It ended meanwhile.
-        if (await isRunning(one)) throw error;
+        // It ended meanwhile, or is about to: whoever starts it again, or lets it go on, sets its links then.
+        if (!changing.has(one.n) && (await isRunning(one))) throw error;
       }
     };
     await Promise.all(members.map(set));

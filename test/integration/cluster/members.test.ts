@@ -167,6 +167,25 @@ describe("one node of a cluster", { timeout: SUITE_MS }, () => {
     assert.equal((await cluster.info()).split, null);
   });
 
+  it("that is being restarted makes no split fail, and has the last one when it is back", async (t) => {
+    const { cluster } = await runningCluster(t);
+    for (let round = 0; round < 3; round++) {
+      let isBack = false;
+      const restarting = cluster.act(2, "restart").finally(() => {
+        isBack = true;
+      });
+      while (!isBack) {
+        await cluster.heal();
+        await cluster.split([[1], [2]]);
+      }
+      await restarting;
+      assert.deepEqual(
+        (await cluster.snapshot()).map(({ refuses }) => refuses.length),
+        [1, 1],
+      );
+    }
+  });
+
   it("that is restarted or resumed shapes its links as the cluster's are, until they end or are healed", async (t) => {
     const { cluster } = await runningCluster(t, "", 3);
     const shapesOf = async (n: number) =>
