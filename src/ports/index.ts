@@ -13,7 +13,6 @@ export * from "./logger.ts";
 export * from "./memory-metrics.ts";
 export * from "./memory-network.ts";
 export * from "./memory-store.ts";
-export * from "./metric-families.ts";
 export * from "./metrics.ts";
 export * from "./network.ts";
 export * from "./random.ts";

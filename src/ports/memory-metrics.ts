@@ -57,7 +57,7 @@ function familyText({ kind, name, help, buckets, members }: MetricFamily<Member>
   return lines;
 }
 
-/** Metrics without a library: for tests, simulation, and whoever needs no numbers about the process itself. */
+/** Metrics without a library, and without numbers about the process itself. To count is to add one number. */
 export function createMemoryMetrics(): Metrics & MetricsPage {
   const families = createMetricFamilies<Member>();
   const make = ({ kind, buckets }: MetricFamily<Member>): Member => createMember(kind === "counter", buckets);

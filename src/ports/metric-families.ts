@@ -30,10 +30,8 @@ const MAX_MEMBERS = 1_000;
 const sameList = (a: readonly unknown[], b: readonly unknown[]): boolean =>
   a.length === b.length && a.every((item, i) => item === b[i]);
 
-/** What every form of the metrics port keeps and checks alike. `opened` is told of each new family. */
-export function createMetricFamilies<Member>(
-  opened: (family: MetricFamily<Member>) => void = () => {},
-): MetricFamilies<Member> {
+/** What was declared, checked. */
+export function createMetricFamilies<Member>(): MetricFamilies<Member> {
   const families = new Map<string, MetricFamily<Member>>();
 
   function check(kind: MetricKind, { name, buckets = [] }: MetricSpec & { buckets?: readonly number[] }) {
@@ -54,7 +52,6 @@ export function createMetricFamilies<Member>(
         check(kind, spec);
         family = { kind, name, help, labelNames, buckets, members: new Map() };
         families.set(name, family);
-        opened(family);
       }
       const isSame =
         family.kind === kind &&
