@@ -71,6 +71,16 @@ describe("the dashboard of a cluster", () => {
       async () => (await heightOf(1)) > 8 && (await heightOf(1)) === (await heightOf(3)),
     );
     assert.doesNotMatch(page.url(), /token/);
+    const assets = await page.evaluate(() =>
+      (performance.getEntriesByType("resource") as unknown as { name: string; encodedBodySize: number }[])
+        .filter(({ name }) => name.includes("/assets/"))
+        .map(({ encodedBodySize }) => encodedBodySize),
+    );
+    const bytes = assets.reduce((sum, size) => sum + size, 0);
+    assert.ok(
+      bytes > 50_000 && bytes < 200_000 && assets.length <= 4,
+      `it loads ${bytes} B in ${assets.length}`,
+    );
     assert.ok((await layoutShift(page)) < 0.05, `layout shift ${await layoutShift(page)}`);
     await assertAccessible(page, "overview");
   });
@@ -90,6 +100,12 @@ describe("the dashboard of a cluster", () => {
     await page.getByRole("heading", { name: "1.5 coins" }).waitFor();
     returned = /[0-9a-f]{64}/.exec(page.url())?.[0] ?? "";
     await page.goto(`${new URL(page.url()).origin}/#/`);
+    const { mempool } = await cluster.node(3).status();
+    assert.ok(mempool.transactions > 0);
+    await until(
+      "what is pending now is shown, though no head has moved",
+      async () => (await row(3).locator("td").nth(3).innerText()) === String(mempool.transactions),
+    );
     await mine(3, 2);
     await mine(1, 4);
     await until(

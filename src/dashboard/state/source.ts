@@ -161,7 +161,9 @@ async function watchPending(actions: Actions, store: Store): Promise<never> {
       );
       store.set({ pending });
     }
-    await new Promise((resolve) => setTimeout(resolve, PENDING_EVERY_MS));
+    // At first until there is anybody to ask.
+    const pauseMs = store.moment().pending.size === 0 ? PENDING_EVERY_MS / 10 : PENDING_EVERY_MS;
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
 }
 

@@ -38,12 +38,12 @@ export interface Pending {
   readonly bytes: number;
 }
 
-/** What was pending at a node: now by its own word, at any other moment as it was at its last head before. */
-export const pendingAt = (
-  { isLive, connection, pending, model, timeMs }: Moment,
-  n: number,
-): Pending | undefined =>
-  isLive && connection.state === "live" ? pending.get(n) : model.nodeAt(n, timeMs).mempool;
+/** What was pending at a node: now by its own word, once it is there; at any other moment as it was at the last head before. */
+export function pendingAt(moment: Moment, n: number): Pending | undefined {
+  const { isLive, connection, pending, model, timeMs } = moment;
+  const now = isLive && connection.state === "live" ? pending.get(n) : undefined;
+  return now ?? model.nodeAt(n, timeMs).mempool;
+}
 
 export interface Store {
   readonly model: RecordingModel;
