@@ -1,5 +1,6 @@
 import type { NodeEvent, TimelineEntry } from "../../api/index.ts";
 import {
+  ApiError,
   type Client,
   createClient,
   createRecording,
@@ -132,7 +133,6 @@ async function catchUp(client: Client, n: number, store: Store, signal: AbortSig
 
 /** A node without a timeline, or an empty one: at least where it stands now. */
 async function tellPresent(client: Client, n: number, store: Store, signal: AbortSignal): Promise<void> {
-  if (store.lastSequence(n) > 0) return;
   const { head, mempool, timeMs } = await client.status({ signal });
   store.add(n, [{ sequence: null, timeMs, type: "head", data: { ...head, mempool } }]);
 }
@@ -154,9 +154,12 @@ export async function followNode(locate: () => Promise<HttpOptions>, options: Fo
     options.onReached(true);
     caughtUp = (async () => {
       const client = createClient(await locate());
-      // It fails without a timeline, or on the way to the next loss, which says itself what is wrong.
-      await catchUp(client, n, store, signal).catch(() => {});
-      await tellPresent(client, n, store, signal);
+      // Where it fails for another reason, the next loss says itself what is wrong.
+      const hasTimeline = await catchUp(client, n, store, signal).then(
+        () => true,
+        (error) => !(error instanceof ApiError && error.code === "TIMELINE_OFF"),
+      );
+      if (!hasTimeline || store.lastSequence(n) === 0) await tellPresent(client, n, store, signal);
     })().catch(() => {});
   };
   const events = followEvents(locate, signal, {
