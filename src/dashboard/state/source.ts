@@ -145,9 +145,14 @@ function createReader(ask: Ask, model: RecordingModel, kind: "cluster" | "node")
   return { enter, read };
 }
 
-/** Asks every node what is pending at it, for as long as the page is open and looked at. */
-async function watchPending(actions: Actions, store: Store): Promise<never> {
-  for (;;) {
+/** Asks every node what is pending at it, for as long as the page is open and looked at; at once where one is told to. */
+function watchPending(actions: Actions, store: Store): () => void {
+  let isAsking = false;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  async function ask(): Promise<void> {
+    clearTimeout(timer);
+    if (isAsking) return;
+    isAsking = true;
     if (!document.hidden && store.moment().isLive && store.moment().connection.state === "live") {
       const pending = new Map<number, Pending>();
       await Promise.all(
@@ -161,10 +166,13 @@ async function watchPending(actions: Actions, store: Store): Promise<never> {
       );
       store.set({ pending });
     }
+    isAsking = false;
     // At first until there is anybody to ask.
     const pauseMs = store.moment().pending.size === 0 ? PENDING_EVERY_MS / 10 : PENDING_EVERY_MS;
-    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    timer = setTimeout(() => void ask(), pauseMs);
   }
+  void ask();
+  return () => void ask();
 }
 
 /** Whole records of new reorgs; the timeline has only their names and depths. */
@@ -220,11 +228,13 @@ export async function startSource(store: Store, onActions: (actions: Actions) =>
   onActions(actions);
   const entries = createReader(ask, store.model, kind);
   const readRecords = createRecordReader(actions, store.model);
-  void watchPending(actions, store);
+  const askPending = watchPending(actions, store);
   await follow(`${base}/v1/${kind === "cluster" ? "cluster/" : ""}events`, token, {
     async onNews(isFirst) {
       if (isFirst) await nameNodes(ask, actions, store);
       await entries.read();
+      // A block takes what was pending.
+      askPending();
       store.set({ connection: { state: "live" } });
       store.touch();
       await readRecords();
