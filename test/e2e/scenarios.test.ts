@@ -109,6 +109,25 @@ test("a wait that runs out of time ends the run with exit code 3", async (t) => 
   );
 });
 
+test("a run that its limit ended leaves a report with the recording", async (t) => {
+  const directory = await temporaryDirectory(t);
+  const file = join(directory, "endless.yaml");
+  await writeFile(
+    file,
+    "name: Endless\nnodes: 1\nlimit: 1s\nsteps:\n  - mine: 1 block\n    at: 1\n  - wait: 30s\n  - assert: converged\n",
+  );
+  const report = join(directory, "report");
+  const { code } = await runCli(["cluster", "run", file, "--json", "--report", report]);
+  assert.equal(code, 3);
+  const { outcome, recording } = JSON.parse(await readFile(join(report, "report.json"), "utf8"));
+  assert.equal(outcome, "timed-out");
+  assert.ok(
+    recording.entries.some(
+      ({ type, data }: { type: string; data: { height?: number } }) => type === "head" && data.height === 1,
+    ),
+  );
+});
+
 test("a file that is wrong is told whole, starts nothing, and exits with 2; a dry run of a right one tells its steps", async (t) => {
   const directory = await temporaryDirectory(t);
   const file = join(directory, "wrong.yaml");

@@ -155,7 +155,9 @@ export async function runScenario(
     const startedMs = Date.now();
     const result = await runSteps(world, events).finally(close);
     const endedMs = Date.now();
-    const facts = await untilAborted(options.signal, withLimit(gatherFacts(world))).catch(() => NO_FACTS);
+    // The steps' own limit may be what ended them: what they left is asked for all the same.
+    const after = { ...world, signal: options.signal };
+    const facts = await untilAborted(options.signal, withLimit(gatherFacts(after))).catch(() => NO_FACTS);
     return { ...result, ...facts, convergences: exactly(result.convergences, facts), startedMs, endedMs };
   } catch (error) {
     await stopCluster(options.directory, { purge: true }).catch(() => {});
