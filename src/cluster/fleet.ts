@@ -9,6 +9,7 @@ import { type ClusterLink, type ClusterSplit, createLinkPlan, type PlannedLink }
 import { createMember, type Member, type NodeView, startingError } from "./member.ts";
 import type { NodeProcessOptions } from "./node-process.ts";
 import { waitUntil } from "./processes.ts";
+import { createTimers, systemClock } from "./system-time.ts";
 import { neighboursOf, type Topology } from "./topology.ts";
 
 /** A start takes a second or more of a core; many at once would only make all of them late. */
@@ -162,6 +163,8 @@ export function createFleet(deps: FleetDeps, options: FleetOptions): Fleet {
     return members.filter((_, i) => are[i]);
   };
   const healings = createHealings({
+    clock: systemClock,
+    timers: createTimers(),
     logger: deps.logger,
     async look() {
       const status = (one: Member) =>

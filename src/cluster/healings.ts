@@ -1,4 +1,4 @@
-import type { Logger } from "../ports/index.ts";
+import { type Clock, delay, type Logger, type Timers } from "../ports/index.ts";
 import { createConvergenceJudge, type HeadLook } from "./heads.ts";
 
 /** What came of a heal: of a split, or of links that became whole. */
@@ -22,6 +22,8 @@ export interface Healings {
 }
 
 export interface HealingsDeps {
+  readonly clock: Clock;
+  readonly timers: Timers;
   readonly logger: Logger;
   /** All nodes that run, asked at the same time. */
   look(): Promise<readonly HeadLook[]>;
@@ -49,7 +51,7 @@ export function createHealings(deps: HealingsDeps): Healings {
     const isConverged = createConvergenceJudge(await deps.intervalMs());
     while (!signal.aborted) {
       const nodes = await deps.look();
-      const timeMs = performance.now() - startMs;
+      const timeMs = deps.clock.monotonicMs() - startMs;
       if (signal.aborted || timeMs > LONGEST_MS) return;
       if (nodes.length > 0 && isConverged(nodes, timeMs)) {
         const place = healings.indexOf(healing);
@@ -60,7 +62,8 @@ export function createHealings(deps: HealingsDeps): Healings {
         return;
       }
       const waitMs = Math.min(MAX_LOOK_MS, Math.max(MIN_LOOK_MS, timeMs / LOOKS_PER_TIME));
-      await pause(waitMs, signal);
+      // Whoever is stopped meanwhile ends by the loop's condition.
+      await delay(deps.timers, waitMs, signal).catch(() => {});
     }
   }
 
@@ -70,26 +73,14 @@ export function createHealings(deps: HealingsDeps): Healings {
       stop();
       const controller = new AbortController();
       measuring = controller;
-      const healing: Healing = { healedMs: Date.now(), convergedMs: null, timeMs: null };
+      const healing: Healing = { healedMs: deps.clock.nowMs(), convergedMs: null, timeMs: null };
       healings.push(healing);
       if (healings.length > MAX_HEALINGS) healings.shift();
-      measure(healing, performance.now(), controller.signal).catch((error: unknown) =>
+      measure(healing, deps.clock.monotonicMs(), controller.signal).catch((error: unknown) =>
         deps.logger.warn({ error: String(error) }, "the convergence after a heal could not be measured"),
       );
     },
     cut: stop,
     stop,
   };
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done, { once: true });
-  });
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Status } from "../../../src/api/index.ts";
 import { createHealings } from "../../../src/cluster/healings.ts";
-import { silentLogger } from "../../../src/ports/index.ts";
+import { createManualClock, createManualTimers, silentLogger } from "../../../src/ports/index.ts";
 import { stubStatus } from "../../support/stub-node-service.ts";
 import { until } from "../../support/until.ts";
 
@@ -10,20 +10,31 @@ const at = (id: string): { status: Status } => ({
   status: { ...stubStatus, head: { ...stubStatus.head, id } },
 });
 
-function start(intervalMs = 10) {
+/** Far beyond the time to any look. */
+const LONG_MS = 60_000;
+
+function start() {
+  const clock = createManualClock();
+  const timers = createManualTimers(clock);
   let heads = ["a", "b"];
   let looks = 0;
   const healings = createHealings({
+    clock,
+    timers,
     logger: silentLogger,
     async look() {
       looks++;
       return heads.map(at);
     },
-    intervalMs: async () => intervalMs,
+    intervalMs: async () => 10,
   });
   return {
     healings,
+    clock,
+    timers,
     looks: () => looks,
+    /** It has looked, and waits for the next time. */
+    waits: () => until("it waits for its next look", () => timers.pending === 1),
     set: (...wanted: string[]) => {
       heads = wanted;
     },
@@ -31,33 +42,40 @@ function start(intervalMs = 10) {
 }
 
 test("a heal is told at once, and the time to the convergence after it when that is there", async () => {
-  const { healings, looks, set } = start();
-  const beforeMs = Date.now();
+  const { healings, clock, timers, waits, set } = start();
+  const healedMs = clock.nowMs();
   healings.healed();
-  await until("it was looked", () => looks() > 2);
-  const [open] = healings.list();
-  assert.deepEqual([open?.convergedMs, open?.timeMs], [null, null]);
+  await waits();
+  timers.advance(50);
+  await waits();
+  assert.deepEqual(healings.list(), [{ healedMs, convergedMs: null, timeMs: null }]);
   set("c", "c");
-  const done = await until("it has converged", () => healings.list().find(({ timeMs }) => timeMs !== null));
-  assert.ok(done.healedMs >= beforeMs && (done.timeMs ?? 0) >= 50);
-  assert.equal(done.convergedMs, done.healedMs + (done.timeMs ?? 0));
-  assert.equal(healings.list().length, 1);
+  timers.advance(50);
+  await until("it has converged", () => healings.list()[0]?.timeMs !== null);
+  assert.deepEqual(healings.list(), [{ healedMs, convergedMs: healedMs + 100, timeMs: 100 }]);
+  assert.equal(timers.pending, 0);
 });
 
 test("one that is cut again before it has converged never has a time, and nobody looks any more", async () => {
-  const { healings, looks, set } = start();
+  const { healings, timers, looks, waits, set } = start();
   healings.healed();
-  await until("it was looked", () => looks() > 0);
+  await waits();
   healings.cut();
   set("c", "c");
-  await new Promise((resolve) => setTimeout(resolve, 120));
-  assert.equal(healings.list()[0]?.timeMs, null);
+  const before = looks();
+  assert.equal(timers.pending, 0);
+  timers.advance(LONG_MS);
   healings.healed();
   await until("the second has converged", () => healings.list()[1]?.timeMs !== null);
   assert.equal(healings.list()[0]?.timeMs, null);
+  assert.equal(looks(), before + 1);
+  set("a", "b");
+  healings.healed();
+  await waits();
   const seen = looks();
   healings.stop();
-  await new Promise((resolve) => setTimeout(resolve, 120));
+  assert.equal(timers.pending, 0);
+  timers.advance(LONG_MS);
   assert.equal(looks(), seen);
 });
 
