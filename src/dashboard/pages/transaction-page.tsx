@@ -44,7 +44,7 @@ function Life({ n, answer }: Known) {
       </h3>
       <ol className="events">
         {answer.events.map((event, i) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: rows hold no state, and where the oldest of 32 goes the others are only drawn anew
+          // biome-ignore lint/suspicious/noArrayIndexKey: rows hold no state: one that moves is only drawn anew
           <li key={i} className={event.what}>
             <span className="number muted">{clock(event.timeMs)}</span>
             <span>
